@@ -1,0 +1,368 @@
+"""What VexFS derives from the files' text: passages, embeddings, positions; where it lies and how it is read.
+
+`derived.db` (in a volume's `derived` folder) has one writer, the indexer, through `vexfs.views.indexing.writer`; the API, the
+builder of dense generations and the command line read it through `DerivedReader`. Nothing in it is truth: it can be deleted at
+any time and is built again. A new file has a new incarnation, which tells every reader to start over.
+
+The table `change` is the log that the readers tail: whatever they know of a file is out of date when a row about it appears.
+
+Threads: a `DerivedReader` may be used from several threads; each call is one short read behind a lock. It never writes, never
+creates the file, and never returns part of a file's rows: a call sees one state of the database.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+
+from vexfs.core.errors import ViewUnavailable
+from vexfs.core.types import Ino, Revision
+
+DATABASE_NAME = "derived.db"
+LEXICAL_FOLDER = "lexical"
+FORMAT = 1
+"""Of `derived.db`; a file of any other format is thrown away and built again."""
+
+STATE_READY = "ready"
+"""The passages are those of `content_revision`."""
+STATE_SKIPPED = "skipped"
+"""The file has no passages, for the reason given."""
+
+WHAT_PASSAGES = "passages"
+"""The file's passages were replaced (possibly by none)."""
+WHAT_VECTORS = "vectors"
+"""Some or all of the file's passages have an embedding now."""
+WHAT_REMOVED = "removed"
+"""The file is gone from the index."""
+
+VIEW_LOG = "log"
+"""How far the indexer has read the volume's log."""
+VIEW_LEXICAL = "lexical"
+"""Up to which revision everything can be found by its words."""
+VIEW_EMBEDDING = "embedding"
+"""Up to which revision every passage has its embedding here (a dense index still has to read the change log)."""
+
+TEXT_KEY_BYTES = 16
+
+SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
+CREATE TABLE file_state(
+    ino INTEGER PRIMARY KEY,
+    content_revision INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    language TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL
+) STRICT;
+CREATE TABLE passage(
+    ino INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    start_byte INTEGER NOT NULL,
+    end_byte INTEGER NOT NULL,
+    start_line INTEGER NOT NULL,
+    end_line INTEGER NOT NULL,
+    text_key BLOB NOT NULL,
+    PRIMARY KEY(ino, ordinal)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX passage_by_text ON passage(text_key);
+CREATE TABLE text(text_key BLOB NOT NULL, text TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX text_by_key ON text(text_key);
+CREATE TABLE embedding(model TEXT NOT NULL, text_key BLOB NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX embedding_by_key ON embedding(model, text_key);
+CREATE TABLE change(seq INTEGER PRIMARY KEY AUTOINCREMENT, ino INTEGER NOT NULL, what TEXT NOT NULL) STRICT;
+CREATE TABLE position(view TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE pending_file(
+    ino INTEGER PRIMARY KEY,
+    lane INTEGER NOT NULL,
+    first_revision INTEGER NOT NULL,
+    last_revision INTEGER NOT NULL,
+    due_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pending_file_by_lane ON pending_file(lane, due_ns);
+CREATE INDEX pending_file_by_revision ON pending_file(first_revision);
+CREATE TABLE pending_text(
+    text_key BLOB PRIMARY KEY,
+    lane INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    first_revision INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE INDEX pending_text_by_lane ON pending_text(lane, rank);
+CREATE INDEX pending_text_by_revision ON pending_text(first_revision);
+"""
+# meta: format, incarnation (random), model (name of the embedding model in use), trimmed (newest seq no longer in `change`).
+
+
+class FileState(NamedTuple):
+    """What the indexer made of one file."""
+
+    ino: Ino
+    content_revision: Revision
+    state: str
+    reason: str
+    """Why the file was skipped; empty when it is ready."""
+    language: str
+    """What the text was taken for: "text", "markdown", "html", "python" …; empty when skipped."""
+    size_bytes: int
+
+
+class Passage(NamedTuple):
+    """A piece of a file's text. Bytes are positions in the file's content; lines count from 1, both ends included."""
+
+    ino: Ino
+    ordinal: int
+    start_byte: int
+    end_byte: int
+    start_line: int
+    end_line: int
+    text_key: bytes
+
+
+class PassageVector(NamedTuple):
+    """The embedding of one passage: little-endian float32 of unit length."""
+
+    ino: Ino
+    ordinal: int
+    vector: bytes
+
+
+class DerivedChange(NamedTuple):
+    seq: int
+    ino: Ino
+    what: str
+
+
+class ChangeBatch(NamedTuple):
+    """Answer of `DerivedReader.changes`.
+
+    With `reset` the reader's position means nothing any more (another incarnation, or the log was trimmed past it): it drops
+    what it knows, reads `incarnation` and `head` and loads everything again.
+    """
+
+    incarnation: int
+    changes: list[DerivedChange]
+    reset: bool
+
+
+class Pending(NamedTuple):
+    """What the indexer has seen in the log and not finished."""
+
+    files: int
+    """Files waiting to be read and split."""
+    passages: int
+    """Distinct passage texts waiting for their embedding."""
+
+
+def derived_folder(volume_folder: Path) -> Path:
+    return volume_folder / "derived"
+
+
+class DerivedReader:
+    """Reads `derived.db` of one `derived` folder, across its loss and rebuilding.
+
+    Every method raises `ViewUnavailable` while the file is missing or of another format.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / DATABASE_NAME
+        self._lock = threading.RLock()
+        self._connection: apsw.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._incarnation = 0
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    # --- the change log
+
+    def incarnation(self) -> int:
+        """Random id of the database file; another one after it was lost."""
+        with self._lock:
+            self._open()
+            return self._incarnation
+
+    def head(self) -> int:
+        """Newest `seq` of the change log; 0 when nothing has happened."""
+        return int(self._value("SELECT coalesce(max(seq), (SELECT value FROM meta WHERE key = 'trimmed')) FROM change"))
+
+    def changes(self, incarnation: int, after: int, limit: int = 1000) -> ChangeBatch:
+        """The changes after `after`, oldest first. `incarnation` is the one the position belongs to."""
+        with self._lock:
+            rows = self._rows("SELECT seq, ino, what FROM change WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+            trimmed = int(self._value("SELECT value FROM meta WHERE key = 'trimmed'"))
+            reset = incarnation != self._incarnation or after < trimmed
+            return ChangeBatch(self._incarnation, [] if reset else [DerivedChange(*row) for row in rows], reset)
+
+    def wait(self, incarnation: int, after: int, timeout_s: float) -> bool:
+        """Blocks until the log has something after `after`, or the incarnation is another; False when the time is over.
+
+        Looks every 10 ms, which costs some 10 µs; a missing database counts as nothing new.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                if self.incarnation() != incarnation or self.head() > after:
+                    return True
+            except ViewUnavailable:
+                pass
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(0.01, left))
+
+    # --- files and passages
+
+    def file_state(self, ino: int) -> FileState | None:
+        """None when the indexer has not come to the file, or it is no regular file."""
+        for row in self._rows(f"SELECT {_STATE_COLUMNS} FROM file_state WHERE ino = ?", (ino,)):
+            return FileState(*row)
+        return None
+
+    def skipped(self, after_ino: int = 0, limit: int = 1000) -> list[FileState]:
+        """The files without passages, by ino."""
+        sql = f"SELECT {_STATE_COLUMNS} FROM file_state WHERE state = ? AND ino > ? ORDER BY ino LIMIT ?"
+        return [FileState(*row) for row in self._rows(sql, (STATE_SKIPPED, after_ino, limit))]
+
+    def count_files(self, state: str) -> int:
+        return int(self._value("SELECT count(*) FROM file_state WHERE state = ?", (state,)))
+
+    def count_passages(self) -> int:
+        return int(self._value("SELECT count(*) FROM passage"))
+
+    def passages(self, ino: int) -> list[Passage]:
+        """All passages of a file, in order of the text."""
+        return [
+            Passage(*row)
+            for row in self._rows(f"SELECT {_PASSAGE_COLUMNS} FROM passage WHERE ino = ? ORDER BY ordinal", (ino,))
+        ]
+
+    def passage(self, ino: int, ordinal: int) -> tuple[Passage, str] | None:
+        """One passage with its text; None when the file has changed and no longer has it."""
+        sql = (
+            f"SELECT {_PASSAGE_COLUMNS}, (SELECT text FROM text WHERE text.text_key = passage.text_key)"
+            " FROM passage WHERE ino = ? AND ordinal = ?"
+        )
+        for row in self._rows(sql, (ino, ordinal)):
+            return Passage(*row[:-1]), row[-1]
+        return None
+
+    def texts(self, ino: int) -> list[tuple[int, str]]:
+        """(ordinal, text) of every passage of a file."""
+        sql = (
+            "SELECT ordinal, (SELECT text FROM text WHERE text.text_key = passage.text_key)"
+            " FROM passage WHERE ino = ? ORDER BY ordinal"
+        )
+        return [(row[0], row[1]) for row in self._rows(sql, (ino,))]
+
+    # --- embeddings
+
+    def model(self) -> str:
+        """Name of the embedding model in use: the `model` of the other calls. Empty before the first one is loaded."""
+        return str(self._value("SELECT coalesce((SELECT value FROM meta WHERE key = 'model'), '')"))
+
+    def vectors(self, ino: int, model: str) -> list[PassageVector]:
+        """The passages of a file that have an embedding already, by ordinal."""
+        sql = (
+            "SELECT ino, ordinal, (SELECT vector FROM embedding WHERE model = ?1 AND embedding.text_key = passage.text_key)"
+            " FROM passage WHERE ino = ?2 ORDER BY ordinal"
+        )
+        return [PassageVector(*row) for row in self._rows(sql, (model, ino)) if row[2] is not None]
+
+    def all_vectors(self, model: str, page: int = 500) -> Iterator[list[PassageVector]]:
+        """Every embedded passage, in pages by (ino, ordinal); each page is its own short read.
+
+        The whole is therefore not one state: take `head` before and apply the changes after it.
+        """
+        after = (-1, -1)
+        sql = (
+            "SELECT ino, ordinal, (SELECT vector FROM embedding WHERE model = ? AND embedding.text_key = passage.text_key)"
+            " FROM passage WHERE (ino, ordinal) > (?, ?) ORDER BY ino, ordinal LIMIT ?"
+        )
+        while rows := self._rows(sql, (model, *after, page)):
+            after = (rows[-1][0], rows[-1][1])
+            found = [PassageVector(*row) for row in rows if row[2] is not None]
+            if found:
+                yield found
+
+    def vector_of(self, ino: int, ordinal: int, model: str) -> bytes | None:
+        """The embedding of one passage, None when it is pending or the passage is gone."""
+        sql = (
+            "SELECT (SELECT vector FROM embedding WHERE model = ? AND embedding.text_key = passage.text_key)"
+            " FROM passage WHERE ino = ? AND ordinal = ?"
+        )
+        for row in self._rows(sql, (model, ino, ordinal)):
+            return None if row[0] is None else bytes(row[0])
+        return None
+
+    # --- how far it is
+
+    def positions(self) -> dict[str, Revision]:
+        """Revision by VIEW_* name; a view that has not started is absent."""
+        return {view: Revision(revision) for view, revision in self._rows("SELECT view, revision FROM position")}
+
+    def pending(self) -> Pending:
+        row = self._rows("SELECT (SELECT count(*) FROM pending_file), (SELECT count(*) FROM pending_text)")[0]
+        return Pending(*row)
+
+    def pending_of(self, ino: int, model: str) -> int:
+        """How much of one file is not there yet: 1 when it waits to be read, else its passages without an embedding."""
+        if self._rows("SELECT 1 FROM pending_file WHERE ino = ?", (ino,)):
+            return 1
+        sql = (
+            "SELECT count(*) FROM passage WHERE ino = ?"
+            " AND NOT EXISTS (SELECT 1 FROM embedding WHERE model = ? AND embedding.text_key = passage.text_key)"
+        )
+        return int(self._value(sql, (ino, model)))
+
+    # --- the connection
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            connection = self._open()
+            try:
+                return list(connection.execute(sql, tuple(parameters)))
+            except apsw.Error as error:
+                self.close()
+                raise ViewUnavailable(f"the index of the text cannot be read now: {error}") from error
+
+    def _value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        return self._rows(sql, parameters)[0][0]
+
+    def _open(self) -> apsw.Connection:
+        """The connection to the file that has the name now; a file put in its place is noticed by its inode."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self.close()
+            raise ViewUnavailable("the index of the text is not there; the indexer builds it again") from None
+        identity = (status.st_dev, status.st_ino)
+        if self._connection is None or identity != self._identity:
+            self.close()
+            self._connection, self._incarnation = _connect(self._path)
+            self._identity = identity
+        return self._connection
+
+
+_STATE_COLUMNS = "ino, content_revision, state, reason, language, size_bytes"
+_PASSAGE_COLUMNS = "ino, ordinal, start_byte, end_byte, start_line, end_line, text_key"
+
+
+def _connect(path: Path) -> tuple[apsw.Connection, int]:
+    """A reading connection and the incarnation it reads. Raises ViewUnavailable when the schema is not there (yet)."""
+    try:
+        # Not read-only: a reader of a WAL database must be able to create its shared memory.
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(2000)
+        connection.execute("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0")
+        meta = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('format', 'incarnation')"))
+    except apsw.Error as error:
+        raise ViewUnavailable(f"the index of the text is not ready: {error}") from error
+    if meta.get("format") != FORMAT:
+        connection.close()
+        raise ViewUnavailable("the index of the text has another format; the indexer builds it again")
+    return connection, meta["incarnation"]

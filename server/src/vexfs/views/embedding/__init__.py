@@ -1,0 +1,1 @@
+"""From bytes to vectors in small steps: extract the text, split it into passages, embed each."""
