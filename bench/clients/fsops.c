@@ -1,0 +1,189 @@
+/* fsops PHASE DIR COUNT THREADS MAX_SECONDS: one phase of file operations, timed, as one line of JSON.
+ *
+ * In C so that the client is not what is measured. Each phase works on COUNT files of one directory, split evenly
+ * among THREADS, and prints {"phase", "threads", "operations", "seconds"}; MAX_SECONDS > 0 ends it earlier.
+ * Phases build on one another, in this order:
+ *   create        DIR/create/fNNNNNNN   open(O_CREAT|O_EXCL), close
+ *   create_4k     DIR/write/fNNNNNNN    open(O_CREAT|O_EXCL), write 4 KiB (different bytes in every file), close
+ *   stat          DIR/write/f…          STAT_PASSES times over, names and attributes cached by the kernel
+ *   open_read     DIR/write/f…          open, read 4 KiB, check them, close
+ *   rename        DIR/write/f… -> g…    rename
+ *   unlink        DIR/write/g…          unlink
+ * Any error ends the program with its message and status 1: a failed operation is never counted.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BLOCK = 4096, STAT_PASSES = 20, PATH_BYTES = 4096 };
+
+typedef void (*operation)(const char *directory, long index, unsigned char *block);
+
+struct phase {
+    const char *name, *folder;
+    operation run;
+    long passes;
+    int makes_folder;
+};
+
+struct worker {
+    pthread_t thread;
+    const struct phase *phase;
+    const char *directory;
+    long first, last, done;
+    double deadline_s;
+    pthread_barrier_t *start;
+};
+
+static void fail(const char *what, const char *path) {
+    fprintf(stderr, "fsops: %s %s: %s\n", what, path, strerror(errno));
+    exit(1);
+}
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void name_of(char *path, const char *directory, char letter, long index) {
+    snprintf(path, PATH_BYTES, "%s/%c%07ld", directory, letter, index);
+}
+
+/* 4 KiB no other file has: xorshift64 seeded by the index. */
+static void fill(unsigned char *block, long index) {
+    uint64_t x = (uint64_t)index * 0x9E3779B97F4A7C15u + 0x2545F4914F6CDD1Du;
+    for (int i = 0; i < BLOCK; i += 8) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        memcpy(block + i, &x, 8);
+    }
+}
+
+static void create_file(const char *directory, long index, const unsigned char *content) {
+    char path[PATH_BYTES];
+    name_of(path, directory, 'f', index);
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd < 0) fail("open", path);
+    if (content && write(fd, content, BLOCK) != BLOCK) fail("write", path);
+    if (close(fd)) fail("close", path);
+}
+
+static void do_create(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    create_file(directory, index, NULL);
+}
+
+static void do_create_4k(const char *directory, long index, unsigned char *block) {
+    fill(block, index);
+    create_file(directory, index, block);
+}
+
+static void do_stat(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    struct stat st;
+    name_of(path, directory, 'f', index);
+    if (stat(path, &st)) fail("stat", path);
+    if (st.st_size != BLOCK) errno = EIO, fail("size of", path);
+}
+
+static void do_open_read(const char *directory, long index, unsigned char *block) {
+    char path[PATH_BYTES];
+    unsigned char expected[BLOCK];
+    name_of(path, directory, 'f', index);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) fail("open", path);
+    if (read(fd, block, BLOCK) != BLOCK) fail("read", path);
+    if (close(fd)) fail("close", path);
+    fill(expected, index);
+    if (memcmp(block, expected, BLOCK)) errno = EIO, fail("content of", path);
+}
+
+static void do_rename(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char from[PATH_BYTES], to[PATH_BYTES];
+    name_of(from, directory, 'f', index);
+    name_of(to, directory, 'g', index);
+    if (rename(from, to)) fail("rename", from);
+}
+
+static void do_unlink(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    name_of(path, directory, 'g', index);
+    if (unlink(path)) fail("unlink", path);
+}
+
+static const struct phase PHASES[] = {
+    {"create", "create", do_create, 1, 1},       {"create_4k", "write", do_create_4k, 1, 1},
+    {"stat", "write", do_stat, STAT_PASSES, 0},  {"open_read", "write", do_open_read, 1, 0},
+    {"rename", "write", do_rename, 1, 0},        {"unlink", "write", do_unlink, 1, 0},
+};
+
+static void *work(void *argument) {
+    struct worker *w = argument;
+    unsigned char block[BLOCK];
+    pthread_barrier_wait(w->start);
+    for (long pass = 0; pass < w->phase->passes; pass++) {
+        for (long index = w->first; index < w->last; index++) {
+            if (w->deadline_s > 0 && now_s() >= w->deadline_s) return NULL;
+            w->phase->run(w->directory, index, block);
+            w->done++;
+        }
+    }
+    return NULL;
+}
+
+static const struct phase *find_phase(const char *name) {
+    for (size_t i = 0; i < sizeof PHASES / sizeof *PHASES; i++)
+        if (!strcmp(PHASES[i].name, name)) return &PHASES[i];
+    fprintf(stderr, "fsops: no phase %s\n", name);
+    exit(2);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 6) {
+        fprintf(stderr, "usage: fsops PHASE DIR COUNT THREADS MAX_SECONDS\n");
+        return 2;
+    }
+    const struct phase *phase = find_phase(argv[1]);
+    long count = atol(argv[3]), threads = atol(argv[4]);
+    double limit_s = atof(argv[5]);
+    if (count < 1 || threads < 1 || threads > 64) {
+        fprintf(stderr, "fsops: COUNT ≥ 1, THREADS 1–64\n");
+        return 2;
+    }
+    char directory[PATH_BYTES];
+    snprintf(directory, sizeof directory, "%s/%s", argv[2], phase->folder);
+    if (phase->makes_folder && mkdir(directory, 0755) && errno != EEXIST) fail("mkdir", directory);
+
+    struct worker workers[64];
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
+    double deadline_s = limit_s > 0 ? now_s() + limit_s : 0;
+    for (long t = 0; t < threads; t++) {
+        workers[t] = (struct worker){.phase = phase, .directory = directory, .start = &start, .deadline_s = deadline_s};
+        workers[t].first = count * t / threads;
+        workers[t].last = count * (t + 1) / threads;
+        if (pthread_create(&workers[t].thread, NULL, work, &workers[t])) fail("thread", "start");
+    }
+    double began_s = now_s();
+    pthread_barrier_wait(&start);
+    long done = 0;
+    for (long t = 0; t < threads; t++) {
+        pthread_join(workers[t].thread, NULL);
+        done += workers[t].done;
+    }
+    double seconds = now_s() - began_s;
+    printf("{\"phase\": \"%s\", \"threads\": %ld, \"operations\": %ld, \"seconds\": %.9f}\n", phase->name, threads, done, seconds);
+    return 0;
+}

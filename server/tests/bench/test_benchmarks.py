@@ -1,0 +1,82 @@
+"""Every benchmark runs, tiny, so that none can rot; what it measured is in its results."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.runner import build, machine, report
+from bench.runner.systems import FUSER_MEMORY, PLAIN
+
+WORKLOADS = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
+
+needs_fuse = pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="needs /dev/fuse")
+
+
+def run_tiny(name: str, output: Path, *arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench", name, "--tiny", "--output", str(output), *arguments]
+    done = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    assert document["rows"], "a benchmark that measured nothing"
+    assert all(row["n"] >= 1 and row["min"] > 0 for row in document["rows"] if row["unit"] == "ops/s")
+    assert report.tables(document) in done.stdout
+    return document
+
+
+@pytest.fixture(scope="session")
+def client() -> Path:
+    try:
+        return build.fsops()
+    except build.NotAvailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def peer() -> Path:
+    try:
+        return build.fuser_memory()
+    except build.NotAvailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("client")
+def test_the_mount_workloads_run_on_a_plain_directory(tmp_path: Path) -> None:
+    document = run_tiny("mount", tmp_path / "mount.json", "--only", PLAIN)
+    assert {row["workload"] for row in document["rows"]} == WORKLOADS
+
+
+@needs_fuse
+@pytest.mark.usefixtures("client", "peer")
+def test_the_mount_workloads_run_on_the_rust_peer(tmp_path: Path) -> None:
+    document = run_tiny("mount", tmp_path / "mount.json", "--only", FUSER_MEMORY)
+    assert {row["pinning"] for row in document["rows"]} == {"free", "one core"}
+
+
+@pytest.mark.usefixtures("client")
+def test_a_failed_operation_ends_the_client_with_an_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(build.fsops()), "stat", str(tmp_path), "1", "1", "0"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("client")
+def test_every_file_of_create_4k_has_different_bytes(tmp_path: Path) -> None:
+    subprocess.run([str(build.fsops()), "create_4k", str(tmp_path), "50", "4", "0"], check=True, capture_output=True)
+    contents = {file.read_bytes() for file in (tmp_path / "write").iterdir()}
+    assert len(contents) == 50
+    assert {len(content) for content in contents} == {4096}
+
+
+def test_results_name_neither_host_nor_paths(tmp_path: Path) -> None:
+    document = run_tiny("mount", tmp_path / "mount.json", "--only", PLAIN)
+    text = json.dumps(document)
+    assert os.uname().nodename not in text
+    assert str(machine.ROOT) not in text
+    assert str(Path.home()) not in text
