@@ -1,0 +1,67 @@
+# VexFS: everything a person starts. `make help` lists it.
+#
+# What was done once leaves a stamp under .venv, so that a second `make run` installs nothing. PYTHON=… chooses the interpreter,
+# VEXFS_DATA=… the data folder. No target removes data or touches a live mount.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: help setup setup-dev run test lint generate requirements clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+# ---- setting up ------------------------------------------------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	@scripts/make-venv $(VENV) $(PYTHON)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/runtime: requirements/runtime.txt pyproject.toml | $(STAMPS)/venv
+	@echo "installing the packages VexFS runs on (requirements/runtime.txt)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/runtime.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/runtime
+	@echo "installing the packages the tests and checks need (requirements/dev.txt)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(STAMPS)/runtime ## what `make run` needs: .venv, packages, model weights
+
+setup-dev: setup $(STAMPS)/dev ## and what `make test` needs: checkers, buf, the OpenAPI generator
+
+# The parts bring their own targets; each says at its top what it adds. `setup` and `setup-dev` may get more to do there.
+include $(wildcard make/*.mk)
+
+requirements: | $(STAMPS)/venv ## make the locked requirement files again from pyproject.toml
+	@scripts/lock-requirements
+
+# ---- using it --------------------------------------------------------------------------------------------------------------
+
+run: setup ## serve on 8080 and 8083, mount ./mnt, import a corpus, show three searches, until Ctrl-C
+	@exec $(BIN)/python -m vexfs.cli.run
+
+# ---- checking it -----------------------------------------------------------------------------------------------------------
+
+lint: setup-dev ## ruff, mypy --strict, buf lint
+	@$(BIN)/ruff check server
+	@$(BIN)/ruff format --check server
+	@$(BIN)/mypy
+
+test: lint ## every check and every test, with line coverage of the server
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
+
+clean: ## remove what is made again: caches, build results, .venv (never ./data, never ./mnt)
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox build dist node_modules .coverage .coverage.*
+	@find server -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""The options that several commands share, each defined once: what do --data, --json, --address mean?
+
+Decorators for click commands. `server_options` hands the command a `Target`, which `vexfs.cli.connect` turns into a client.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vexfs import config
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which server a command talks to, and for how long: what the options and variables said, not yet resolved."""
+
+    data: Path
+    address: str | None
+    url: str | None
+    tls_ca: Path | None
+    timeout_s: float | None
+
+
+def data_option(command: Command) -> Command:
+    """--data: the data folder."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=config.DEFAULT_DATA,
+        envvar="VEXFS_DATA",
+        show_default=True,
+        help="Data folder.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """--json: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line for lists.")(command)
+
+
+def server_options(*, timeout_s: float | None = 30.0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--data, --address, --url, --tls-ca, --timeout and --json; the command gets `target` and `as_json`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @json_option
+        @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.001), default=timeout_s,
+                      show_default=timeout_s is not None, help="Seconds until the command gives up.")  # fmt: skip
+        @click.option("--tls-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), envvar="VEXFS_TLS_CA",
+                      help="Trust servers that one of these signed (PEM).")  # fmt: skip
+        @click.option("--url", envvar="VEXFS_URL", help="Talk REST to http://host:port.")
+        @click.option("--address", envvar="VEXFS_ADDRESS", help="Talk gRPC to host:port.")
+        @data_option
+        @functools.wraps(command)
+        def wrapped(
+            *arguments: Any,
+            data: Path,
+            address: str | None,
+            url: str | None,
+            tls_ca: Path | None,
+            timeout_s: float | None,
+            **options: Any,
+        ) -> Any:
+            return command(*arguments, target=Target(data, address, url, tls_ca, timeout_s), **options)
+
+        return wrapped
+
+    return decorate

@@ -1,0 +1,77 @@
+"""`vexfs serve`: what can a server be told at its start? Parses and checks the options; `vexfs.supervisor` does the work."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from vexfs import config
+from vexfs.cli.options import data_option
+
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True)
+
+
+@click.command("serve")
+@data_option
+@click.option("--mount", type=click.Path(path_type=Path), envvar="VEXFS_MOUNT", help="Directory to mount the files on.")
+@click.option("--host", default=config.DEFAULT_HOST, envvar="VEXFS_HOST", show_default=True, help="Address to listen on.")
+@click.option("--rest-port", type=click.IntRange(0, 65535), default=config.DEFAULT_REST_PORT, envvar="VEXFS_REST_PORT",
+              show_default=True, help="Port of REST; 0 takes a free one.")  # fmt: skip
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=config.DEFAULT_GRPC_PORT, envvar="VEXFS_GRPC_PORT",
+              show_default=True, help="Port of gRPC; 0 takes a free one.")  # fmt: skip
+@click.option(
+    "--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="JSON file that appears when everything answers."
+)
+@click.option("--tls-cert", type=_EXISTING, envvar="VEXFS_TLS_CERT", help="Certificate chain (PEM); needs --tls-key.")
+@click.option("--tls-key", type=_EXISTING, envvar="VEXFS_TLS_KEY", help="Key of the certificate (PEM).")
+@click.option("--tls-client-ca", type=_EXISTING, envvar="VEXFS_TLS_CLIENT_CA",
+              help="Clients must show a certificate signed by one of these (PEM).")  # fmt: skip
+@click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), envvar="VEXFS_TOKEN_FILE",
+              help="File with the token, made when missing.  [default: DATA/token]")  # fmt: skip
+def serve_command(
+    data: Path,
+    mount: Path | None,
+    host: str,
+    rest_port: int,
+    grpc_port: int,
+    ready_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    token_file: Path | None,
+) -> int:
+    """Run a server on a data folder until Ctrl-C."""
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    if tls_client_ca is not None and tls_cert is None:
+        raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
+    if rest_port == grpc_port != 0:
+        raise click.UsageError("REST and gRPC need ports of their own")
+    from vexfs.supervisor import Supervisor
+
+    _configure_logs()
+    settings = config.ServeSettings(
+        data=data.absolute(),
+        mount=mount.absolute() if mount else None,
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        ready_file=ready_file.absolute() if ready_file else None,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        token_file=token_file.absolute() if token_file else None,
+    )
+    return Supervisor(settings).run()
+
+
+def _configure_logs() -> None:
+    """Plain sentences for a person at a terminal, JSON lines for everything else."""
+    if sys.stderr.isatty() and "VEXFS_LOG_LEVEL" not in os.environ:
+        logging.basicConfig(format="vexfs serve: %(message)s", level=logging.INFO, stream=sys.stderr)
+        return
+    from vexfs.observability import logs
+
+    logs.configure("supervisor")

@@ -1,0 +1,57 @@
+"""The settings of VexFS: each name, its variable and its default, once. What can be set, and where does a value come from?
+
+A value comes from the command line's option, else from the environment variable, else from the default. Read by the command
+line and the supervisor; the table in docs/operations.md is held against `SETTINGS` by a test. Holds no state.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+DEFAULT_DATA = "data"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_REST_PORT = 8080
+DEFAULT_GRPC_PORT = 8083
+
+
+class Setting(NamedTuple):
+    """One row of the settings table. `option` is None for what only the environment says."""
+
+    option: str | None
+    variable: str | None
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting("--data", "VEXFS_DATA", DEFAULT_DATA, "the data folder: files, indexes, token"),
+    Setting("--mount", "VEXFS_MOUNT", "no mount", "the directory to mount the volume on"),
+    Setting("--host", "VEXFS_HOST", DEFAULT_HOST, "the address REST and gRPC listen on"),
+    Setting("--rest-port", "VEXFS_REST_PORT", str(DEFAULT_REST_PORT), "the port of REST; 0 takes a free one"),
+    Setting("--grpc-port", "VEXFS_GRPC_PORT", str(DEFAULT_GRPC_PORT), "the port of gRPC; 0 takes a free one"),
+    Setting("--ready-file", None, "none", "a JSON file that appears when everything answers"),
+    Setting("--tls-cert", "VEXFS_TLS_CERT", "no TLS", "the server's certificate chain (PEM)"),
+    Setting("--tls-key", "VEXFS_TLS_KEY", "no TLS", "the key of that certificate (PEM)"),
+    Setting("--tls-client-ca", "VEXFS_TLS_CLIENT_CA", "none", "clients must show a certificate signed by one of these (PEM)"),
+    Setting("--token-file", "VEXFS_TOKEN_FILE", "DATA/token", "the file with the token; made when it is missing"),
+    Setting("--address", "VEXFS_ADDRESS", "the local server", "the gRPC address a command talks to, as host:port"),
+    Setting("--url", "VEXFS_URL", "the local server", "the REST address a command talks to, as http://host:port"),
+    Setting(None, "VEXFS_TOKEN", "the local data folder's", "the token a command sends"),
+    Setting("--tls-ca", "VEXFS_TLS_CA", "the system's", "whom a command trusts when it talks TLS (PEM)"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """What `vexfs serve` was asked for. Paths are absolute. `mount` None means no mount; ports 0 take free ones."""
+
+    data: Path
+    mount: Path | None = None
+    host: str = DEFAULT_HOST
+    rest_port: int = DEFAULT_REST_PORT
+    grpc_port: int = DEFAULT_GRPC_PORT
+    ready_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None

@@ -1,0 +1,282 @@
+"""The supervisor (`vexfs serve`): which processes make a server, and what happens when one starts, ends or must stop?
+
+Starts the API, then the indexer and the mount; starts a crashed one again, waiting longer each time, and says so; stops all of
+them within `STOP_SECONDS` on SIGINT or SIGTERM, the mount first. Called by `vexfs serve` alone. One thread; it sleeps in one
+selector that signals wake. It never opens the store and never imports what serves.
+
+A child ends with the supervisor, whatever ends that: the kernel kills it when the supervisor's thread ends. The mount gets
+SIGTERM instead, so that it unmounts.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from vexfs import runtime
+from vexfs.config import ServeSettings
+from vexfs.core.errors import Unavailable, VexfsError
+from vexfs.mount import lifecycle
+
+#: From the signal to the end of the last process.
+STOP_SECONDS = 2.8
+#: Of that, what the mount has for writing out and unmounting.
+MOUNT_STOP_SECONDS = 1.4
+#: A child that has not answered by then after its start does not come up at all.
+START_SECONDS = 120.0
+BACKOFF_FIRST_SECONDS = 0.2
+BACKOFF_MAX_SECONDS = 10.0
+#: After that long a life a crash counts as the first again.
+SETTLED_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+
+_log = logging.getLogger("vexfs.supervisor")
+
+
+@dataclass(kw_only=True)
+class Child:
+    """One process of the server and its history. `command` is asked anew at each start: ports are known after the first."""
+
+    name: str
+    command: Callable[[], list[str]]
+    death_signal: signal.Signals = signal.SIGKILL
+    process: subprocess.Popen[bytes] | None = None
+    ready: dict[str, Any] | None = None
+    started: float = 0.0
+    crashes: int = 0
+    restart_at: float | None = None
+
+    def is_running(self) -> bool:
+        """Whether the process lives (asks the kernel, reaps it when it has ended)."""
+        return self.process is not None and self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        if self.process is not None and self.is_running():
+            self.process.send_signal(number)
+
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        status = self.process.returncode if self.process is not None else None
+        if status is not None and status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+    def next_delay(self, now: float) -> float:
+        """Seconds to wait before the next start: doubles with each crash, starts over after a long life."""
+        self.crashes = 1 if now - self.started > SETTLED_SECONDS else self.crashes + 1
+        return float(min(BACKOFF_FIRST_SECONDS * 2 ** (self.crashes - 1), BACKOFF_MAX_SECONDS))
+
+
+@dataclass
+class Supervisor:
+    """A running server. `run` returns the exit status of `vexfs serve`."""
+
+    settings: ServeSettings
+    children: list[Child] = field(init=False)
+    #: What the ready file says.
+    record: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = runtime.DataFolder(self.settings.data)
+        self.token_file = self.settings.token_file or self.folder.token_file
+        self._signals: list[int] = []
+        self._wake = selectors.DefaultSelector()
+        self.children = [
+            Child(name="api", command=self._api_command),
+            Child(name="indexer", command=self._indexer_command),
+        ]
+        if self.settings.mount is not None:
+            self.children.append(Child(name="mount", command=self._mount_command, death_signal=signal.SIGTERM))
+
+    # ---- the whole life -------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Serve until a signal. Raises VexfsError when another server has the folder or a process does not come up."""
+        lock = runtime.ServerLock(self.settings.data)
+        lock.acquire()
+        try:
+            runtime.ensure_token(self.token_file)
+            self._forget_records()
+            with self._signal_wakeups():
+                try:
+                    if self._start_all():
+                        self._publish()
+                        self._watch()
+                finally:
+                    self._stop_all()
+        finally:
+            self._forget_records()
+            lock.release()
+        return 0
+
+    def _start_all(self) -> bool:
+        """Start and await the API, then the others together. False when a signal came meanwhile."""
+        api, *others = self.children
+        self._start(api)
+        if not self._await_ready([api]):
+            return False
+        self.record = {
+            "pid": os.getpid(),
+            "grpc": str((api.ready or {})["grpc"]),
+            "rest": str((api.ready or {})["rest"]),
+            "token_file": str(self.token_file),
+        }
+        for child in others:
+            self._start(child)
+        return self._await_ready(others)
+
+    def _watch(self) -> None:
+        """Sleep until a signal asks for the end; meanwhile start again what crashed."""
+        while not self._signals:
+            now = time.monotonic()
+            for child in self.children:
+                if child.restart_at is None and not child.is_running():
+                    self._note_crash(child, now)
+                elif child.restart_at is not None and now >= child.restart_at:
+                    self._start(child)
+            due = [child.restart_at for child in self.children if child.restart_at is not None]
+            self._sleep(max(0.0, min(due) - time.monotonic()) if due else None)
+
+    def _stop_all(self) -> None:
+        """End every child: mount and indexer first, then the API, and by force what is still there at the end."""
+        begun = time.monotonic()
+        self._signals.clear()
+        first = [child for child in self.children if child.name != "api"]
+        for child in first:
+            child.send(signal.SIGTERM)
+        self._await_end([child for child in first if child.name == "mount"], begun + MOUNT_STOP_SECONDS)
+        for child in self.children:
+            child.send(signal.SIGTERM)
+        self._await_end(self.children, begun + STOP_SECONDS)
+        for child in self.children:
+            if child.is_running():
+                _log.warning("the %s process did not stop in time and is ended by force", child.name)
+                child.send(signal.SIGKILL)
+        self._await_end(self.children, time.monotonic() + 1.0)
+        if self.settings.mount is not None:
+            with contextlib.suppress(VexfsError):  # what a mount process ended by force has left behind
+                lifecycle.detach(self.settings.mount)
+
+    # ---- one child ------------------------------------------------------------------------------------------------
+
+    def _start(self, child: Child) -> None:
+        self.folder.ready_file(child.name).unlink(missing_ok=True)
+        child.ready = None
+        child.restart_at = None
+        child.started = time.monotonic()
+        child.process = subprocess.Popen(
+            child.command(),
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # a Ctrl-C at the terminal reaches the supervisor only, which stops them in order
+            preexec_fn=runtime.die_with_parent(child.death_signal),  # noqa: PLW1509 - the supervisor has one thread
+        )
+
+    def _note_crash(self, child: Child, now: float) -> None:
+        delay = child.next_delay(now)
+        child.restart_at = now + delay
+        _log.warning("the %s process %s; starting it again in %.1f s", child.name, child.ending(), delay)
+
+    def _await_ready(self, children: list[Child]) -> bool:
+        """Wait until each has announced itself. False when a signal came; raises Unavailable when one ends or is too slow."""
+        while any(child.ready is None for child in children):
+            if self._signals:
+                return False
+            for child in children:
+                if not child.is_running():
+                    raise Unavailable(f"the {child.name} process {child.ending()} while starting; its log says why")
+                record = runtime.read_ready(self.settings.data, child.name)
+                if record is not None and child.process is not None and record["pid"] == child.process.pid:
+                    child.ready = record
+                elif time.monotonic() - child.started > START_SECONDS:
+                    raise Unavailable(f"the {child.name} process has not come up within {START_SECONDS:.0f} s")
+            self._sleep(_POLL_SECONDS)
+        return True
+
+    def _await_end(self, children: list[Child], deadline: float) -> None:
+        """Wait for the ends of these until the deadline; a second signal cuts the wait short."""
+        while any(child.is_running() for child in children) and time.monotonic() < deadline and not self._signals:
+            self._sleep(min(_POLL_SECONDS * 5, max(0.0, deadline - time.monotonic())))
+
+    # ---- command lines --------------------------------------------------------------------------------------------
+
+    def _api_command(self) -> list[str]:
+        settings = self.settings
+        # A restarted API takes the ports the ready file has named.
+        rest_port = self.record["rest"].rpartition(":")[2] if self.record else settings.rest_port
+        grpc_port = self.record["grpc"].rpartition(":")[2] if self.record else settings.grpc_port
+        command = [*_python("vexfs.api"), "--data", str(settings.data), "--host", settings.host]
+        command += ["--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--token-file", str(self.token_file)]
+        for option, path in (
+            ("--tls-cert", settings.tls_cert),
+            ("--tls-key", settings.tls_key),
+            ("--tls-client-ca", settings.tls_client_ca),
+        ):
+            if path is not None:
+                command += [option, str(path)]
+        return command
+
+    def _indexer_command(self) -> list[str]:
+        return [*_python("vexfs.views.indexer"), "--data", str(self.settings.data)]
+
+    def _mount_command(self) -> list[str]:
+        return [*_python("vexfs.mount"), "--data", str(self.settings.data), str(self.settings.mount)]
+
+    # ---- records and signals --------------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        """Write the ready file and the record for local commands."""
+        content = json.dumps(self.record) + "\n"
+        runtime.write_atomically(self.folder.server_file, content)
+        if self.settings.ready_file is not None:
+            runtime.write_atomically(self.settings.ready_file, content, mode=0o644)
+        _log.info("serving %s at %s (REST) and %s (gRPC)", self.folder.path, self.record["rest"], self.record["grpc"])
+        if self.settings.mount is not None:
+            _log.info("mounted on %s", self.settings.mount)
+
+    def _forget_records(self) -> None:
+        self.folder.server_file.unlink(missing_ok=True)
+        for child in self.children:
+            self.folder.ready_file(child.name).unlink(missing_ok=True)
+        if self.settings.ready_file is not None:
+            self.settings.ready_file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _signal_wakeups(self) -> Iterator[None]:
+        """SIGINT, SIGTERM and SIGHUP are noted and wake the selector, and so does a child's end."""
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake.register(reading, selectors.EVENT_READ)
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            self._signals.append(number)
+
+        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before)
+            self._wake.close()
+            os.close(reading)
+            os.close(writing)
+
+    def _sleep(self, seconds: float | None) -> None:
+        for key, _ in self._wake.select(seconds):
+            with contextlib.suppress(BlockingIOError):
+                os.read(key.fd, 4096)
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
