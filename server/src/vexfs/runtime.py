@@ -3,7 +3,7 @@
 Called by every process of VexFS at its start, and by the `vexfs` command. Plain functions over small files: safe from any
 thread, no state of its own apart from the lock a `ServerLock` holds. Never opens the store.
 
-    DATA/token                     the token of this data folder, 0600
+    DATA/token                     the token of this data folder (vexfs.security.token)
     DATA/volumes/main              the volume: what the store keeps
     DATA/run/server.lock           held (flock) by the server as long as it lives; its content names the holder
     DATA/run/server.json           what the ready file says, for commands on this machine
@@ -18,7 +18,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 import signal
 import stat
 import tempfile
@@ -132,36 +131,6 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def ensure_token(path: Path) -> str:
-    """The token in that file; makes file and token when there is none. Two processes that race agree on one token."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        return read_token(path)
-    except FileNotFoundError:
-        pass
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was first: its token counts
-            os.link(temporary, path)
-    finally:
-        Path(temporary).unlink()
-    return read_token(path)
-
-
-def read_token(path: Path) -> str:
-    """The token in that file. Raises FileNotFoundError, and PermissionDenied when the file is empty or open to others."""
-    facts = path.stat()
-    if facts.st_mode & 0o077:
-        raise PermissionDenied(f"the token file {path} can be read by others; run: chmod 600 {path}")
-    token = path.read_text("ascii").strip()
-    if not token:
-        raise PermissionDenied(f"the token file {path} is empty; remove it and start the server again to get a new one")
-    return token
 
 
 class ServerLock:

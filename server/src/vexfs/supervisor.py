@@ -26,6 +26,7 @@ from vexfs import runtime
 from vexfs.config import ServeSettings
 from vexfs.core.errors import Unavailable, VexfsError
 from vexfs.mount import lifecycle
+from vexfs.security import token
 
 #: From the signal to the end of the last process.
 STOP_SECONDS = 2.8
@@ -105,7 +106,7 @@ class Supervisor:
         lock = runtime.ServerLock(self.settings.data)
         lock.acquire()
         try:
-            runtime.ensure_token(self.token_file)
+            token.load_or_create(self.token_file)
             self._forget_records()
             with self._signal_wakeups():
                 try:

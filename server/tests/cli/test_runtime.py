@@ -34,23 +34,6 @@ def test_a_long_data_folder_gets_a_private_short_folder(tmp_path: Path, monkeypa
     path.parent.rmdir()
 
 
-def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
-    file = tmp_path / "data" / "token"
-    token = runtime.ensure_token(file)
-    assert len(token) >= 32
-    assert runtime.ensure_token(file) == token == runtime.read_token(file)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [entry.name for entry in file.parent.iterdir()] == ["token"]
-
-
-def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    runtime.ensure_token(file)
-    file.chmod(0o644)
-    with pytest.raises(PermissionDenied, match="chmod 600"):
-        runtime.read_token(file)
-
-
 def test_a_second_server_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [
