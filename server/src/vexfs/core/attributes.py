@@ -1,0 +1,113 @@
+"""Extended attributes and metadata: what clients attach to a file.
+
+Called by the surfaces. Both belong to the inode: they follow rename and link. Validates before it writes.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from vexfs.core import files
+from vexfs.core.errors import AttributeExists, AttributeNotFound, InvalidMetadata, InvalidName, NameTooLong, TooLarge
+from vexfs.core.types import (
+    CHANGE_METADATA,
+    CHANGE_XATTR,
+    METADATA_MAX_BYTES,
+    XATTR_NAME_MAX_BYTES,
+    XATTR_VALUE_MAX_BYTES,
+    Change,
+    Ino,
+    Node,
+)
+from vexfs.store import nodes, versioned
+from vexfs.store.reader import Reader
+from vexfs.store.writer import Transaction
+
+NO_METADATA = b"{}"
+
+
+def get_xattr(view: Reader, ino: Ino, name: bytes) -> bytes:
+    """Raises AttributeNotFound, NotFound."""
+    value = versioned.get_xattr(view, ino, name)
+    if value is None:
+        files.stat(view, ino)
+        raise AttributeNotFound(f"file {ino} has no attribute {name.decode('utf-8', 'backslashreplace')!r}")
+    return value
+
+
+def list_xattrs(view: Reader, ino: Ino) -> list[bytes]:
+    """Names, in byte order. Raises NotFound."""
+    names = versioned.list_xattrs(view, ino)
+    if not names:
+        files.stat(view, ino)
+    return names
+
+
+def set_xattr(txn: Transaction, ino: Ino, name: bytes, value: bytes, *, create: bool = False, replace: bool = False) -> Node:
+    """Raises NotFound, AttributeExists (`create`), AttributeNotFound (`replace`), InvalidName, NameTooLong, TooLarge."""
+    node = files.stat(txn, ino)
+    if not name or b"\0" in name:
+        raise InvalidName("an attribute's name is neither empty nor holds NUL")
+    if len(name) > XATTR_NAME_MAX_BYTES:
+        raise NameTooLong(f"an attribute's name has at most {XATTR_NAME_MAX_BYTES} bytes")
+    if len(value) > XATTR_VALUE_MAX_BYTES:
+        raise TooLarge(f"an attribute's value has at most {XATTR_VALUE_MAX_BYTES} bytes", limit=str(XATTR_VALUE_MAX_BYTES))
+    exists = versioned.get_xattr(txn, ino, name) is not None if create or replace else False
+    if create and exists:
+        raise AttributeExists("the attribute exists already")
+    if replace and not exists:
+        raise AttributeNotFound("the attribute does not exist")
+    versioned.put_xattr(txn, ino, name, value, born=txn.revision)
+    return _changed(txn, node, CHANGE_XATTR)
+
+
+def remove_xattr(txn: Transaction, ino: Ino, name: bytes) -> Node:
+    """Raises AttributeNotFound, NotFound."""
+    get_xattr(txn, ino, name)
+    versioned.put_xattr(txn, ino, name, None, born=txn.revision)
+    return _changed(txn, files.stat(txn, ino), CHANGE_XATTR)
+
+
+def get_metadata(view: Reader, ino: Ino) -> bytes:
+    """The file's metadata: a JSON object in UTF-8, `{}` when it has none. Raises NotFound."""
+    json = versioned.get_metadata(view, ino)
+    if json is None:
+        files.stat(view, ino)
+        return NO_METADATA
+    return json.encode()
+
+
+def set_metadata(txn: Transaction, ino: Ino, json: bytes) -> Node:
+    """Replace the file's metadata. Raises InvalidMetadata, NotFound."""
+    node = files.stat(txn, ino)
+    check_metadata(json)
+    versioned.put_metadata(txn, [(ino, None if json == NO_METADATA else json.decode())], born=txn.revision)
+    return _changed(txn, node, CHANGE_METADATA)
+
+
+def check_metadata(json: bytes) -> None:
+    """Raise InvalidMetadata unless `json` is a JSON object within the limit."""
+    if len(json) > METADATA_MAX_BYTES:
+        raise InvalidMetadata(
+            f"metadata has {len(json)} bytes; at most {METADATA_MAX_BYTES} are possible", limit=str(METADATA_MAX_BYTES)
+        )
+    try:
+        value = msgspec.json.decode(json)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidMetadata(f"metadata is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidMetadata(f"metadata is a JSON object, not {_name_of(value)}")
+
+
+def _name_of(value: object) -> str:
+    if isinstance(value, str):
+        return "a string"
+    return "an array" if isinstance(value, Sequence) else "a bare value"
+
+
+def _changed(txn: Transaction, node: Node, kind: int) -> Node:
+    changed = node._replace(ctime_ns=txn.now_ns, revision=txn.revision)
+    txn.untouch(node.ino)
+    nodes.write_row(txn, changed, txn.keep_from)
+    txn.changes.append(Change(kind, node.ino))
+    return changed

@@ -1,0 +1,288 @@
+"""The bytes of files: reading, writing, truncating, replacing and copying them.
+
+Called by the surfaces. Reading takes any Reader. Writing has two halves: `prepare` (or StagedContent) runs outside the writer's
+turn and puts large runs into durable blobs; `write` and `replace` run inside and insert rows. Any thread may prepare.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from vexfs.core import files
+from vexfs.core.errors import InvalidRequest, IsADirectory, NotARegularFile, TooLarge, Unavailable
+from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Change, Ino, Node
+from vexfs.store import content as rows
+from vexfs.store import nodes
+from vexfs.store.blobs import BlobFolder, IncomingBlob
+from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
+from vexfs.store.reader import Reader
+from vexfs.store.writer import Transaction
+
+FILE_MAX_BYTES = 1 << 47
+"""Largest size of a file: 128 TiB."""
+_BLOB_MAX_BYTES = EXTENT_MAX_BLOCKS * BLOCK_BYTES
+
+
+class BlobRun(NamedTuple):
+    """Whole blocks from `first_block` on that lie in a durable blob."""
+
+    first_block: int
+    block_count: int
+    blob: bytes
+    size_bytes: int
+
+
+class Prepared(NamedTuple):
+    """Content on its way into a file: large runs already in blobs, the rest in memory."""
+
+    runs: tuple[BlobRun, ...]
+    segments: tuple[tuple[int, bytes], ...]
+    """(offset, bytes), in the order in which they were written."""
+    end_bytes: int
+    """Where the last byte ends."""
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def read(view: Reader, ino: Ino, offset: int, length: int) -> bytes:
+    """Up to `length` bytes at `offset`, fewer at the end; what was never written is zeros.
+
+    Raises NotFound, NotARegularFile, CorruptContent.
+    """
+    node = _regular(view, ino)
+    return read_node(view, node, offset, length)
+
+
+def read_node(view: Reader, node: Node, offset: int, length: int) -> bytes:
+    """As `read`, for a node the caller just looked up."""
+    end = min(offset + length, node.size_bytes)
+    if end <= offset:
+        return b""
+    first_block = offset // BLOCK_BYTES
+    pieces = rows.visible(view, node.ino, first_block, -(-end // BLOCK_BYTES))
+    if (
+        len(pieces) == 1
+        and pieces[0].block_count == 1
+        and pieces[0].first_block == first_block
+        and end <= (first_block + 1) * BLOCK_BYTES
+    ):
+        start = offset - first_block * BLOCK_BYTES
+        return rows.read_piece(view, pieces[0])[start : start + end - offset].ljust(end - offset, b"\0")
+    result = bytearray(end - offset)
+    for piece in pieces:
+        data = memoryview(rows.read_piece(view, piece))
+        start = piece.first_block * BLOCK_BYTES - offset
+        skip = max(0, -start)
+        part = data[skip : end - offset - start]
+        result[start + skip : start + skip + len(part)] = part
+    return bytes(result)
+
+
+def _regular(view: Reader, ino: int) -> Node:
+    node = files.stat(view, ino)
+    if node.is_directory:
+        raise IsADirectory(f"file {ino} is a directory: it has entries, not content", file_id=str(ino))
+    if not node.is_regular:
+        raise NotARegularFile(f"file {ino} is not a regular file: it has no content", file_id=str(ino))
+    return node
+
+
+# -- preparing, outside the turn -------------------------------------------------------------------
+
+
+def prepare(blobs: BlobFolder, segments: Sequence[tuple[int, bytes]], *, whole: bool = False) -> Prepared:
+    """Put long runs of whole blocks into durable blobs and keep the rest.
+
+    `segments` are (offset, bytes), later ones cover earlier ones. `whole` says that they are all there is, so that the last,
+    partial block can lie in the blob too.
+    """
+    runs: list[BlobRun] = []
+    rest: list[tuple[int, bytes]] = []
+    end_bytes = 0
+    for offset, data in segments:
+        end = offset + len(data)
+        end_bytes = max(end_bytes, end)
+        first_block = -(-offset // BLOCK_BYTES)
+        run_end = end if whole else end // BLOCK_BYTES * BLOCK_BYTES
+        if (
+            len(segments) > 1
+            or run_end - first_block * BLOCK_BYTES < INLINE_MAX_BYTES
+            or (whole and len(data) <= INLINE_MAX_BYTES)
+        ):
+            rest.append((offset, data))
+            continue
+        run_start = first_block * BLOCK_BYTES
+        if run_start > offset:
+            rest.append((offset, data[: run_start - offset]))
+        runs.extend(_add_runs(blobs, first_block, memoryview(data)[run_start - offset : run_end - offset]))
+        if end > run_end:
+            rest.append((run_end, data[run_end - offset :]))
+    return Prepared(tuple(runs), tuple(rest), end_bytes)
+
+
+def _add_runs(blobs: BlobFolder, first_block: int, data: memoryview) -> Iterable[BlobRun]:
+    for start in range(0, len(data), _BLOB_MAX_BYTES):
+        part = data[start : start + _BLOB_MAX_BYTES]
+        yield BlobRun(first_block + start // BLOCK_BYTES, -(-len(part) // BLOCK_BYTES), blobs.add(part), len(part))
+
+
+class StagedContent:
+    """A whole new content that arrives in pieces, outside the turn; memory stays below one inline content.
+
+    A context manager: leaving it discards what was not finished.
+    """
+
+    def __init__(self, blobs: BlobFolder) -> None:
+        self._blobs = blobs
+        self._head = bytearray()
+        self._runs: list[BlobRun] = []
+        self._incoming: IncomingBlob | None = None
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Append. Raises TooLarge, VolumeFull."""
+        if self.size_bytes + len(data) > FILE_MAX_BYTES:
+            raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+        self.size_bytes += len(data)
+        if self._incoming is None:
+            self._head += data
+            if len(self._head) <= INLINE_MAX_BYTES:
+                return
+            data, self._head = bytes(self._head), bytearray()
+            self._incoming = self._blobs.begin()
+        self._spill(memoryview(data))
+
+    def _spill(self, data: memoryview) -> None:
+        assert self._incoming is not None
+        while data:
+            part = data[: _BLOB_MAX_BYTES - self._incoming.size_bytes]
+            self._incoming.write(part)
+            data = data[len(part) :]
+            if self._incoming.size_bytes == _BLOB_MAX_BYTES:
+                self._finish_run()
+                self._incoming = self._blobs.begin()
+
+    def _finish_run(self) -> None:
+        assert self._incoming is not None
+        size_bytes = self._incoming.size_bytes
+        if size_bytes:
+            first_block = self._runs[-1].first_block + self._runs[-1].block_count if self._runs else 0
+            self._runs.append(BlobRun(first_block, -(-size_bytes // BLOCK_BYTES), self._incoming.finish(), size_bytes))
+        self._incoming.discard()
+        self._incoming = None
+
+    def finish(self) -> Prepared:
+        """Everything is durable or in memory now; hand it to `replace`."""
+        if self._incoming is not None:
+            self._finish_run()
+        segments = ((0, bytes(self._head)),) if self._head else ()
+        return Prepared(tuple(self._runs), segments, self.size_bytes)
+
+    def __enter__(self) -> "StagedContent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._incoming is not None:
+            self._incoming.discard()
+            self._incoming = None
+
+
+# -- writing, inside the turn ----------------------------------------------------------------------
+
+
+def write(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
+    """Write into a file; it grows where needed. Raises NotFound, NotARegularFile, TooLarge."""
+    node = _regular(txn, ino)
+    size_bytes = max(node.size_bytes, prepared.end_bytes)
+    _put(txn, node, prepared)
+    return _changed(txn, node, size_bytes, mtime_ns)
+
+
+def replace(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
+    """Give a file a whole new content. Raises NotFound, NotARegularFile."""
+    node = _regular(txn, ino)
+    rows.clear_from(txn, ino, 0, born=txn.revision)
+    _put(txn, node._replace(size_bytes=0), prepared)
+    return _changed(txn, node, prepared.end_bytes, mtime_ns)
+
+
+def truncate(txn: Transaction, ino: Ino, size_bytes: int) -> Node:
+    """Cut a file, or extend it with zeros. Raises NotFound, NotARegularFile, TooLarge."""
+    node = _regular(txn, ino)
+    if size_bytes < 0:
+        raise InvalidRequest("a size is not negative")
+    if size_bytes > FILE_MAX_BYTES:
+        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+    if size_bytes < node.size_bytes:
+        _cut(txn, node, size_bytes)
+    return _changed(txn, node, size_bytes, None)
+
+
+def copy(txn: Transaction, source: Ino, target: Ino) -> Node:
+    """Give `target` the content of `source`; large content moves no bytes. Raises NotFound, NotARegularFile."""
+    node = _regular(txn, source)
+    replaced = _regular(txn, target)
+    rows.clear_from(txn, target, 0, born=txn.revision)
+    end_block = -(-node.size_bytes // BLOCK_BYTES)
+    for piece in rows.visible(txn, source, 0, end_block):
+        if piece.blob is None:
+            rows.put_chunk(txn, target, piece.first_block, rows.read_piece(txn, piece), born=txn.revision)
+        else:
+            extent = Extent(piece.first_block, txn.revision, piece.block_count, piece.blob, piece.blob_offset)
+            rows.put_extents(txn, target, [extent])
+    return _changed(txn, replaced, node.size_bytes, None)
+
+
+def _cut(txn: Transaction, node: Node, size_bytes: int) -> None:
+    keep_block, keep_bytes = divmod(size_bytes, BLOCK_BYTES)
+    if keep_bytes:
+        block = rows.read_block(txn, node.ino, keep_block)
+        if len(block) > keep_bytes:
+            rows.put_chunk(txn, node.ino, keep_block, block[:keep_bytes], born=txn.revision)
+        keep_block += 1
+    rows.clear_from(txn, node.ino, keep_block, born=txn.revision)
+
+
+def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
+    if prepared.end_bytes > FILE_MAX_BYTES:
+        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+    for run in prepared.runs:
+        if not rows.claim_blob(txn, run.blob, run.size_bytes):
+            raise Unavailable("the content was collected before it was used: send it again", blob=run.blob.hex())
+    rows.put_extents(
+        txn, node.ino, (Extent(run.first_block, txn.revision, run.block_count, run.blob, 0) for run in prepared.runs)
+    )
+    written: dict[int, bytearray] = {}
+    for offset, data in prepared.segments:
+        _patch(txn, node, written, offset, data)
+    for block, content in written.items():
+        rows.put_chunk(txn, node.ino, block, bytes(content), born=txn.revision)
+
+
+def _patch(txn: Transaction, node: Node, written: dict[int, bytearray], offset: int, data: bytes) -> None:
+    """Lay one segment over the blocks it touches, reading a block only where some of it remains."""
+    position = 0
+    while position < len(data):
+        block, start = divmod(offset + position, BLOCK_BYTES)
+        part = data[position : position + BLOCK_BYTES - start]
+        content = written.get(block)
+        if content is None:
+            covers = start == 0 and len(part) >= min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES)
+            content = written[block] = bytearray() if covers else bytearray(rows.read_block(txn, node.ino, block))
+        if len(content) < start:
+            content.extend(bytes(start - len(content)))
+        content[start : start + len(part)] = part
+        position += len(part)
+
+
+def _changed(txn: Transaction, node: Node, size_bytes: int, mtime_ns: int | None) -> Node:
+    changed = node._replace(
+        size_bytes=size_bytes,
+        mtime_ns=txn.now_ns if mtime_ns is None else mtime_ns,
+        ctime_ns=txn.now_ns,
+        revision=txn.revision,
+        content_revision=txn.revision,
+    )
+    nodes.write_row(txn, changed, txn.keep_from)
+    txn.changes.append(Change(CHANGE_CONTENT, node.ino))
+    return changed

@@ -1,0 +1,394 @@
+"""The tree: looking up, creating, linking, renaming and removing files of every kind, and their attributes.
+
+Called by the surfaces; a `view` may be any Reader, a `txn` is the operation being written. Validates before it writes.
+Permissions are the caller's business (the kernel checks modes on the mount, tokens elsewhere). Content is `content`,
+metadata and xattrs `attributes`.
+"""
+
+import stat as _stat
+from collections.abc import Callable
+
+import apsw
+
+from vexfs.core import collections
+from vexfs.core.errors import (
+    AlreadyExists,
+    DirectoryNotEmpty,
+    InvalidRequest,
+    IsADirectory,
+    LinkNotPermitted,
+    MoveIntoItself,
+    NameTooLong,
+    NotADirectory,
+    NotASymlink,
+    NotFound,
+    RootImmutable,
+    TooManyLinks,
+)
+from vexfs.core.paths import check_name, show
+from vexfs.core.types import (
+    CHANGE_ENTRY_ADDED,
+    CHANGE_ENTRY_REMOVED,
+    CHANGE_NODE,
+    CHANGE_NODE_REMOVED,
+    LINK_MAX,
+    ROOT_INO,
+    SYMLINK_TARGET_MAX_BYTES,
+    Change,
+    DirectoryEntry,
+    Ino,
+    Node,
+    Removed,
+)
+from vexfs.store import dentries, nodes
+from vexfs.store.reader import Reader
+from vexfs.store.writer import Transaction
+
+_TYPES = frozenset((_stat.S_IFREG, _stat.S_IFIFO, _stat.S_IFSOCK, _stat.S_IFCHR, _stat.S_IFBLK))
+
+
+def _never(_: Ino) -> bool:
+    return False
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def stat(view: Reader, ino: int) -> Node:
+    """The node of that number. Raises NotFound."""
+    node = nodes.get(view, ino)
+    if node is None:
+        raise NotFound(f"there is no file with id {ino}", file_id=str(ino))
+    return node
+
+
+def lookup(view: Reader, parent: Ino, name: bytes) -> Node:
+    """Where `name` in the directory `parent` leads. Raises NotFound, NotADirectory."""
+    ino = dentries.get(view, parent, name)
+    node = None if ino is None else nodes.get(view, ino)
+    if node is None:
+        _directory(view, parent)
+        raise NotFound(f"there is no {show(name)!r} here", name=show(name))
+    return node
+
+
+def list_directory(view: Reader, ino: Ino, after: bytes = b"", limit: int = 1000) -> list[DirectoryEntry]:
+    """Up to `limit` entries with names above `after`, in byte order. Raises NotFound, NotADirectory."""
+    _directory(view, ino)
+    return dentries.list_page(view, ino, after=after, limit=limit)
+
+
+def read_symlink(view: Reader, ino: Ino) -> bytes:
+    """A symbolic link's target. Raises NotFound, NotASymlink."""
+    if not stat(view, ino).is_symlink:
+        raise NotASymlink(f"file {ino} is not a symbolic link")
+    return nodes.symlink_target(view, ino) or b""
+
+
+def _directory(view: Reader, ino: int) -> Node:
+    node = nodes.get(view, ino)
+    if node is None or node.nlink == 0:
+        raise NotFound(f"there is no directory with id {ino}", file_id=str(ino))
+    if not _stat.S_ISDIR(node.mode):
+        raise NotADirectory(f"file {ino} is not a directory", file_id=str(ino))
+    return node
+
+
+# -- creating --------------------------------------------------------------------------------------
+
+
+def create(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int, rdev: int = 0) -> Node:
+    """A new empty file; `mode` has type (regular, FIFO, socket, device; regular when none) and permissions.
+
+    Raises AlreadyExists, InvalidName, NotFound or NotADirectory for the parent.
+    """
+    if not _stat.S_IFMT(mode):
+        mode |= _stat.S_IFREG
+    if _stat.S_IFMT(mode) not in _TYPES:
+        raise InvalidRequest(f"mode {mode:o} is no type of file that can be created so")
+    return _add_node(txn, parent, name, mode, uid, gid, rdev=rdev)
+
+
+def make_directory(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int) -> Node:
+    """A new empty directory. Raises as `create`, and TooManyLinks."""
+    return _add_node(txn, parent, name, _stat.S_IFDIR | _stat.S_IMODE(mode), uid, gid)
+
+
+def make_symlink(txn: Transaction, parent: Ino, name: bytes, *, target: bytes, uid: int, gid: int) -> Node:
+    """A new symbolic link. Raises as `create`; NameTooLong for the target."""
+    if not target or b"\0" in target:
+        raise InvalidRequest("a symbolic link's target is neither empty nor holds NUL")
+    if len(target) > SYMLINK_TARGET_MAX_BYTES:
+        raise NameTooLong(f"the target has {len(target)} bytes; at most {SYMLINK_TARGET_MAX_BYTES} are possible")
+    node = _add_node(txn, parent, name, _stat.S_IFLNK | 0o777, uid, gid, size_bytes=len(target))
+    nodes.put_symlink_target(txn, node.ino, target)
+    return node
+
+
+def _add_node(
+    txn: Transaction, parent: Ino, name: bytes, mode: int, uid: int, gid: int, *, rdev: int = 0, size_bytes: int = 0
+) -> Node:
+    check_name(name)
+    directory = _directory(txn, parent)
+    is_directory = _stat.S_ISDIR(mode)
+    if directory.mode & _stat.S_ISGID:  # as on every Unix: the group is inherited, and directories hand the bit on
+        gid = directory.gid
+        if is_directory:
+            mode |= _stat.S_ISGID
+    now, revision = txn.now_ns, txn.revision
+    ino = txn.new_ino()
+    _add_entry(txn, parent, name, ino)
+    node = Node(ino, mode, 2 if is_directory else 1, uid, gid, rdev, size_bytes, now, now, now, now, revision, revision)
+    nodes.insert(txn, node)
+    txn.changes.append(Change(CHANGE_NODE, ino))
+    _touch(txn, directory, link_delta=1 if is_directory else 0)
+    return node
+
+
+def _add_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
+    try:
+        dentries.add(txn, parent, name, ino, born=txn.revision)
+    except apsw.ConstraintError:
+        raise AlreadyExists(f"{show(name)!r} exists already", name=show(name)) from None
+    txn.changes.append(Change(CHANGE_ENTRY_ADDED, ino, parent, name))
+
+
+def _remove_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
+    dentries.remove(txn, parent, name, died=txn.revision, keep_from=txn.keep_from)
+    txn.changes.append(Change(CHANGE_ENTRY_REMOVED, ino, parent, name))
+
+
+def _touch(txn: Transaction, directory: Node, *, link_delta: int = 0) -> None:
+    """A directory's entries changed: its times move, and its link count when a subdirectory came or went."""
+    nlink = directory.nlink + link_delta
+    if nlink > LINK_MAX:
+        raise TooManyLinks(f"a directory holds at most {LINK_MAX - 2} directories")
+    txn.touch(directory._replace(nlink=nlink, mtime_ns=txn.now_ns, ctime_ns=txn.now_ns, revision=txn.revision))
+
+
+def link(txn: Transaction, ino: Ino, parent: Ino, name: bytes) -> Node:
+    """One more name for a file. Raises AlreadyExists, NotFound, LinkNotPermitted, TooManyLinks, VectorsDoNotFit."""
+    check_name(name)
+    directory = _directory(txn, parent)
+    node = stat(txn, ino)
+    if node.is_directory:
+        raise LinkNotPermitted("a directory has one name only: hard links to directories do not exist")
+    if node.nlink == 0:
+        raise NotFound(f"file {ino} has no name any more")
+    if node.nlink >= LINK_MAX:
+        raise TooManyLinks(f"a file has at most {LINK_MAX} names")
+    collections.check_new_parent(txn, node, parent)
+    _add_entry(txn, parent, name, ino)
+    linked = node._replace(nlink=node.nlink + 1, ctime_ns=txn.now_ns, revision=txn.revision)
+    _update(txn, linked)
+    _touch(txn, directory)
+    return linked
+
+
+def _update(txn: Transaction, node: Node) -> None:
+    txn.untouch(node.ino)
+    nodes.write_row(txn, node, txn.keep_from)
+    txn.changes.append(Change(CHANGE_NODE, node.ino))
+
+
+# -- removing --------------------------------------------------------------------------------------
+
+
+def remove(txn: Transaction, parent: Ino, name: bytes, *, keep_open: bool = False) -> Removed:
+    """Take a name from a file; with the last one the file goes.
+
+    `keep_open`: the caller has the file open and ends it with `forget_orphan`. Raises NotFound, IsADirectory.
+    """
+    directory = _directory(txn, parent)
+    node = lookup(txn, parent, name)
+    if node.is_directory:
+        raise IsADirectory(f"{show(name)!r} is a directory", name=show(name))
+    _remove_entry(txn, parent, name, node.ino)
+    _touch(txn, directory)
+    return _drop_link(txn, node, name, keep_open)
+
+
+def _drop_link(txn: Transaction, node: Node, name: bytes, keep_open: bool) -> Removed:
+    nlink = node.nlink - 1
+    if nlink > 0 or keep_open:
+        _update(txn, node._replace(nlink=nlink, ctime_ns=txn.now_ns, revision=txn.revision))
+        if nlink == 0:
+            nodes.add_orphan(txn, node.ino, txn.writer.origin)
+    else:
+        _remove_node(txn, node.ino)
+    return Removed(node.ino, name, nlink == 0)
+
+
+def _remove_node(txn: Transaction, ino: Ino) -> None:
+    txn.untouch(ino)
+    nodes.remove(txn, ino, died=txn.revision, keep_from=txn.keep_from)
+    txn.changes.append(Change(CHANGE_NODE_REMOVED, ino))
+
+
+def forget_orphan(txn: Transaction, ino: Ino) -> None:
+    """The last opening of a file without a name was closed: the file goes. Without effect on any other file."""
+    node = nodes.get(txn, ino)
+    nodes.remove_orphan(txn, ino)
+    if node is not None and node.nlink == 0:
+        _remove_node(txn, ino)
+
+
+def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:
+    """Remove an empty directory. Raises NotFound, NotADirectory, DirectoryNotEmpty."""
+    directory = _directory(txn, parent)
+    node = lookup(txn, parent, name)
+    _check_removable_directory(txn, node, name)
+    _remove_entry(txn, parent, name, node.ino)
+    collections.forget_schema(txn, node.ino)
+    _remove_node(txn, node.ino)
+    _touch(txn, directory, link_delta=-1)
+    return Removed(node.ino, name, True)
+
+
+def _check_removable_directory(txn: Transaction, node: Node, name: bytes) -> None:
+    if not node.is_directory:
+        raise NotADirectory(f"{show(name)!r} is not a directory", name=show(name))
+    if not dentries.is_empty(txn, node.ino):
+        raise DirectoryNotEmpty(f"{show(name)!r} is not empty: remove what is in it first", name=show(name))
+
+
+# -- renaming --------------------------------------------------------------------------------------
+
+
+def rename(
+    txn: Transaction,
+    parent: Ino,
+    name: bytes,
+    new_parent: Ino,
+    new_name: bytes,
+    *,
+    no_replace: bool = False,
+    exchange: bool = False,
+    keep_open: Callable[[Ino], bool] = _never,
+) -> Removed | None:
+    """Move a name, replacing what has the new one (an empty directory, or a file); returns what was replaced.
+
+    `no_replace` refuses to replace; `exchange` swaps the two instead. `keep_open` as for `remove`. Raises NotFound,
+    AlreadyExists, NotADirectory, IsADirectory, DirectoryNotEmpty, MoveIntoItself, VectorsDoNotFit.
+    """
+    check_name(new_name)
+    source_directory = _directory(txn, parent)
+    target_directory = source_directory if new_parent == parent else _directory(txn, new_parent)
+    node = lookup(txn, parent, name)
+    existing_ino = dentries.get(txn, new_parent, new_name)
+    existing = None if existing_ino is None else nodes.get(txn, existing_ino)
+    if new_parent != parent:
+        _check_move(txn, node, new_parent)
+    if exchange:
+        _exchange(txn, source_directory, name, node, target_directory, new_name, existing)
+        return None
+    if existing is None:
+        replaced = None
+    else:
+        if no_replace:
+            raise AlreadyExists(f"{show(new_name)!r} exists already", name=show(new_name))
+        if existing.ino == node.ino:
+            return None  # two names of one file: POSIX says that nothing happens
+        replaced = _replace(txn, node, new_parent, new_name, existing, keep_open)
+    _remove_entry(txn, parent, name, node.ino)
+    _add_entry(txn, new_parent, new_name, node.ino)
+    _update(txn, node._replace(ctime_ns=txn.now_ns, revision=txn.revision))
+    replaced_directory = existing is not None and existing.is_directory
+    _touch_both(
+        txn, source_directory, target_directory, moved_directory=node.is_directory, replaced_directory=replaced_directory
+    )
+    return replaced
+
+
+def _check_move(txn: Transaction, node: Node, new_parent: Ino) -> None:
+    if node.ino == ROOT_INO:
+        raise RootImmutable("the root cannot be moved")
+    if node.is_directory and _is_below(txn, new_parent, node.ino):
+        raise MoveIntoItself("a directory cannot be moved below itself")
+    collections.check_new_parent(txn, node, new_parent)
+
+
+def _is_below(view: Reader, ino: Ino, ancestor: Ino) -> bool:
+    current = ino
+    while current != ROOT_INO:
+        if current == ancestor:
+            return True
+        names = dentries.names_of(view, current)
+        if not names:
+            return False
+        current = names[0][0]
+    return ancestor == ROOT_INO
+
+
+def _replace(
+    txn: Transaction, node: Node, parent: Ino, name: bytes, existing: Node, keep_open: Callable[[Ino], bool]
+) -> Removed:
+    """Take away what stands at a rename's target."""
+    if existing.is_directory:
+        if not node.is_directory:
+            raise IsADirectory(f"{show(name)!r} is a directory", name=show(name))
+        _check_removable_directory(txn, existing, name)
+        _remove_entry(txn, parent, name, existing.ino)
+        collections.forget_schema(txn, existing.ino)
+        _remove_node(txn, existing.ino)
+        return Removed(existing.ino, name, True)
+    if node.is_directory:
+        raise NotADirectory(f"{show(name)!r} is not a directory", name=show(name))
+    _remove_entry(txn, parent, name, existing.ino)
+    return _drop_link(txn, existing, name, keep_open(existing.ino))
+
+
+def _exchange(
+    txn: Transaction, source: Node, name: bytes, node: Node, target: Node, new_name: bytes, existing: Node | None
+) -> None:
+    if existing is None:
+        raise NotFound(f"there is no {show(new_name)!r} to exchange with", name=show(new_name))
+    if source.ino != target.ino:
+        _check_move(txn, existing, source.ino)
+    _remove_entry(txn, source.ino, name, node.ino)
+    _remove_entry(txn, target.ino, new_name, existing.ino)
+    _add_entry(txn, target.ino, new_name, node.ino)
+    _add_entry(txn, source.ino, name, existing.ino)
+    for moved in (node, existing):
+        _update(txn, moved._replace(ctime_ns=txn.now_ns, revision=txn.revision))
+    delta = int(existing.is_directory) - int(node.is_directory)
+    _touch(txn, stat(txn, source.ino), link_delta=delta if source.ino != target.ino else 0)
+    if source.ino != target.ino:
+        _touch(txn, stat(txn, target.ino), link_delta=-delta)
+
+
+def _touch_both(txn: Transaction, source: Node, target: Node, *, moved_directory: bool, replaced_directory: bool) -> None:
+    if source.ino == target.ino:
+        _touch(txn, source, link_delta=-1 if replaced_directory else 0)
+        return
+    _touch(txn, source, link_delta=-1 if moved_directory else 0)
+    _touch(txn, target, link_delta=int(moved_directory) - int(replaced_directory))
+
+
+# -- attributes ------------------------------------------------------------------------------------
+
+
+def set_attributes(
+    txn: Transaction,
+    ino: Ino,
+    *,
+    mode: int | None = None,
+    uid: int | None = None,
+    gid: int | None = None,
+    atime_ns: int | None = None,
+    mtime_ns: int | None = None,
+    ctime_ns: int | None = None,
+) -> Node:
+    """Change those attributes that are given (of `mode` the permission bits); ctime moves. Raises NotFound."""
+    node = stat(txn, ino)
+    changed = node._replace(
+        mode=node.mode if mode is None else _stat.S_IFMT(node.mode) | _stat.S_IMODE(mode),
+        uid=node.uid if uid is None else uid,
+        gid=node.gid if gid is None else gid,
+        atime_ns=node.atime_ns if atime_ns is None else atime_ns,
+        mtime_ns=node.mtime_ns if mtime_ns is None else mtime_ns,
+        ctime_ns=txn.now_ns if ctime_ns is None else ctime_ns,
+        revision=txn.revision,
+    )
+    _update(txn, changed)
+    return changed

@@ -1,0 +1,170 @@
+"""Points: files of a collection seen as vectors with a payload. Id = name, payload = metadata, content empty unless given.
+
+Called by the surfaces. Validates a whole batch before it writes any of it; a transaction takes at most VECTOR_BATCH_MAX
+vectors, a larger batch is split by the caller with `batches`.
+"""
+
+import os
+import stat as _stat
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vexfs.core import attributes, collections, files
+from vexfs.core.errors import DimensionMismatch, InvalidRequest, InvalidVector, NotFound, PointNotFound
+from vexfs.core.paths import check_name
+from vexfs.core.types import (
+    CHANGE_METADATA,
+    CHANGE_VECTORS,
+    VECTOR_BATCH_MAX,
+    Change,
+    Collection,
+    Ino,
+    Node,
+    Point,
+    Removed,
+    VectorSpec,
+)
+from vexfs.store import dentries, nodes, versioned
+from vexfs.store.reader import Reader
+from vexfs.store.versioned import VectorRow
+from vexfs.store.writer import Transaction
+
+_FLOAT_BYTES = 4
+_DEFAULT_MODE = _stat.S_IFREG | 0o644
+
+
+class PointInput(NamedTuple):
+    """A point to be written. `metadata` None leaves the payload of an existing point as it is."""
+
+    id: str
+    vectors: dict[str, bytes]
+    """By name ("" for the collection's first); little-endian float32."""
+    metadata: bytes | None = None
+
+
+def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointInput]:
+    """Check a batch against the schema and return it with every vector's full name; nothing is written.
+
+    Raises InvalidVector, DimensionMismatch, InvalidName, InvalidMetadata, InvalidSchema, InvalidRequest (the same id twice).
+    """
+    if len({item.id for item in items}) != len(items):
+        raise InvalidRequest("the same point id stands twice in one batch")
+    checked = []
+    for item in items:
+        check_name(item.id.encode("utf-8", "surrogatepass"))
+        if item.metadata is not None:
+            attributes.check_metadata(item.metadata)
+        vectors = {}
+        for name, data in item.vectors.items():
+            spec = collections.vector_spec(collection, name)
+            check_vector(spec, data, point=item.id)
+            vectors[spec.name] = data
+        checked.append(item._replace(vectors=vectors))
+    return checked
+
+
+def check_vector(spec: VectorSpec, data: bytes, *, point: str = "") -> None:
+    """Raise InvalidVector or DimensionMismatch unless `data` is a vector that `spec` takes."""
+    where = f"point {point!r}: " if point else ""
+    if len(data) % _FLOAT_BYTES:
+        raise InvalidVector(f"{where}a vector is packed little-endian float32; {len(data)} bytes are no whole number of them")
+    dimension = len(data) // _FLOAT_BYTES
+    if dimension != spec.dimension:
+        raise DimensionMismatch(
+            f"{where}the vector has {dimension} dimensions, {spec.name!r} has {spec.dimension}",
+            expected=str(spec.dimension),
+            actual=str(dimension),
+        )
+    values = np.frombuffer(data, "<f4")
+    if not np.isfinite(values).all():
+        raise InvalidVector(f"{where}the vector holds NaN or infinity")
+    if spec.metric == "cosine" and not values.any():
+        raise InvalidVector(f"{where}a zero vector has no direction, which the cosine metric needs")
+
+
+def batches(items: Sequence[PointInput]) -> Iterator[Sequence[PointInput]]:
+    """Split so that each part has at most VECTOR_BATCH_MAX vectors."""
+    start = count = 0
+    for index, item in enumerate(items):
+        vectors = max(1, len(item.vectors))
+        if count and count + vectors > VECTOR_BATCH_MAX:
+            yield items[start:index]
+            start, count = index, 0
+        count += vectors
+    if start < len(items):
+        yield items[start:]
+
+
+def upsert(txn: Transaction, collection: Collection, items: Sequence[PointInput]) -> list[Ino]:
+    """Write validated points, creating those that are absent.
+
+    Raises CollectionNotFound when the schema has changed meanwhile.
+    """
+    current = collections.get(txn, collection.ino)
+    if current.schema != collection.schema:
+        validate(current, items)
+    return [_upsert_one(txn, collection.ino, item) for item in items]
+
+
+def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
+    name = item.id.encode()
+    ino = dentries.get(txn, collection, name)
+    if ino is None:
+        ino = files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino
+    else:
+        node = files.stat(txn, ino)
+        nodes.write_row(txn, node._replace(ctime_ns=txn.now_ns, revision=txn.revision), txn.keep_from)
+    if item.metadata is not None:
+        versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)
+        txn.note(Change(CHANGE_METADATA, ino))
+    versioned.put_vectors(
+        txn, (VectorRow(ino, vector, txn.revision, collection, data) for vector, data in item.vectors.items())
+    )
+    for vector in item.vectors:
+        txn.note(Change(CHANGE_VECTORS, ino, collection, vector.encode()))
+    return ino
+
+
+def get(view: Reader, collection: Collection, id: str) -> Point:
+    """Raises PointNotFound."""
+    ino = dentries.get(view, collection.ino, id.encode("utf-8", "surrogatepass"))
+    node = None if ino is None else nodes.get(view, ino)
+    if node is None or not node.is_regular:
+        raise PointNotFound(f"the collection has no point {id!r}", id=id)
+    return from_node(view, node, id)
+
+
+def from_node(view: Reader, node: Node, id: str) -> Point:
+    """A file as a point."""
+    metadata = versioned.get_metadata(view, node.ino)
+    vectors = {row.name: bytes(row.data or b"") for row in versioned.get_vectors(view, node.ino)}
+    return Point(node.ino, id, attributes.NO_METADATA if metadata is None else metadata.encode(), vectors, node.revision)
+
+
+def list_page(view: Reader, collection: Collection, *, after: bytes = b"", limit: int = 100) -> list[Point]:
+    """Up to `limit` points with ids above `after`, in byte order."""
+    return [
+        from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
+        for entry in dentries.list_page(view, collection.ino, after=after, limit=limit)
+        if entry.node.is_regular
+    ]
+
+
+def delete(txn: Transaction, collection: Collection, ids: Sequence[str]) -> list[Removed]:
+    """Remove points; those that are absent are no error. Returns the removed."""
+    removed = []
+    for id in ids:
+        try:
+            removed.append(_delete_one(txn, collection, id.encode("utf-8", "surrogatepass")))
+        except NotFound:
+            continue
+    return removed
+
+
+def _delete_one(txn: Transaction, collection: Collection, name: bytes) -> Removed:
+    node = files.lookup(txn, collection.ino, name)
+    for row in versioned.get_vectors(txn, node.ino):
+        txn.note(Change(CHANGE_VECTORS, node.ino, row.collection, row.name.encode()))
+    return files.remove(txn, collection.ino, name)

@@ -1,0 +1,150 @@
+"""Large content on the local disk: immutable files named by the BLAKE3 of what they hold.
+
+Called by `vexfs.core.content` (write, read), by the collector (unlink) and by `check`. Thread-safe: files are complete
+before they have their name, and never change. A blob is durable when `add` returns: temporary file, fsync, rename, fsync of
+the folder, in that order; a crash before the rename leaves a temporary file that the collector sweeps, one after it a blob
+no row names.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from blake3 import blake3
+
+from vexfs.core.errors import CorruptContent, VolumeFull
+
+HASH_BYTES = 32
+_TEMPORARY = "incoming"
+
+
+class BlobFolder:
+    """The `blobs` folder of one volume: `ab/abcdef…` by the hash in hex, `incoming/` while being written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / _TEMPORARY
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, digest: bytes) -> Path:
+        """Where the blob of that hash lies, present or not."""
+        name = digest.hex()
+        return self._folder / name[:2] / name
+
+    def add(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Store `data` durably; returns its hash. Storing the same bytes again writes nothing."""
+        incoming = self.begin()
+        try:
+            incoming.write(data)
+            return incoming.finish()
+        finally:
+            incoming.discard()
+
+    def begin(self) -> "IncomingBlob":
+        """Start writing a blob piece by piece."""
+        return IncomingBlob(self, self._incoming / secrets.token_hex(16))
+
+    def size(self, digest: bytes) -> int | None:
+        """Bytes on disk, or None when the blob is absent."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, digest: bytes, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes at `offset`. Raises CorruptContent when the blob is missing or short."""
+        try:
+            fd = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise CorruptContent(f"blob {digest.hex()} is missing: run `vexfs check`", blob=digest.hex()) from None
+        try:
+            data = os.pread(fd, length, offset)
+        finally:
+            os.close(fd)
+        if len(data) != length:
+            raise CorruptContent(f"blob {digest.hex()} is shorter than its rows say: run `vexfs check`", blob=digest.hex())
+        return data
+
+    def verify(self, digest: bytes) -> bool:
+        """Whether the bytes on disk have that hash; reads all of them."""
+        hasher = blake3()
+        try:
+            hasher.update_mmap(self.path(digest))
+        except FileNotFoundError:
+            return False
+        return hasher.digest() == digest
+
+    def unlink(self, digest: bytes) -> None:
+        """Remove the file; absent is fine."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def all_hashes(self) -> Iterator[bytes]:
+        """The hash of every blob file there is."""
+        for shard in self._folder.iterdir():
+            if shard.name != _TEMPORARY and shard.is_dir():
+                for file in shard.iterdir():
+                    yield bytes.fromhex(file.name)
+
+    def abandoned(self, older_than_s: float, now_s: float) -> list[Path]:
+        """Temporary files last written more than `older_than_s` ago: what a crash left."""
+        found = []
+        for file in self._incoming.iterdir():
+            try:
+                if now_s - file.stat().st_mtime > older_than_s:
+                    found.append(file)
+            except FileNotFoundError:
+                continue
+        return found
+
+
+class IncomingBlob:
+    """A blob being written; one thread."""
+
+    def __init__(self, folder: BlobFolder, temporary: Path) -> None:
+        self._folder = folder
+        self._temporary = temporary
+        self._hasher = blake3()
+        self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self.size_bytes = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._hasher.update(data)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            raise VolumeFull(f"could not write content to disk: {error.strerror}") from error
+        self.size_bytes += len(data)
+
+    def finish(self) -> bytes:
+        """Make it durable under its name; returns the hash."""
+        digest = self._hasher.digest()
+        path = self._folder.path(digest)
+        if self._folder.size(digest) == self.size_bytes:
+            # Another writer may have renamed it a moment ago and not have synced the folder yet.
+            _sync_folder(path.parent)
+            return digest
+        os.fsync(self._fd)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(path.parent.parent)
+        self._temporary.rename(path)
+        _sync_folder(path.parent)
+        return digest
+
+    def discard(self) -> None:
+        """Close, and remove what was not finished; idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

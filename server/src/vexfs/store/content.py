@@ -1,0 +1,185 @@
+"""A file's bytes: small content in `chunk` rows, large content in `extent` rows over blobs, both in blocks of 64 KiB.
+
+Called by `vexfs.core.content`, the trimmer and `check`. A block shows the newest chunk or extent born at or before the
+view's revision; of two born alike the chunk wins, and of two extents the one that holds data. A chunk or blob that ends
+early is followed by zeros; a block nobody wrote is zeros. Rows are only inserted; the trimmer deletes what no revision in
+the window shows.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vexfs.core.types import BLOCK_BYTES
+from vexfs.store import reader
+from vexfs.store.log import Executes
+
+EXTENT_MAX_BLOCKS = 1024
+"""64 MiB; so a reader knows how far before its first block an extent can begin."""
+_FOREVER = (1 << 63) - 1
+
+
+class Extent(NamedTuple):
+    """A run of whole blocks that lies in a blob (`blob` None: a hole)."""
+
+    first_block: int
+    born: int
+    block_count: int
+    blob: bytes | None
+    blob_offset: int
+
+
+class Piece(NamedTuple):
+    """A run of blocks with one source: a chunk (`chunk_id`, one block), or a part of a blob. Holes have no piece."""
+
+    first_block: int
+    block_count: int
+    chunk_id: int
+    blob: bytes | None
+    blob_offset: int
+
+
+class _Shown(NamedTuple):
+    born: int
+    chunk_id: int
+    extent: Extent | None
+
+
+def read_block(view: "reader.Reader", ino: int, block: int) -> bytes:
+    """The bytes of one block, without trailing zeros that are not stored."""
+    pieces = visible(view, ino, block, block + 1)
+    return read_piece(view, pieces[0]) if pieces else b""
+
+
+def read_piece(view: "reader.Reader", piece: Piece) -> bytes:
+    """A piece's stored bytes: at most its blocks, possibly fewer. Raises CorruptContent when its blob is missing or short."""
+    if piece.blob is None:
+        for (data,) in view.execute("SELECT data FROM chunk WHERE id=?", (piece.chunk_id,)):
+            return bytes(data or b"")
+        return b""
+    length = min(piece.block_count * BLOCK_BYTES, _blob_size(view, piece.blob) - piece.blob_offset)
+    return view.blobs.read(piece.blob, piece.blob_offset, max(length, 0))
+
+
+def _blob_size(view: Executes, blob: bytes) -> int:
+    for (size_bytes,) in view.execute("SELECT size_bytes FROM blob WHERE hash=?", (blob,)):
+        return int(size_bytes)
+    return 0
+
+
+def visible(view: "reader.Reader", ino: int, first_block: int, end_block: int) -> list[Piece]:
+    """What the blocks from `first_block` up to `end_block` show, in order."""
+    at_revision = _FOREVER if view.at_revision is None else view.at_revision
+    extents = _extents(view, ino, first_block, end_block, at_revision)
+    chunk_sql = "SELECT block, born, id FROM chunk WHERE ino=? AND block>=? AND block<? AND born<=? ORDER BY block, born"
+    shown: dict[int, _Shown] = {}
+    for extent in extents:
+        for block in range(max(first_block, extent.first_block), min(end_block, extent.first_block + extent.block_count)):
+            shown[block] = _Shown(extent.born, 0, extent)
+    for block, born, chunk_id in view.execute(chunk_sql, (ino, first_block, end_block, at_revision)):
+        under = shown.get(block)
+        if under is None or born >= under.born:
+            shown[block] = _Shown(born, chunk_id, None)
+    return _pieces(shown)
+
+
+def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> list[Extent]:
+    """Those that may show in the range, in the order in which they cover each other."""
+    sql = (
+        "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
+        " WHERE ino=? AND first_block>? AND first_block<? AND born<=? ORDER BY born, blob IS NOT NULL"
+    )
+    rows = view.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, at_revision))
+    return [Extent._make(row) for row in rows]
+
+
+def _pieces(shown: dict[int, _Shown]) -> list[Piece]:
+    """Runs of neighbouring blocks of one extent become one piece; holes vanish."""
+    pieces: list[Piece] = []
+    previous: _Shown | None = None
+    for block in sorted(shown):
+        source = shown[block]
+        extent = source.extent
+        if extent is None:
+            pieces.append(Piece(block, 1, source.chunk_id, None, 0))
+        elif extent.blob is not None:
+            last = pieces[-1] if pieces else None
+            if (
+                last is not None
+                and previous is not None
+                and previous.extent is extent
+                and last.first_block + last.block_count == block
+            ):
+                pieces[-1] = last._replace(block_count=last.block_count + 1)
+            else:
+                offset = extent.blob_offset + (block - extent.first_block) * BLOCK_BYTES
+                pieces.append(Piece(block, 1, 0, extent.blob, offset))
+        previous = source
+    return pieces
+
+
+def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: int) -> None:
+    """New content of one block; None makes a hole."""
+    txn.execute("INSERT OR REPLACE INTO chunk(ino, block, born, data) VALUES(?, ?, ?, ?)", (ino, block, born, data))
+
+
+def put_extents(txn: Executes, ino: int, extents: Iterable[Extent]) -> None:
+    """New content of runs of blocks. A chunk born in the same revision inside one of them would win, so it goes."""
+    for extent in extents:
+        end = extent.first_block + extent.block_count
+        txn.execute(
+            "DELETE FROM chunk WHERE ino=? AND block>=? AND block<? AND born=?", (ino, extent.first_block, end, extent.born)
+        )
+        txn.execute(
+            "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?)",
+            (ino, extent.first_block, extent.born, extent.block_count, extent.blob, extent.blob_offset),
+        )
+
+
+def clear_from(txn: "reader.Reader", ino: int, first_block: int, *, born: int) -> None:
+    """Make every block from `first_block` on a hole."""
+    blocks = txn.execute(
+        "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL", (ino, first_block)
+    ).fetchall()
+    for (block,) in blocks:
+        put_chunk(txn, ino, block, None, born=born)
+    sql = (
+        "SELECT DISTINCT first_block, block_count FROM extent"
+        " WHERE ino=? AND first_block>? AND first_block+block_count>? AND blob IS NOT NULL"
+    )
+    for start, count in txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, first_block)).fetchall():
+        hole_start = max(start, first_block)
+        put_extents(txn, ino, [Extent(hole_start, born, start + count - hole_start, None, 0)])
+
+
+def claim_blob(txn: "reader.Reader", blob: bytes, size_bytes: int) -> bool:
+    """Name a blob file in a row, or take it back from the condemned; False when the file is gone and has to be written again.
+
+    Called inside the transaction that will refer to it: the collector unlinks only inside the writer's turn.
+    """
+    if txn.blobs.size(blob) != size_bytes:
+        return False
+    txn.execute(
+        "INSERT INTO blob VALUES(?, ?, NULL) ON CONFLICT(hash) DO UPDATE SET condemned_ns=NULL WHERE condemned_ns IS NOT NULL",
+        (blob, size_bytes),
+    )
+    return True
+
+
+def condemn_unreferenced(txn: Executes, blobs: Iterable[bytes], *, now_ns: int) -> None:
+    """Start the grace period of those blobs that no extent names any more."""
+    for blob in blobs:
+        txn.execute(
+            "UPDATE blob SET condemned_ns=?"
+            " WHERE hash=? AND condemned_ns IS NULL AND NOT EXISTS(SELECT 1 FROM extent WHERE blob=?)",
+            (now_ns, blob, blob),
+        )
+
+
+def forget(txn: Executes, ino: int) -> list[bytes]:
+    """Delete every version of a file's content; returns the blobs it named."""
+    blobs = [
+        bytes(blob) for (blob,) in txn.execute("SELECT DISTINCT blob FROM extent WHERE ino=? AND blob IS NOT NULL", (ino,))
+    ]
+    txn.execute("DELETE FROM extent WHERE ino=?", (ino,))
+    txn.execute("DELETE FROM chunk WHERE ino=?", (ino,))
+    return blobs

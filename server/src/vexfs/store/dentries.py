@@ -1,0 +1,91 @@
+"""The `dentry` table and its history: the names in directories.
+
+Called by `vexfs.core`. Names are bytes, compared and ordered as bytes. Stateless.
+"""
+
+from vexfs.core.types import DirectoryEntry, Ino, Node
+from vexfs.store import nodes, reader
+from vexfs.store.log import Executes
+
+_GET = "SELECT ino, born FROM dentry WHERE parent=? AND name=?"
+_GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
+_ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
+_KEEP = (
+    "INSERT OR IGNORE INTO dentry_history SELECT parent, name, ?, ino, born FROM dentry WHERE parent=? AND name=? AND born<=?"
+)
+_REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
+_LIST = """
+SELECT d.name, n.ino, n.mode, n.nlink, n.uid, n.gid, n.rdev, n.size_bytes, n.atime_ns, n.mtime_ns, n.ctime_ns, n.btime_ns,
+       n.revision, n.content_revision
+FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>? ORDER BY d.name LIMIT ?"""
+_LIST_PAST = """
+SELECT name, ino FROM (
+    SELECT name, ino FROM dentry WHERE parent=?1 AND name>?2 AND born<=?3
+    UNION ALL
+    SELECT name, ino FROM dentry_history WHERE parent=?1 AND name>?2 AND born<=?3 AND died>?3
+) ORDER BY name LIMIT ?4"""
+
+
+def get(view: "reader.Reader", parent: Ino, name: bytes) -> Ino | None:
+    """Where that name leads, or None."""
+    at_revision = view.at_revision
+    for ino, born in view.execute(_GET, (parent, name)):
+        if at_revision is None or born <= at_revision:
+            return Ino(ino)
+    if at_revision is None:
+        return None
+    for ino, born in view.execute(_GET_PAST, (parent, name, at_revision)):
+        return Ino(ino) if born <= at_revision else None
+    return None
+
+
+def add(txn: Executes, parent: Ino, name: bytes, ino: Ino, *, born: int) -> None:
+    """A new name. Raises apsw.ConstraintError when it is taken."""
+    txn.execute(_ADD, (parent, name, ino, born))
+
+
+def remove(txn: Executes, parent: Ino, name: bytes, *, died: int, keep_from: int) -> None:
+    """Delete a name; its past stays in the history when it was born at or before `keep_from`."""
+    txn.execute(_KEEP, (died, parent, name, keep_from))
+    txn.execute(_REMOVE, (parent, name))
+
+
+def list_page(view: "reader.Reader", parent: Ino, *, after: bytes, limit: int) -> list[DirectoryEntry]:
+    """Up to `limit` entries with names above `after`, in byte order."""
+    if view.at_revision is not None:
+        return _list_past(view, parent, after, limit, view.at_revision)
+    touched = view.touched
+    page = []
+    for name, *fields in view.execute(_LIST, (parent, after, limit)):
+        node = Node._make(fields)
+        page.append(DirectoryEntry(name, touched.get(node.ino, node) if touched else node))
+    return page
+
+
+def _list_past(view: "reader.Reader", parent: Ino, after: bytes, limit: int, at_revision: int) -> list[DirectoryEntry]:
+    page = []
+    for name, ino in view.execute(_LIST_PAST, (parent, after, at_revision, limit)).fetchall():
+        node = nodes.get(view, ino)
+        if node is not None:
+            page.append(DirectoryEntry(name, node))
+    return page
+
+
+def is_empty(view: Executes, parent: Ino) -> bool:
+    return not view.execute("SELECT 1 FROM dentry WHERE parent=? LIMIT 1", (parent,)).fetchall()
+
+
+def names_of(view: Executes, ino: Ino) -> list[tuple[Ino, bytes]]:
+    """Every (directory, name) that leads to the file now."""
+    return [(Ino(parent), name) for parent, name in view.execute("SELECT parent, name FROM dentry WHERE ino=?", (ino,))]
+
+
+def directories_below(view: Executes, ino: Ino) -> list[Ino]:
+    """The directory and every directory below it, now."""
+    rows = view.execute(
+        "WITH RECURSIVE below(ino) AS (SELECT ? UNION ALL"
+        " SELECT d.ino FROM below JOIN dentry d ON d.parent=below.ino JOIN node n ON n.ino=d.ino WHERE n.mode & 61440 = 16384)"
+        " SELECT ino FROM below",
+        (ino,),
+    )
+    return [Ino(row[0]) for row in rows]

@@ -1,0 +1,93 @@
+"""Telling the other processes that the log has grown: a datagram socket each, in the volume's `doorbells` folder.
+
+Each `Volume` owns one Doorbell. Ringing never blocks and may be lost: a listener also polls. Ring from the writer's thread,
+wait from the tail's thread. Sockets are reached through /proc/self/fd because a Unix path holds at most 108 bytes.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import time
+from pathlib import Path
+
+_SUFFIX = ".sock"
+_LISTING_TTL_S = 0.2
+"""A new listener is heard of after this at the latest; until then its polling serves it."""
+
+
+class Doorbell:
+    """This opening's bell, and the means to ring everybody else's."""
+
+    def __init__(self, folder: Path, origin: int) -> None:
+        self._folder = folder / "doorbells"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._name = f"{origin:016x}{_SUFFIX}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket.bind(self._address(self._name))
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._others: list[str] = []
+        self._listed_at = 0.0
+        self._closed = False
+
+    def _address(self, name: str) -> str:
+        return f"/proc/self/fd/{self._folder_fd}/{name}"
+
+    def fileno(self) -> int:
+        """Readable when the bell has rung; drain it with `drain`."""
+        return self._socket.fileno()
+
+    def ring(self) -> None:
+        """Ring every other opening of the volume; silently forgets those that died."""
+        now = time.monotonic()
+        if now - self._listed_at > _LISTING_TTL_S:
+            self._others = [
+                name
+                for name in os.listdir(self._folder_fd)  # noqa: PTH208 - by descriptor
+                if name.endswith(_SUFFIX) and name != self._name
+            ]
+            self._listed_at = now
+        for name in self._others:
+            try:
+                self._sender.sendto(b"\0", self._address(name))
+            except BlockingIOError:
+                pass  # its buffer is full: it will look anyway
+            except (ConnectionRefusedError, FileNotFoundError):
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._listed_at = 0.0
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._folder_fd)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until somebody rings; True when the bell has rung (and is drained)."""
+        ready, _, _ = select.select([self._socket], [], [], timeout_s)
+        return bool(ready) and self.drain()
+
+    def drain(self) -> bool:
+        """Take all rings that are waiting; True when there was one."""
+        rang = False
+        while True:
+            try:
+                self._socket.recv(16)
+            except BlockingIOError:
+                return rang
+            rang = True
+
+    def ring_self(self) -> None:
+        """Wake this opening's own `wait`, for closing."""
+        with contextlib.suppress(OSError):
+            self._sender.sendto(b"\0", self._address(self._name))
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._name, dir_fd=self._folder_fd)
+        self._socket.close()
+        self._sender.close()
+        os.close(self._folder_fd)

@@ -1,0 +1,302 @@
+"""Transactions and commits: the one writing connection of an opening.
+
+Owned by `Volume`; used by one thread at a time (the mount's loop, or the write queue's thread). A transaction is one
+operation: atomic, one revision, one row in the log. A commit is a group of transactions under one SQL COMMIT, written in
+one turn. Never calls fsync: that is the Syncer's, after the turn was given back.
+
+Order of a group: take the turn → BEGIN IMMEDIATE → read the head → (SAVEPOINT → rows → log row → RELEASE)* → directories'
+times → COMMIT → leave the turn → ring. A crash anywhere before the COMMIT is whole in the WAL leaves the state before the
+group.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import apsw
+
+from vexfs.core.errors import VexfsError, VolumeFull, VolumeReadOnly
+from vexfs.core.types import Change, Ino, Node, Revision
+from vexfs.store import log, nodes, sqlite
+from vexfs.store.blobs import BlobFolder
+from vexfs.store.turn import Turn
+
+logger = logging.getLogger(__name__)
+
+GROUP_MAX_NS = 5_000_000
+GROUP_MAX_NS_WAITED = 15_000_000
+"""The most a holder keeps the turn while another writer waits; within it, as long as it last waited itself."""
+GROUP_MIN_NS = 2_000_000
+GROUP_MAX_OPERATIONS = 500
+_INO_BATCH = 1024
+
+
+class Transaction:
+    """One operation being written; a context manager that ends it, or undoes it when the body raises.
+
+    `revision` and `now_ns` are the operation's. Reads through it see the group's earlier operations.
+    """
+
+    __slots__ = (
+        "_hidden",
+        "at_revision",
+        "blobs",
+        "changes",
+        "execute",
+        "keep_from",
+        "now_ns",
+        "operation",
+        "revision",
+        "touched",
+        "writer",
+    )
+
+    def __init__(self, writer: "Writer", operation: str, revision: Revision) -> None:
+        self.writer = writer
+        self.operation = operation
+        self.revision = revision
+        self.now_ns = time.time_ns()
+        self.changes: list[Change] = []
+        self.execute: Callable[..., Any] = writer.execute
+        self.touched = writer.touched
+        self.blobs: BlobFolder = writer.blobs
+        self.at_revision: int | None = None
+        #: A version that was born after this revision needs no history: nobody can have seen it.
+        self.keep_from: int = writer.group_base if writer.coalesce else revision - 1
+        self._hidden: dict[int, Node | None] = {}
+
+    def touch(self, node: Node) -> None:
+        """A directory's new times and link count. The mount writes them once a group; elsewhere they are written at once."""
+        if self.writer.coalesce:
+            self._hidden.setdefault(node.ino, self.touched.get(node.ino))
+            self.writer.touched[node.ino] = node
+        else:
+            nodes.write_row(self, node, self.keep_from)
+
+    def untouch(self, ino: int) -> None:
+        """The row of `ino` is about to be written itself."""
+        if ino in self.touched:
+            self._hidden.setdefault(ino, self.writer.touched.pop(ino))
+
+    def undo_touches(self) -> None:
+        for ino, node in self._hidden.items():
+            if node is None:
+                self.writer.touched.pop(ino, None)
+            else:
+                self.writer.touched[ino] = node
+
+    def note(self, change: Change) -> None:
+        """Tell the views of one effect; it becomes part of the log row."""
+        self.changes.append(change)
+
+    def new_ino(self) -> Ino:
+        """An inode number never used before."""
+        return self.writer.new_ino()
+
+    def __enter__(self) -> "Transaction":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.writer.end(self)
+        else:
+            self.writer.abort(self)
+            if isinstance(error, apsw.Error):
+                raise self.writer.explain(error) from error
+
+
+class Writer:
+    """See the module. `coalesce` is for the mount: versions that arise inside one group are one version in the history."""
+
+    at_revision: int | None = None
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        turn: Turn,
+        blobs: BlobFolder,
+        *,
+        origin: int,
+        coalesce: bool,
+        on_commit: Callable[[Revision], None],
+    ) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._on_commit = on_commit
+        self.origin = origin
+        self._last_wait_ns = 0
+        self._began_ns = 0
+        self._operations = 0
+        self._ino_next = 0
+        self._ino_end = 0
+        self._head = 0
+        self._failure: VexfsError | None = None
+        self.execute: Callable[..., Any] = connection.execute
+        self.blobs = blobs
+        self.touched: dict[int, Node] = {}
+        self.coalesce = coalesce
+        self.group_open = False
+        #: Revision before the open group; rows born above it were born inside the group.
+        self.group_base = Revision(0)
+        #: Called after a whole group was lost, with the reason; the mount drops its caches then.
+        self.on_group_lost: Callable[[VexfsError], None] = lambda _: None
+
+    # -- one operation ---------------------------------------------------------------------------
+
+    def begin(self, operation: str) -> Transaction:
+        """Start an operation, taking the turn when no group is open.
+
+        Raises VolumeReadOnly after a failure that made the volume read-only.
+        """
+        if not self.group_open:
+            self._open_group()
+        self.execute("SAVEPOINT operation")
+        return Transaction(self, operation, Revision(self._head + 1))
+
+    def end(self, transaction: Transaction) -> Revision:
+        """Close the operation: its log row is written, its revision taken."""
+        try:
+            self.execute(
+                "INSERT INTO log VALUES(?, ?, ?, ?, ?)",
+                (transaction.revision, transaction.now_ns, transaction.operation, self.origin, log.pack(transaction.changes)),
+            )
+            self.execute("RELEASE operation")
+        except apsw.Error as error:
+            self.abort(transaction)
+            raise self.explain(error) from error
+        self._head = transaction.revision
+        self._operations += 1
+        return transaction.revision
+
+    def abort(self, transaction: Transaction) -> None:
+        """Undo the operation; the group's earlier ones stay. Its revision is free for the next."""
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK TO operation")
+            self.execute("RELEASE operation")
+            transaction.undo_touches()
+        # The reservation may have been made inside the operation and be undone with it.
+        self._ino_end = self._ino_next = 0
+
+    def explain(self, error: apsw.Error) -> VexfsError:
+        """The domain error of an SQLite error inside an operation; gives up the group when SQLite did so itself."""
+        meaning = sqlite.translate(error)
+        if self.group_open and not self._connection.in_transaction:
+            self._lose_group(meaning)
+        return meaning
+
+    # -- the group -------------------------------------------------------------------------------
+
+    def must_commit(self, now_ns: int) -> bool:
+        """Whether the open group has to be committed now (`now_ns` from time.monotonic_ns)."""
+        if not self.group_open:
+            return False
+        age_ns = now_ns - self._began_ns
+        if age_ns >= GROUP_MAX_NS_WAITED or self._operations >= GROUP_MAX_OPERATIONS:
+            return True
+        if age_ns < GROUP_MIN_NS:
+            return False
+        if self._turn.somebody_waits():
+            return age_ns >= min(max(GROUP_MIN_NS, self._last_wait_ns), GROUP_MAX_NS_WAITED)
+        return age_ns >= GROUP_MAX_NS
+
+    def commit(self) -> Revision | None:
+        """Commit the open group; returns its last revision, None when there was nothing to commit.
+
+        On failure the group is lost as a whole, the volume turns read-only unless only the disk was full, and the error
+        says why.
+        """
+        if not self.group_open:
+            return None
+        if self._operations == 0:
+            self._rollback()
+            self._close_group()
+            return None
+        try:
+            self._write_touched()
+            self.execute("COMMIT")
+        except apsw.Error as error:
+            meaning = sqlite.translate(error)
+            self._lose_group(meaning)
+            raise meaning from error
+        head = Revision(self._head)
+        self._close_group()
+        self._on_commit(head)
+        return head
+
+    def roll_back_group(self) -> None:
+        """Forget the open group; for a write queue whose group has to be done again one by one."""
+        if self.group_open:
+            self._rollback()
+            self._close_group()
+
+    def fail(self, reason: VexfsError) -> None:
+        """Turn read-only: nothing is written from here on."""
+        self._failure = reason
+
+    @property
+    def failure(self) -> VexfsError | None:
+        """Why this opening takes no writes, or None."""
+        return self._failure
+
+    def new_ino(self) -> Ino:
+        """Reserves numbers in the group's own transaction, so that a lost group loses the reservation with it."""
+        if self._ino_next >= self._ino_end:
+            rows = self.execute("UPDATE meta SET value=value+? WHERE key='next_ino' RETURNING value", (_INO_BATCH,)).fetchall()
+            self._ino_end = rows[0][0]
+            self._ino_next = self._ino_end - _INO_BATCH
+        self._ino_next += 1
+        return Ino(self._ino_next - 1)
+
+    def close(self) -> None:
+        """Commit what is open and close the connection; idempotent."""
+        try:
+            if self._failure is None:
+                self.commit()
+        finally:
+            self.roll_back_group()
+            self._connection.close()
+
+    def _open_group(self) -> None:
+        if self._failure is not None:
+            raise VolumeReadOnly(f"the volume takes no writes since this failed: {self._failure.message}") from self._failure
+        asked_ns = time.monotonic_ns()
+        self._turn.take()
+        self._began_ns = time.monotonic_ns()
+        self._last_wait_ns = self._began_ns - asked_ns
+        try:
+            self.execute("BEGIN IMMEDIATE")
+            self._head = log.head(self)
+        except apsw.Error as error:
+            self._turn.leave()
+            raise sqlite.translate(error) from error
+        self.group_base = Revision(self._head)
+        self._operations = 0
+        self.group_open = True
+
+    def _write_touched(self) -> None:
+        for node in self.touched.values():
+            nodes.write_row(self, node, self.group_base)
+        self.touched.clear()
+
+    def _close_group(self) -> None:
+        self.group_open = False
+        self.touched.clear()
+        self._turn.leave()
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK")
+        self._ino_end = self._ino_next = 0
+
+    def _lose_group(self, reason: VexfsError) -> None:
+        logger.error("a commit was lost", extra={"reason": reason.reason, "operations": self._operations})
+        try:
+            self._rollback()
+        except apsw.Error:
+            self.fail(reason)
+        if not isinstance(reason, VolumeFull):
+            self.fail(reason)
+        self._close_group()
+        self.on_group_lost(reason)
