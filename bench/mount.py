@@ -35,6 +35,9 @@ WORKLOADS = {
     "rename": "rename",
     "unlink": "unlink",
 }
+BUSY_MACHINE = (
+    "Other processes used more than a tenth of the machine in at least one round: the free numbers are not to be quoted."
+)
 RATE, CPU = "ops/s", "µs server CPU/op"
 
 # workload -> smallest median of VexFS / fuser_memory, by pinning
@@ -66,7 +69,7 @@ def compare(systems: list[System], record: Record, *, rounds: int, files: int, p
             for system in systems[turn:] + systems[:turn]:
                 sys.stderr.write(f"round {round_number + 1}/{rounds}, {pinning}, {system.name}\n")
                 with system.start(pinning) as running:
-                    _settle(running, record, system.name)
+                    settle(running, record, system.name)
                     for phase in phases:
                         _measure(phase, running, pinning, files, Sample(record, system.name, pinning, round_number))
 
@@ -92,11 +95,13 @@ def fsops(
     return int(result["operations"]), float(result["seconds"])
 
 
-def _settle(running: Running, record: Record, name: str) -> None:
-    """Nothing left over from before: the disk written, the server's start over."""
+def settle(running: Running, record: Record, name: str) -> None:
+    """Nothing left over from before: the disk written, the server's start over, the machine idle."""
     os.sync()
     if running.pid and not processes.wait_until_quiet(running.pid):
         record.note(f"{name} was still busy 30 s after its start in at least one round.")
+    if not processes.wait_for_idle_machine():
+        record.note(BUSY_MACHINE)
 
 
 def _measure(phase: str, running: Running, pinning: str, files: int, sample: Sample) -> None:

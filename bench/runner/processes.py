@@ -76,6 +76,26 @@ def wait_until_quiet(pid: int, *, timeout_s: float = 30.0, share: float = 0.05) 
     return False
 
 
+def busy_share(interval_s: float = 0.5) -> float:
+    """How much of the machine's cores somebody used during the interval, 0 to 1; time stolen by other machines counts."""
+    before, since = _busy_and_all_ticks()
+    time.sleep(interval_s)
+    busy, ticks = _busy_and_all_ticks()
+    return (busy - before) / max(1, ticks - since)
+
+
+def wait_for_idle_machine(*, timeout_s: float = 20.0, share: float = 0.1) -> bool:
+    """Waits until next to nothing runs. False at the timeout.
+
+    The scheduler places a server by what else runs, so the "free" numbers of a busy machine are not those of an idle one.
+    """
+    deadline = time.monotonic() + timeout_s
+    while busy_share() > share:
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
 def end(process: subprocess.Popen[bytes], *, timeout_s: float = 10.0) -> int:
     """SIGTERM, then SIGKILL after the timeout; the exit status."""
     if process.poll() is None:
@@ -113,3 +133,9 @@ def _stat_fields(pid: int) -> list[str]:
     except OSError:
         return []
     return text.rpartition(")")[2].split()
+
+
+def _busy_and_all_ticks() -> tuple[int, int]:
+    """User, nice, system, idle, iowait, irq, softirq and steal of all cores since the start of the machine."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)

@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime};
 
 use fuser::{
     BsdFileFlags, Config, Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
-    MountOption, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    MountOption, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 
 use tree::{Body, Tree};
@@ -212,9 +212,13 @@ impl Filesystem for Memory {
         }
     }
 
-    fn open(&self, _req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let mut answer = FopenFlags::FOPEN_KEEP_CACHE;
+        if flags.acc_mode() == OpenAccMode::O_RDONLY {
+            answer |= FopenFlags::FOPEN_NOFLUSH;
+        }
         match self.tree().get(ino.0) {
-            Ok(_) => reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE),
+            Ok(_) => reply.opened(FileHandle(0), answer),
             Err(errno) => reply.error(errno),
         }
     }
@@ -310,7 +314,9 @@ fn main() -> std::io::Result<()> {
     };
     let owner = std::fs::metadata(&mountpoint)?;
     let mut config = Config::default();
-    config.mount_options = vec![MountOption::FSName("fuser_memory".into()), MountOption::DefaultPermissions];
+    // No DefaultPermissions: the mount is its owner's alone, and with it the kernel would ask for a directory's attributes again
+    // after every change in it.
+    config.mount_options = vec![MountOption::FSName("fuser_memory".into())];
     let memory = Memory { tree: Mutex::new(Tree::new(owner.uid(), owner.gid())), listings: Mutex::default() };
     fuser::mount(memory, Path::new(&mountpoint), &config)
 }
