@@ -117,7 +117,7 @@ class MetadataCondition(_message.Message):
         """Equal to this string, number, bool or null."""
 
     @_builtins.property
-    def one_of(self) -> _struct_pb2.ListValue:
+    def one_of(self) -> Global___ValueList:
         """Equal to one of these."""
 
     @_builtins.property
@@ -129,7 +129,7 @@ class MetadataCondition(_message.Message):
         *,
         key: _builtins.str = ...,
         equals: _struct_pb2.Value | None = ...,
-        one_of: _struct_pb2.ListValue | None = ...,
+        one_of: Global___ValueList | None = ...,
         range: Global___NumberRange | None = ...,
         prefix: _builtins.str = ...,
         exists: _builtins.bool = ...,
@@ -143,6 +143,30 @@ class MetadataCondition(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_test) -> _WhichOneofReturnType_test | None: ...
 
 Global___MetadataCondition: _TypeAlias = MetadataCondition  # noqa: Y015
+
+@_typing.final
+class ValueList(_message.Message):
+    """Several values."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Value]:
+        """Strings, numbers, bools or nulls."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_struct_pb2.Value] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueList: _TypeAlias = ValueList  # noqa: Y015
 
 @_typing.final
 class AttributeCondition(_message.Message):
