@@ -1,0 +1,54 @@
+"""`python -m vexfs.api`: the API process, as the supervisor starts it."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import uvloop
+
+from vexfs.api.application import Settings
+from vexfs.api.server import serve
+from vexfs.api.tls import TlsFiles
+from vexfs.core.errors import VexfsError
+from vexfs.observability import logs
+
+_EXIT_CANNOT_START = 1
+
+_log = logging.getLogger("vexfs.api")
+
+
+def settings_from(arguments: list[str]) -> Settings:
+    """The settings that command-line arguments describe; ends the process with a usage text when they describe none."""
+    parser = argparse.ArgumentParser(prog="python -m vexfs.api", description="The API process of VexFS.")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--rest-port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--grpc-port", type=int, default=8083, help="0 takes a free one")
+    parser.add_argument("--token-file", type=Path, help="by default the data folder's own")
+    parser.add_argument("--tls-cert", type=Path, help="PEM file: certificate and chain")
+    parser.add_argument("--tls-key", type=Path, help="PEM file: the key of the certificate")
+    parser.add_argument("--tls-client-ca", type=Path, help="PEM file: callers need a certificate signed by this CA")
+    parsed = parser.parse_args(arguments)
+    if (parsed.tls_cert is None) != (parsed.tls_key is None) or (parsed.tls_client_ca and parsed.tls_cert is None):
+        parser.error("TLS needs both --tls-cert and --tls-key")
+    tls = TlsFiles(parsed.tls_cert, parsed.tls_key, parsed.tls_client_ca) if parsed.tls_cert else None
+    return Settings(parsed.data, parsed.host, parsed.rest_port, parsed.grpc_port, parsed.token_file, tls)
+
+
+def main() -> int:
+    """Run until stopped; returns the exit code."""
+    settings = settings_from(sys.argv[1:])
+    logs.configure("api")
+    from vexfs.api.methods import HANDLERS  # here, so that a wrong argument is answered before everything is loaded
+
+    try:
+        uvloop.run(serve(settings, HANDLERS))
+    except (VexfsError, OSError) as error:
+        _log.error("cannot start: %s", error)
+        return _EXIT_CANNOT_START
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""What a handler knows of its call, and the only ways it may touch the store.
+
+Made by the dispatcher for each call. Handlers run on the event loop; `read` and `write` carry the synchronous core
+functions to other threads and bring the result back, so that no handler blocks the loop.
+"""
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from vexfs.api.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from vexfs.api.application import Application
+    from vexfs.api.registry import Method
+    from vexfs.store.reader import Reader
+    from vexfs.store.writer import Transaction
+
+ANSWER_MARGIN_SECONDS = 0.05
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a call comes from, as its surface found out."""
+
+    surface: str
+    """"grpc" or "rest"."""
+    authorization: str | None
+    """The Authorization value as sent."""
+    host: str | None
+    """The Host the caller used; None when the transport has none to give."""
+    origin: str | None
+    """The Origin a browser says; None when absent."""
+    timeout_seconds: float | None
+    """What is left of the caller's deadline; None when it set none."""
+    peer: str = ""
+
+
+class Deadline:
+    """Until when an answer is worth giving; for ever when the caller set no deadline.
+
+    It lies a little before the caller's own, because an answer that says why it is late has to arrive in time.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(self, timeout_seconds: float | None) -> None:
+        self.at = None
+        if timeout_seconds is not None:
+            self.at = time.monotonic() + timeout_seconds - min(ANSWER_MARGIN_SECONDS, timeout_seconds * 0.1)
+
+    def remaining_seconds(self) -> float | None:
+        """Seconds left, never negative; None when there is no deadline."""
+        return None if self.at is None else max(0.0, self.at - time.monotonic())
+
+    def check(self) -> None:
+        """Raise DeadlineExceeded when it has passed."""
+        if self.at is not None and time.monotonic() >= self.at:
+            raise DeadlineExceeded("the deadline passed")
+
+
+@dataclass(slots=True)
+class CallContext:
+    """One call on its way to the core."""
+
+    application: "Application"
+    method: "Method"
+    caller: Caller
+    deadline: Deadline
+    request_id: str = ""
+    request_digest: bytes = b""
+
+    async def read(self, function: "Callable[[Reader], T]", *, at_revision: int | None = None) -> T:
+        """Run `function` on a snapshot, in a reader thread. `at_revision` of 0 or None means now."""
+        volume = self.application.volume
+
+        def run() -> T:
+            with volume.snapshot(at_revision or None) as view:
+                return function(view)
+
+        return await asyncio.get_running_loop().run_in_executor(self.application.readers, run)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run `function` in a reader thread, without a snapshot."""
+        return await asyncio.get_running_loop().run_in_executor(self.application.readers, function)
+
+    async def write(self, operation: str, response_class: type[M], function: "Callable[[Transaction], M]") -> M:
+        """Run `function` as one transaction and return its response once it is durable.
+
+        With a request id the response is stored in the same transaction, and a repetition of the request gets the
+        stored one. The response must be complete (its revision is `txn.revision`) when `function` returns. Raises
+        QueueFull, RequestIdReused and what the core raises.
+        """
+        future = self.application.volume.queue.submit(
+            operation,
+            function,
+            request_id=self.request_id,
+            digest=self.request_digest,
+            serialize=(lambda response, _: response.SerializeToString()) if self.request_id else None,
+        )
+        committed = await _patiently(future)
+        if committed.replayed is not None:
+            return response_class.FromString(committed.replayed)
+        return cast(M, committed.value)
+
+
+async def _patiently(future: "concurrent.futures.Future[T]") -> T:
+    # Cancelling the caller's wait must not cancel a write that is on its way: the queue would answer a future that is gone.
+    return await asyncio.shield(asyncio.wrap_future(future))

@@ -1,0 +1,132 @@
+"""The one way from a surface to a handler.
+
+Every call of every surface passes here: origin and token, deadline, the contract's rules, `min_revision`, the request
+id, the handler, the hook that counts and times, and the translation of whatever went wrong. A surface parses bytes
+before and writes bytes after; it decides nothing. Runs on the event loop.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from google.protobuf.message import Message
+
+from vexfs.api.context import CallContext, Caller, Deadline
+from vexfs.api.errors import translate
+from vexfs.api.registry import Method
+from vexfs.api.validation import validate
+from vexfs.observability.hook import observe, slow_threshold_seconds
+
+if TYPE_CHECKING:
+    from vexfs.api.application import Application
+
+UNARY_TIMEOUT_DEFAULT_SECONDS = 60.0
+"""The deadline of a unary call whose caller set none. Streams have none then: their length is the caller's business."""
+
+Load = Callable[[], Awaitable[Message]]
+"""Gives the request message; raises a domain error when the bytes are none."""
+
+
+class Dispatcher:
+    """Carries calls to the handlers of one application."""
+
+    def __init__(self, application: "Application") -> None:
+        self._application = application
+        self._slow_seconds = slow_threshold_seconds()
+
+    def admit(self, caller: Caller) -> None:
+        """Raise ForeignOrigin or Unauthenticated unless the caller may speak to this server at all."""
+        self.admit_origin(caller)
+        self._application.tokens.check(caller.authorization)
+
+    def admit_origin(self, caller: Caller) -> None:
+        """Raise ForeignOrigin for a caller of another site; for the few pages that need no token."""
+        self._application.origins.check(caller.host, caller.origin)
+
+    async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
+        """One request, one response. Raises VexfsError only (and CancelledError)."""
+        operation = method.descriptor.name
+        try:
+            with observe(caller.surface, operation, slow_seconds=self._slow_seconds, caller=caller.peer):
+                timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
+                context = self._context(method, caller, timeout)
+                request = await self._load(context, load)
+                async with asyncio.timeout(context.deadline.remaining_seconds()):
+                    return cast(Message, await method.handler(context, request))
+        except Exception as error:
+            raise translate(error, operation) from error
+
+    async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
+        """One request, many responses. Raises VexfsError only, possibly after some responses."""
+        operation = method.descriptor.name
+        try:
+            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
+                context = self._context(method, caller, caller.timeout_seconds)
+                responses = method.handler(context, await self._load(context, load))
+                async with contextlib.aclosing(responses):
+                    while True:
+                        # The timeout is taken anew for every message: it must not hold while the consumer has the turn.
+                        async with asyncio.timeout(context.deadline.remaining_seconds()):
+                            try:
+                                response = await anext(responses)
+                            except StopAsyncIteration:
+                                return
+                        yield response
+        except Exception as error:
+            raise translate(error, operation) from error
+
+    async def collect(self, method: Method, caller: Caller, requests: Callable[[], AsyncGenerator[Message]]) -> Message:
+        """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
+        operation = method.descriptor.name
+        try:
+            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
+                context = self._context(method, caller, caller.timeout_seconds)
+                async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
+                    return cast(Message, await method.handler(context, self._checked(context, incoming)))
+        except Exception as error:
+            raise translate(error, operation) from error
+
+    def _context(self, method: Method, caller: Caller, timeout_seconds: float | None) -> CallContext:
+        self.admit(caller)
+        return CallContext(self._application, method, caller, Deadline(timeout_seconds))
+
+    async def _load(self, context: CallContext, load: Load) -> Message:
+        async with asyncio.timeout(context.deadline.remaining_seconds()):
+            request = await load()
+        await self._prepare(context, request)
+        return request
+
+    async def _prepare(self, context: CallContext, request: Message) -> None:
+        validate(request)
+        fields = cast(Any, request)
+        method = context.method
+        if method.has_request_id and fields.request_id:
+            context.request_id = fields.request_id
+            context.request_digest = digest_of(method, request)
+        if method.has_min_revision and fields.min_revision:
+            await self._application.revisions.wait(fields.min_revision, context.deadline)
+
+    async def _checked(self, context: CallContext, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        first = True
+        async for request in requests:
+            if first:
+                await self._prepare(context, request)
+                first = False
+            else:
+                validate(request)
+            yield request
+
+
+def digest_of(method: Method, request: Message) -> bytes:
+    """What makes two requests the same: the method and every field but the request id itself and `min_revision`."""
+    bare = type(request)()
+    bare.CopyFrom(request)
+    bare.ClearField("request_id")
+    if method.has_min_revision:
+        bare.ClearField("min_revision")
+    return hashlib.blake2b(
+        method.full_name.encode() + b"\0" + bare.SerializeToString(deterministic=True), digest_size=32
+    ).digest()

@@ -1,0 +1,212 @@
+"""The gRPC surface: bytes to messages and back, on a TCP port and a Unix socket.
+
+Started by `vexfs.api.server`; runs on the event loop. Handlers are made from the registry, so a method of the contract
+needs no line here. Every error leaves with a `google.rpc.Status` in its trailers. Health and reflection are open;
+everything else passes the dispatcher.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from vexfs.api.context import Caller
+from vexfs.api.dispatch import Dispatcher
+from vexfs.api.errors import MalformedRequest, RouteNotFound, code_number, to_status, translate
+from vexfs.api.registry import Kind, Method
+from vexfs.api.tls import TlsFiles
+from vexfs.core.errors import TooLarge, VexfsError
+
+MESSAGE_MAX_BYTES = 16 * 1024 * 1024
+"""The largest request message."""
+_TRANSPORT_MAX_BYTES = 4 * MESSAGE_MAX_BYTES
+"""Above this the transport itself refuses, without our details."""
+_STATUS_TRAILER = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+Context = Any
+"""grpc.aio.ServicerContext, which is generic in types that mean nothing to handlers of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcAddress:
+    """Where the surface listens: a TCP address (port 0 takes a free one) and a Unix socket."""
+
+    host: str
+    port: int
+    socket: Path | None
+    tls: TlsFiles | None
+
+
+class GrpcSurface:
+    """A running gRPC server. `start` binds, `stop` ends what runs within its grace."""
+
+    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], address: GrpcAddress) -> None:
+        self._address = address
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", _TRANSPORT_MAX_BYTES),
+                ("grpc.max_send_message_length", -1),
+                # A second server on the same port is a mistake to be told of, not a way to share the load.
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._services = sorted({method.descriptor.containing_service.full_name for method in methods.values()})
+        names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+        self._server.add_generic_rpc_handlers((_Handlers(dispatcher, methods),))
+
+    async def start(self) -> int:
+        """Bind and serve; returns the TCP port. Raises OSError when an address is taken."""
+        port = self._bind_tcp()
+        if self._address.socket is not None:
+            self._address.socket.unlink(missing_ok=True)
+            self._bind(lambda: self._server.add_insecure_port(f"unix:{self._address.socket}"), str(self._address.socket))
+        await self._server.start()
+        if self._address.socket is not None:
+            self._address.socket.chmod(0o600)
+        for service in ("", *self._services):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let running ones end within `grace_seconds`, then cancel them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+        if self._address.socket is not None:
+            self._address.socket.unlink(missing_ok=True)
+
+    def _bind_tcp(self) -> int:
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        target = f"{host}:{self._address.port}"
+        if self._address.tls is None:
+            return self._bind(lambda: self._server.add_insecure_port(target), target)
+        credentials = self._address.tls.grpc_credentials()
+        return self._bind(lambda: self._server.add_secure_port(target, credentials), target)
+
+    @staticmethod
+    def _bind(add: Callable[[], int], target: str) -> int:
+        try:
+            port = add()
+        except RuntimeError as error:
+            raise OSError(f"gRPC cannot listen on {target}: the address is taken or not of this machine") from error
+        if port == 0:
+            raise OSError(f"gRPC cannot listen on {target}: the address is taken or not of this machine")
+        return port
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Finds the handler of a call by its path; an unknown path gets one that says so in the shape of every error."""
+
+    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method]) -> None:
+        self._dispatcher = dispatcher
+        self._by_path = {method.path: self._handler(method) for method in methods.values()}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        path = handler_call_details.method
+        return self._by_path.get(path) or _unknown(path)
+
+    def _handler(self, method: Method) -> Any:
+        match method.kind:
+            case Kind.UNARY:
+                return grpc.unary_unary_rpc_method_handler(self._unary(method))
+            case Kind.SERVER_STREAM:
+                return grpc.unary_stream_rpc_method_handler(self._stream(method))
+            case Kind.CLIENT_STREAM:
+                return grpc.stream_unary_rpc_method_handler(self._collect(method))
+
+    def _unary(self, method: Method) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        async def handle(data: bytes, context: Context) -> bytes:
+            async def load() -> Message:
+                return _parse(method, data)
+
+            try:
+                response = await self._dispatcher.unary(method, _caller(context), load)
+            except VexfsError as error:
+                await _abort(context, error)
+            return response.SerializeToString()
+
+        return handle
+
+    def _stream(self, method: Method) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
+            async def load() -> Message:
+                return _parse(method, data)
+
+            responses = self._dispatcher.stream(method, _caller(context), load)
+            try:
+                async for response in responses:
+                    yield response.SerializeToString()
+            except VexfsError as error:
+                await _abort(context, error)
+            finally:
+                await responses.aclose()
+
+        return handle
+
+    def _collect(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+        async def handle(stream: AsyncIterator[bytes], context: Context) -> bytes:
+            async def requests() -> AsyncGenerator[Message]:
+                async for data in stream:
+                    yield _parse(method, data)
+
+            try:
+                response = await self._dispatcher.collect(method, _caller(context), requests)
+            except VexfsError as error:
+                await _abort(context, error)
+            return response.SerializeToString()
+
+        return handle
+
+
+def _unknown(path: str) -> Any:
+    async def handle(_: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+        await _abort(context, RouteNotFound(f"this server has no method {path}"))
+        yield b""
+
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+def _parse(method: Method, data: bytes) -> Message:
+    if len(data) > MESSAGE_MAX_BYTES:
+        raise TooLarge(
+            f"the message has {len(data):,} bytes; the limit is {MESSAGE_MAX_BYTES:,}: send large content as a stream",
+            limit_bytes=str(MESSAGE_MAX_BYTES),
+        )
+    try:
+        return method.request_class.FromString(data)
+    except DecodeError as error:
+        name = method.descriptor.input_type.name
+        raise MalformedRequest(f"the bytes are no {name}: broken encoding, or a text that is not UTF-8") from error
+
+
+def _caller(context: Context) -> Caller:
+    metadata = dict(context.invocation_metadata() or ())
+    return Caller(
+        surface="grpc",
+        authorization=_text(metadata.get("authorization")),
+        # The transport keeps :authority to itself; browsers, which the Host check is about, cannot speak gRPC.
+        host=None,
+        origin=_text(metadata.get("origin")),
+        timeout_seconds=context.time_remaining(),
+        peer=context.peer(),
+    )
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+async def _abort(context: Context, error: VexfsError) -> NoReturn:
+    trailers = ((_STATUS_TRAILER, to_status(error).SerializeToString()),)
+    # The message travels in one header line; trailers of a call are limited, the details say the same again.
+    await context.abort(_CODES[code_number(error)], error.message[:1000], trailers)
+    raise translate(error, "abort")

@@ -1,0 +1,126 @@
+"""HTTP below the routes: who calls, the body within its limit, JSON and error responses, broken requests.
+
+Used by the REST surface and raw content; no knowledge of methods.
+"""
+
+import http
+import json
+import logging
+import re
+from typing import Any, cast
+
+from aiohttp import web
+
+from vexfs.api.context import Caller
+from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed, to_json
+from vexfs.core.errors import Internal, QueueFull, TooLarge, Unauthenticated, VexfsError
+
+BODY_MAX_BYTES = 24 * 1024 * 1024
+"""The largest JSON body: a message of 16 MiB whose bytes are base64, and its punctuation."""
+_GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
+_UNIT_SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+
+_log = logging.getLogger("vexfs.api.http")
+
+
+def caller_of(request: web.BaseRequest) -> Caller:
+    """Where the request comes from. A request without a Host counts as one for a foreign host."""
+    headers = request.headers
+    return Caller(
+        surface="rest",
+        authorization=headers.get("Authorization"),
+        host=headers.get("Host", ""),
+        origin=headers.get("Origin"),
+        timeout_seconds=_timeout_seconds(headers.get("Grpc-Timeout")),
+        peer=request.remote or "",
+    )
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The whole body, at most BODY_MAX_BYTES. Raises TooLarge, before reading when the length is announced."""
+    if (request.content_length or 0) > BODY_MAX_BYTES:
+        raise _too_large()
+    await answer_expectation(request)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+async def answer_expectation(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it (Expect: 100-continue) to send the body."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def json_response(body: bytes, status: int = 200) -> web.Response:
+    """A JSON response from encoded JSON."""
+    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
+
+
+def error_response(error: VexfsError) -> web.Response:
+    """The one shape of every error, with the headers its HTTP status asks for."""
+    response = json_response(
+        json.dumps(to_json(error), ensure_ascii=False).encode("utf-8", "surrogateescape"), error.http_status
+    )
+    if isinstance(error, Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, VerbNotAllowed):
+        response.headers["Allow"] = ", ".join(error.allowed)
+    elif isinstance(error, RangeNotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    elif isinstance(error, QueueFull):
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+class ErrorShapedServer(web.Server):
+    """aiohttp's server, whose answers to what is no HTTP have the shape of every other error."""
+
+    def __init__(self, handler: Any, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._options = options
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, access_log=cast(Any, None), lingering_time=2.0, **self._options)
+
+
+class _Protocol(web.RequestHandler):
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Called by aiohttp for a request it cannot parse and for a handler's fault that got past the surface."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response has begun; it cannot become an error")
+        error: VexfsError
+        if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("fault while answering a request", exc_info=exc)
+            error = Internal("a fault of the server; its log says more")
+        else:
+            error = MalformedRequest(f"this is no HTTP request: {(message or '').splitlines()[0][:200] if message else status}")
+        response = error_response(error)
+        response.force_close()
+        return response
+
+
+def _timeout_seconds(text: str | None) -> float | None:
+    """gRPC's way to write a deadline ("250m", "10S"), which REST callers may send too."""
+    if text is None:
+        return None
+    match = _GRPC_TIMEOUT.fullmatch(text.strip())
+    if match is None:
+        raise MalformedRequest("Grpc-Timeout is a number and a unit of H, M, S, m, u or n, such as 10S or 250m")
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        f"the body is larger than {BODY_MAX_BYTES:,} bytes; send large content as raw bytes (PUT of the content)",
+        limit_bytes=str(BODY_MAX_BYTES),
+    )

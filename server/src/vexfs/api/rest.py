@@ -1,0 +1,161 @@
+"""The REST surface: HTTP requests to messages and back, by the routes of the contract.
+
+Started by `vexfs.api.server`; runs on the event loop, on aiohttp's low-level server. A method with a `google.api.http`
+annotation needs no line here. Unary calls answer JSON, server streams answer a JSON object a line; raw content has its
+own module. Every error, from whatever source, is one shape:
+{"error": {"code", "status", "message", "details"}}.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from aiohttp import web
+from google.protobuf.message import Message
+
+from vexfs.api import transcoding
+from vexfs.api.context import Caller
+from vexfs.api.dispatch import Dispatcher
+from vexfs.api.errors import (
+    MalformedRequest,
+    RouteNotFound,
+    UnsupportedMediaType,
+    VerbNotAllowed,
+    translate,
+)
+from vexfs.api.http import ErrorShapedServer, caller_of, error_response, json_response, read_body
+from vexfs.api.registry import Kind, Method
+from vexfs.api.routes import Route, Router
+from vexfs.api.tls import TlsFiles
+from vexfs.core.errors import VexfsError
+from vexfs.observability import metrics
+
+Page = Callable[[web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
+"""Answers what is no method: the description, health, metrics, raw content."""
+
+LINE_MAX_BYTES = 32 * 1024
+"""The longest request line and header: a path of 4,096 bytes may be three times that when percent-encoded."""
+_JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
+
+
+class RestSurface:
+    """A running HTTP server. `start` binds, `stop` ends it."""
+
+    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], pages: Mapping[tuple[str, str], Page]) -> None:
+        self._dispatcher = dispatcher
+        self._router = Router(method for method in methods.values() if method.kind is not Kind.CLIENT_STREAM)
+        self._pages = {
+            ("GET", "/healthz"): self._health,
+            ("GET", "/metrics"): self._metrics,
+            **pages,
+        }
+        self._server = ErrorShapedServer(self._handle, max_line_size=LINE_MAX_BYTES, max_field_size=LINE_MAX_BYTES)
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, host: str, port: int, tls: TlsFiles | None) -> int:
+        """Bind and serve; returns the port. Raises OSError when the address is taken."""
+        self._runner = web.ServerRunner(self._server, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, ssl_context=tls.ssl_context() if tls else None, backlog=1024)
+        await site.start()
+        return cast(int, self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close the port, let running requests end within a second, then cancel them."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except asyncio.CancelledError:
+            raise
+        except ConnectionResetError:
+            raise  # the caller has gone; there is nobody to answer
+        except Exception as error:
+            return error_response(translate(error, f"{request.method} {request.path}"))
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        caller = caller_of(request)
+        raw_path = request.raw_path.partition("?")[0]
+        page = self._pages.get((request.method, raw_path))
+        if page is not None:
+            return await page(request, caller)
+        route, variables = self._find(request.method, raw_path)
+        if route.method.kind is Kind.SERVER_STREAM:
+            return await self._stream(request, caller, route, variables)
+
+        async def load() -> Message:
+            return await _load(request, route, variables)
+
+        response = await self._dispatcher.unary(route.method, caller, load)
+        return json_response(transcoding.to_json(response, route.response_body))
+
+    def _find(self, verb: str, raw_path: str) -> tuple[Route, dict[str, str]]:
+        try:
+            return self._router.find(verb, raw_path)
+        except RouteNotFound:
+            verbs = [other for other, path in self._pages if path == raw_path]
+            if verbs:
+                raise VerbNotAllowed(f"{raw_path} takes {', '.join(verbs)}, not {verb}", verbs) from None
+            raise
+
+    async def _stream(
+        self, request: web.BaseRequest, caller: Caller, route: Route, variables: dict[str, str]
+    ) -> web.StreamResponse:
+        async def load() -> Message:
+            return await _load(request, route, variables)
+
+        messages = self._dispatcher.stream(route.method, caller, load)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
+        try:
+            # The first message decides: a call that fails before it is an ordinary error with its status.
+            async for message in messages:
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write(transcoding.to_json(message, route.response_body) + b"\n")
+        except VexfsError as error:
+            if not response.prepared:
+                raise
+            await response.write(error_response(error).body + b"\n")  # type: ignore[operator]
+        finally:
+            await messages.aclose()
+        if not response.prepared:
+            await response.prepare(request)
+        await response.write_eof()
+        return response
+
+    async def _health(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        del request
+        self._dispatcher.admit_origin(caller)
+        return json_response(b'{"status":"SERVING"}')
+
+    async def _metrics(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        del request
+        self._dispatcher.admit(caller)
+        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+async def _load(request: web.BaseRequest, route: Route, variables: dict[str, str]) -> Message:
+    query = request.raw_path.partition("?")[2]
+    if not route.body:
+        if request.can_read_body:
+            raise MalformedRequest("this route takes no body; its parameters stand in the address")
+        return transcoding.read_request(route, variables, query, b"")
+    kind = request.headers.get("Content-Type", "application/json").partition(";")[0].strip()
+    # curl -d says it sends a form unless told otherwise; JSON is the only thing this can be.
+    if not _JSON_TYPES.fullmatch(kind) and kind not in ("application/x-www-form-urlencoded", "text/json"):
+        raise UnsupportedMediaType(f"the body has to be application/json, not {kind[:100]}")
+    return transcoding.read_request(route, variables, query, await read_body(request))
+
+
+def static_page(body: bytes, content_type: str, admit: Callable[[Caller], Any]) -> Page:
+    """A page that never changes; `admit` raises for callers that may not see it."""
+
+    async def answer(request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        del request
+        admit(caller)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return answer

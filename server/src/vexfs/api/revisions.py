@@ -1,0 +1,60 @@
+"""Waiting for a revision: what `min_revision` asks for.
+
+Used by the dispatcher on the event loop, for the volume's own log. One subscription to the log's tail serves all
+waiting calls; no thread is held.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from vexfs.api.context import Deadline
+from vexfs.core.errors import RevisionNotReached
+from vexfs.core.types import Revision
+
+if TYPE_CHECKING:
+    from vexfs.store.volume import Volume
+
+_ANSWER_SECONDS = 0.005
+"""Kept back from the deadline, so that this error is what ends the call."""
+
+
+class RevisionWaits:
+    """The calls that wait for the log of one volume to grow. Made on the event loop that uses it."""
+
+    def __init__(self, volume: "Volume") -> None:
+        self._volume = volume
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[asyncio.Future[None], int] = {}
+        self._unsubscribe = volume.tail.subscribe(self._log_grew)
+
+    async def wait(self, revision: int, deadline: Deadline) -> None:
+        """Return once the log holds `revision`. Raises RevisionNotReached at the deadline, with the newest revision."""
+        if self._volume.tail.head() >= revision:
+            return
+        arrived = self._loop.create_future()
+        self._waiting[arrived] = revision
+        try:
+            if self._volume.tail.head() < revision:
+                remaining = deadline.remaining_seconds()
+                await asyncio.wait_for(arrived, None if remaining is None else max(0.0, remaining - _ANSWER_SECONDS))
+        except TimeoutError:
+            head = self._volume.tail.head()
+            message = f"the volume is at revision {head}; revision {revision} did not come before the deadline"
+            raise RevisionNotReached(message, revision=str(head), min_revision=str(revision)) from None
+        finally:
+            self._waiting.pop(arrived, None)
+
+    def close(self) -> None:
+        """Stop following the log; idempotent."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
+
+    def _log_grew(self, head: Revision) -> None:
+        # Called in the tail's or the writer's thread.
+        if self._waiting and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, head)
+
+    def _wake(self, head: Revision) -> None:
+        for arrived, revision in list(self._waiting.items()):
+            if revision <= head and not arrived.done():
+                arrived.set_result(None)
