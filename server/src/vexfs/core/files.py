@@ -279,6 +279,8 @@ def rename(
     existing = None if existing_ino is None else nodes.get(txn, existing_ino)
     if new_parent != parent:
         _check_move(txn, node, new_parent)
+    if exchange and existing is not None and existing.ino == node.ino:
+        return None
     if exchange:
         _exchange(txn, source_directory, name, node, target_directory, new_name, existing)
         return None

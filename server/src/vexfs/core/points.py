@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vexfs.core import attributes, collections, files
-from vexfs.core.errors import DimensionMismatch, InvalidRequest, InvalidVector, NotFound, PointNotFound
+from vexfs.core.errors import DimensionMismatch, InvalidRequest, InvalidVector, NotARegularFile, NotFound, PointNotFound
 from vexfs.core.paths import check_name
 from vexfs.core.types import (
     CHANGE_METADATA,
@@ -115,6 +115,8 @@ def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
         ino = files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino
     else:
         node = files.stat(txn, ino)
+        if not node.is_regular:
+            raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
         nodes.write_row(txn, node._replace(ctime_ns=txn.now_ns, revision=txn.revision), txn.keep_from)
     if item.metadata is not None:
         versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)

@@ -109,6 +109,8 @@ CHANGE_VECTORS = 8
 """A named vector was put or removed."""
 CHANGE_COLLECTION = 9
 """A directory's vector schema was set or removed."""
+CHANGE_STORED = 10
+"""The content lies elsewhere now; its bytes are the same."""
 
 
 class LogRecord(NamedTuple):

@@ -25,7 +25,22 @@ class BlobFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = folder / _TEMPORARY
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def prepare(self) -> None:
+        """Make the folders, durably, before any blob: called under the writer's turn when a volume is opened.
+
+        All shards are made at once, because a shard that merely exists may be one that another process has not synced yet.
+        `incoming` comes last: once it is there, everything is.
+        """
+        if self._incoming.is_dir():
+            return
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for shard in range(256):
+            (self._folder / f"{shard:02x}").mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self._folder)
+        self._incoming.mkdir(mode=0o700)
+        sync_folder(self._folder)
+        sync_folder(self._folder.parent)
 
     def path(self, digest: bytes) -> Path:
         """Where the blob of that hash lies, present or not."""
@@ -124,14 +139,11 @@ class IncomingBlob:
         path = self._folder.path(digest)
         if self._folder.size(digest) == self.size_bytes:
             # Another writer may have renamed it a moment ago and not have synced the folder yet.
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             return digest
         os.fsync(self._fd)
-        if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(path.parent.parent)
         self._temporary.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return digest
 
     def discard(self) -> None:
@@ -142,7 +154,8 @@ class IncomingBlob:
             self._temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make a folder's entries durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

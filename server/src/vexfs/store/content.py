@@ -6,7 +6,7 @@ early is followed by zeros; a block nobody wrote is zeros. Rows are only inserte
 the window shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vexfs.core.types import BLOCK_BYTES
@@ -86,7 +86,7 @@ def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revi
     """Those that may show in the range, in the order in which they cover each other."""
     sql = (
         "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block<? AND born<=? ORDER BY born, blob IS NOT NULL"
+        " WHERE ino=? AND first_block>? AND first_block<? AND born<=? ORDER BY born, has_data"
     )
     rows = view.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, at_revision))
     return [Extent._make(row) for row in rows]
@@ -130,25 +130,44 @@ def put_extents(txn: Executes, ino: int, extents: Iterable[Extent]) -> None:
             "DELETE FROM chunk WHERE ino=? AND block>=? AND block<? AND born=?", (ino, extent.first_block, end, extent.born)
         )
         txn.execute(
-            "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?)",
-            (ino, extent.first_block, extent.born, extent.block_count, extent.blob, extent.blob_offset),
+            "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (
+                ino,
+                extent.first_block,
+                extent.born,
+                extent.blob is not None,
+                extent.block_count,
+                extent.blob,
+                extent.blob_offset,
+            ),
         )
 
 
 def clear_from(txn: "reader.Reader", ino: int, first_block: int, *, born: int) -> None:
-    """Make every block from `first_block` on a hole."""
+    """Make every block from `first_block` on a hole; what the same transaction writes afterwards covers it."""
     blocks = txn.execute(
         "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL", (ino, first_block)
     ).fetchall()
     for (block,) in blocks:
         put_chunk(txn, ino, block, None, born=born)
     sql = (
-        "SELECT DISTINCT first_block, block_count FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block+block_count>? AND blob IS NOT NULL"
+        "SELECT DISTINCT first_block, first_block+block_count FROM extent"
+        " WHERE ino=? AND first_block>? AND first_block+block_count>? AND has_data ORDER BY first_block"
     )
-    for start, count in txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, first_block)).fetchall():
-        hole_start = max(start, first_block)
-        put_extents(txn, ino, [Extent(hole_start, born, start + count - hole_start, None, 0)])
+    hidden = txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, first_block)).fetchall()
+    put_extents(txn, ino, _holes(((max(start, first_block), end) for start, end in hidden), born))
+
+
+def _holes(ranges: Iterable[tuple[int, int]], born: int) -> Iterator[Extent]:
+    """Holes over the union of ranges of blocks, given by their start; none longer than an extent may be."""
+    covered = 0
+    for start, end in ranges:
+        position = max(start, covered)
+        while position < end:
+            count = min(end - position, EXTENT_MAX_BLOCKS)
+            yield Extent(position, born, count, None, 0)
+            position += count
+        covered = max(covered, end)
 
 
 def claim_blob(txn: "reader.Reader", blob: bytes, size_bytes: int) -> bool:
@@ -183,3 +202,60 @@ def forget(txn: Executes, ino: int) -> list[bytes]:
     txn.execute("DELETE FROM extent WHERE ino=?", (ino,))
     txn.execute("DELETE FROM chunk WHERE ino=?", (ino,))
     return blobs
+
+
+def trim(txn: "reader.Reader", ino: int, floor: int) -> set[bytes]:
+    """Delete the rows born at or before `floor` that nothing shows at `floor`; returns the blobs that lost an extent.
+
+    A hole goes too once it hides nothing: no older extent that stays (because it shows elsewhere) reaches below it.
+    """
+    end = _end_block(txn, ino)
+    shown = _shown_at(txn, ino, end, floor)
+    staying = {source.extent for source in shown.values() if source.extent is not None and source.extent.blob is not None}
+    shown_chunks = {source.chunk_id for source in shown.values()}
+    sql = "SELECT id, block, born, data IS NULL FROM chunk WHERE ino=? AND born<=?"
+    for chunk_id, block, born, is_hole in txn.execute(sql, (ino, floor)).fetchall():
+        if chunk_id not in shown_chunks or (is_hole and not _hides(staying, block, 1, born)):
+            txn.execute("DELETE FROM chunk WHERE id=?", (chunk_id,))
+    blobs: set[bytes] = set()
+    for extent in _extents(txn, ino, 0, end, floor):
+        is_hole = extent.blob is None
+        if extent in staying or (is_hole and _hides(staying, extent.first_block, extent.block_count, extent.born)):
+            continue
+        txn.execute(
+            "DELETE FROM extent WHERE ino=? AND first_block=? AND born=? AND has_data=?",
+            (ino, extent.first_block, extent.born, not is_hole),
+        )
+        if extent.blob is not None:
+            blobs.add(extent.blob)
+    return blobs
+
+
+def _hides(staying: set[Extent], first_block: int, block_count: int, born: int) -> bool:
+    """Whether a hole of those blocks covers part of an older extent that stays."""
+    end = first_block + block_count
+    return any(
+        extent.born <= born and extent.first_block < end and first_block < extent.first_block + extent.block_count
+        for extent in staying
+    )
+
+
+def _shown_at(view: Executes, ino: int, end: int, revision: int) -> dict[int, _Shown]:
+    """Which row each block shows at `revision`, holes included."""
+    shown: dict[int, _Shown] = {}
+    for extent in _extents(view, ino, 0, end, revision):
+        for block in range(extent.first_block, extent.first_block + extent.block_count):
+            shown[block] = _Shown(extent.born, 0, extent)
+    sql = "SELECT block, born, id FROM chunk WHERE ino=? AND born<=? ORDER BY block, born"
+    for block, born, chunk_id in view.execute(sql, (ino, revision)):
+        under = shown.get(block)
+        if under is None or born >= under.born:
+            shown[block] = _Shown(born, chunk_id, None)
+    return shown
+
+
+def _end_block(view: Executes, ino: int) -> int:
+    """One past the last block any version has."""
+    sql = "SELECT max(first_block) FROM extent WHERE ino=?1 UNION ALL SELECT max(block) FROM chunk WHERE ino=?1"
+    starts = [row[0] for row in view.execute(sql, (ino,)).fetchall() if row[0] is not None]
+    return max(starts, default=-1) + 1

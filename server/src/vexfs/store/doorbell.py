@@ -51,14 +51,14 @@ class Doorbell:
         for name in self._others:
             try:
                 self._sender.sendto(b"\0", self._address(name))
-            except BlockingIOError:
-                pass  # its buffer is full: it will look anyway
             except (ConnectionRefusedError, FileNotFoundError):
                 self._forget(name)
+            except OSError:
+                pass  # its buffer is full, or the system's: it polls as well, and a commit never fails for a bell
 
     def _forget(self, name: str) -> None:
         self._listed_at = 0.0
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=self._folder_fd)
 
     def wait(self, timeout_s: float) -> bool:

@@ -39,6 +39,13 @@ def head(view: Executes) -> Revision:
     return Revision(newest)
 
 
+def newest_shown(view: Executes, at_revision: int) -> int:
+    """The newest revision up to `at_revision` whose state was kept: itself, or the end of the commit before its own."""
+    for (base,) in view.execute("SELECT base FROM log WHERE revision=?", (at_revision + 1,)):
+        return min(int(base), at_revision)
+    return at_revision
+
+
 def read(view: Executes, *, after: int, limit: int) -> list[LogRecord]:
     """Up to `limit` records with a revision above `after`, in order."""
     rows = view.execute(

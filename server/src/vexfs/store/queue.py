@@ -65,6 +65,7 @@ class WriteQueue:
         self._syncer = syncer
         self._waiting: queue.Queue[_Write | None] = queue.Queue(QUEUE_MAX)
         self._closed = False
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"vexfs-writes-{name}", daemon=True)
         self._thread.start()
 
@@ -85,12 +86,15 @@ class WriteQueue:
         (`digest` tells whether it is the same request). The future raises domain errors, QueueFull comes at once.
         """
         write = _Write(operation, function, request_id, digest, serialize, durable)
-        if self._closed:
-            raise QueueFull("the server is stopping: try again in a moment")
-        try:
-            self._waiting.put_nowait(write)
-        except queue.Full:
-            raise QueueFull(f"{QUEUE_MAX} writes are waiting already: try again in a moment", retry_delay_ms="100") from None
+        with self._door:  # so that nothing comes in behind the one that ends the thread
+            if self._closed:
+                raise QueueFull("the server is stopping: try again in a moment")
+            try:
+                self._waiting.put_nowait(write)
+            except queue.Full:
+                raise QueueFull(
+                    f"{QUEUE_MAX} writes are waiting already: try again in a moment", retry_delay_ms="100"
+                ) from None
         return write.future
 
     def depth(self) -> int:
@@ -99,15 +103,19 @@ class WriteQueue:
 
     def _run(self) -> None:
         while (write := self._waiting.get()) is not None:
+            group: list[_Write] = []
             try:
-                if not self._run_group(write):
-                    return
+                going_on = self._run_group(write, group)
             except Exception:
                 logger.exception("a group of writes failed")
+                self._writer.roll_back_group()
+                going_on = True
+                _fail([write, *group], Internal("a group of writes failed: the log of the server says more"))
+            if not going_on:
+                return
 
-    def _run_group(self, first: _Write) -> bool:
-        """Do `first` and what else waits, one commit; False when the queue is closing."""
-        group: list[_Write] = []
+    def _run_group(self, first: _Write, group: list[_Write]) -> bool:
+        """Do `first` and what else waits, one commit, collecting in `group`; False when the queue is closing."""
         going_on = True
         next_write: _Write | None = first
         while next_write is not None:
@@ -140,8 +148,7 @@ class WriteQueue:
 
     def _fail_lost_group(self, group: list[_Write], error: VexfsError) -> None:
         if group and not self._writer.group_open:
-            for other in group:
-                other.future.set_exception(error)
+            _fail(group, error)
             group.clear()
 
     def _transact(self, write: _Write) -> Committed[Any]:
@@ -173,8 +180,7 @@ class WriteQueue:
         try:
             self._writer.commit()
         except VexfsError as error:
-            for write in group:
-                write.future.set_exception(error)
+            _fail(group, error)
             return
         durable = [write for write in group if write.durable]
         for write in group:
@@ -185,10 +191,17 @@ class WriteQueue:
 
     def close(self) -> None:
         """Finish what waits, refuse more; idempotent."""
-        if not self._closed:
-            self._closed = True
+        with self._door:
+            closing, self._closed = not self._closed, True
+        if closing:
             self._waiting.put(None)
         self._thread.join()
+
+
+def _fail(writes: list[_Write], error: VexfsError) -> None:
+    for write in writes:
+        if not write.future.done():
+            write.future.set_exception(error)
 
 
 def _answer(writes: list[_Write], synced: "Future[None]") -> None:

@@ -49,7 +49,11 @@ _NOTHING_TOUCHED: Mapping[int, Node] = {}
 
 
 class Snapshot:
-    """The volume as of one revision; a context manager. Keep it under a second: page by key instead."""
+    """The volume as of one revision; a context manager. Keep it under a second: page by key instead.
+
+    A past revision that lies inside one commit of a mount shows the state before that commit: the mount keeps one version a
+    commit.
+    """
 
     touched = _NOTHING_TOUCHED
 
@@ -66,6 +70,7 @@ class Snapshot:
         """The newest revision this snapshot sees."""
         if at_revision is not None:
             self._check_window(at_revision)
+            self.at_revision = log.newest_shown(self, at_revision)
 
     def _check_window(self, at_revision: int) -> None:
         floor = self.execute("SELECT value FROM meta WHERE key='history_floor'").fetchall()[0][0]

@@ -3,6 +3,9 @@
 Called by `Volume.open` inside the writer's turn. Each migration is one SQL transaction together with the format number it
 leads to, so a crash leaves the old format or the new one.
 
+`log.base` is the newest revision before a row's own that can be shown: the one before, or, where the mount made one version of
+all that a commit changed, the last one of the commit before.
+
 Rows are versioned three ways. `node` and `dentry` hold the present; an update or a delete first copies the old row to the
 `_history` table with the revision at which it died. Content, xattrs, metadata, vectors and schemas are never updated: a
 change inserts a row with the revision at which it was `born`, NULL meaning "gone", and a reader takes the newest one born
@@ -50,8 +53,8 @@ CREATE TABLE chunk(
 ) STRICT;
 CREATE UNIQUE INDEX chunk_key ON chunk(ino, block, born);
 CREATE TABLE extent(
-    ino INTEGER NOT NULL, first_block INTEGER NOT NULL, born INTEGER NOT NULL, block_count INTEGER NOT NULL,
-    blob BLOB, blob_offset INTEGER NOT NULL, PRIMARY KEY(ino, first_block, born)
+    ino INTEGER NOT NULL, first_block INTEGER NOT NULL, born INTEGER NOT NULL, has_data INTEGER NOT NULL,
+    block_count INTEGER NOT NULL, blob BLOB, blob_offset INTEGER NOT NULL, PRIMARY KEY(ino, first_block, born, has_data)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX extent_by_blob ON extent(blob) WHERE blob IS NOT NULL;
 CREATE TABLE blob(hash BLOB PRIMARY KEY, size_bytes INTEGER NOT NULL, condemned_ns INTEGER) WITHOUT ROWID, STRICT;
@@ -70,8 +73,8 @@ CREATE INDEX vector_by_collection ON vector(collection, name, ino);
 CREATE TABLE collection(ino INTEGER NOT NULL, born INTEGER NOT NULL, schema TEXT, PRIMARY KEY(ino, born)) WITHOUT ROWID, STRICT;
 
 CREATE TABLE log(
-    revision INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, operation TEXT NOT NULL, origin INTEGER NOT NULL,
-    changes BLOB NOT NULL
+    revision INTEGER PRIMARY KEY, base INTEGER NOT NULL, time_ns INTEGER NOT NULL, operation TEXT NOT NULL,
+    origin INTEGER NOT NULL, changes BLOB NOT NULL
 ) STRICT;
 CREATE TABLE request(
     request_id TEXT PRIMARY KEY, digest BLOB NOT NULL, revision INTEGER NOT NULL, time_ns INTEGER NOT NULL,

@@ -94,12 +94,16 @@ def put_vectors(txn: Executes, rows: Iterable[VectorRow]) -> None:
 def collection_vectors(
     view: "reader.Reader", collection: int, name: str, *, after_ino: int = 0, limit: int = 1000
 ) -> list[VectorRow]:
-    """Up to `limit` present vectors of that name in the collection, by ino above `after_ino`: one page of a scan."""
+    """Up to `limit` vectors of that name of files in the collection, by ino above `after_ino`: one page of a scan.
+
+    The present only: a removed file's vectors stay in the table for the history window.
+    """
     sql = (
         "SELECT ino, name, born, collection, data FROM vector v WHERE collection=?1 AND name=?2 AND ino>?3 AND data IS NOT NULL"
-        " AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=?2 AND born<=?4) ORDER BY ino LIMIT ?5"
+        " AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=?2)"
+        " AND EXISTS(SELECT 1 FROM node WHERE ino=v.ino) ORDER BY ino LIMIT ?4"
     )
-    return [VectorRow._make(row) for row in view.execute(sql, (collection, name, after_ino, _at(view), limit))]
+    return [VectorRow._make(row) for row in view.execute(sql, (collection, name, after_ino, limit))]
 
 
 def iterate_collection(view: "reader.Reader", collection: int, name: str) -> Iterator[VectorRow]:

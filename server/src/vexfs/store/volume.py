@@ -13,7 +13,7 @@ from pathlib import Path
 from vexfs.core.errors import NotFound, VexfsError
 from vexfs.core.types import Revision
 from vexfs.store import schema, sqlite
-from vexfs.store.blobs import BlobFolder
+from vexfs.store.blobs import BlobFolder, sync_folder
 from vexfs.store.doorbell import Doorbell
 from vexfs.store.durability import Syncer
 from vexfs.store.queue import WriteQueue
@@ -53,13 +53,14 @@ class Volume:
         if not (folder / DATABASE).exists():
             if not create:
                 raise NotFound(f"there is no volume in {folder}: start `vexfs serve` once to make one", path=str(folder))
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(folder)
         return cls(folder, role)
 
     def _prepare_database(self) -> None:
         """Create or migrate inside the turn, so that two processes starting together do it once."""
         self.turn.take()
         try:
+            self.blobs.prepare()
             connection = sqlite.connect(self.database, create=True)
             try:
                 if schema.format_of(connection) != schema.FORMAT:
@@ -101,7 +102,8 @@ class Volume:
         self.tail.moved_to(head)
 
     def _fail(self, error: VexfsError) -> None:
-        self.writer.fail(error)
+        if "writer" in self.__dict__:
+            self.writer.fail(error)
 
     @property
     def failure(self) -> VexfsError | None:
@@ -137,11 +139,20 @@ class Volume:
         self.close()
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder with its parents, each durable in the one above."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def _sync_file_and_folder(path: Path) -> None:
     """A new database is durable with its folder entry, before anything is promised on it."""
-    for target in (path, path.parent):
-        fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sync_folder(path.parent)

@@ -159,8 +159,15 @@ class Writer:
         """Close the operation: its log row is written, its revision taken."""
         try:
             self.execute(
-                "INSERT INTO log VALUES(?, ?, ?, ?, ?)",
-                (transaction.revision, transaction.now_ns, transaction.operation, self.origin, log.pack(transaction.changes)),
+                "INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)",
+                (
+                    transaction.revision,
+                    transaction.keep_from,
+                    transaction.now_ns,
+                    transaction.operation,
+                    self.origin,
+                    log.pack(transaction.changes),
+                ),
             )
             self.execute("RELEASE operation")
         except apsw.Error as error:
