@@ -38,6 +38,8 @@ SETTINGS = (
     Setting("--url", "VEXFS_URL", "the local server", "the REST address a command talks to, as http://host:port"),
     Setting(None, "VEXFS_TOKEN", "the local data folder's", "the token a command sends"),
     Setting("--tls-ca", "VEXFS_TLS_CA", "the system's", "whom a command trusts when it talks TLS (PEM)"),
+    Setting("--tls-client-cert", "VEXFS_TLS_CLIENT_CERT", "none", "the certificate a command shows to a server that asks (PEM)"),
+    Setting("--tls-client-key", "VEXFS_TLS_CLIENT_KEY", "none", "the key of that certificate (PEM)"),
 )
 
 

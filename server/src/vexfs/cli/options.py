@@ -13,6 +13,8 @@ import click
 
 from vexfs import config
 
+_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -24,6 +26,8 @@ class Target:
     address: str | None
     url: str | None
     tls_ca: Path | None
+    tls_client_cert: Path | None
+    tls_client_key: Path | None
     timeout_s: float | None
 
 
@@ -51,23 +55,24 @@ def server_options(*, timeout_s: float | None = 30.0) -> Callable[[Callable[...,
         @json_option
         @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.001), default=timeout_s,
                       show_default=timeout_s is not None, help="Seconds until the command gives up.")  # fmt: skip
-        @click.option("--tls-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), envvar="VEXFS_TLS_CA",
-                      help="Trust servers that one of these signed (PEM).")  # fmt: skip
+        @click.option("--tls-client-key", type=_PEM, envvar="VEXFS_TLS_CLIENT_KEY", help="Key of --tls-client-cert (PEM).")
+        @click.option("--tls-client-cert", type=_PEM, envvar="VEXFS_TLS_CLIENT_CERT", help="Certificate to show (PEM).")
+        @click.option("--tls-ca", type=_PEM, envvar="VEXFS_TLS_CA", help="Trust servers that one of these signed (PEM).")
         @click.option("--url", envvar="VEXFS_URL", help="Talk REST to http://host:port.")
         @click.option("--address", envvar="VEXFS_ADDRESS", help="Talk gRPC to host:port.")
         @data_option
         @functools.wraps(command)
-        def wrapped(
-            *arguments: Any,
-            data: Path,
-            address: str | None,
-            url: str | None,
-            tls_ca: Path | None,
-            timeout_s: float | None,
-            **options: Any,
-        ) -> Any:
-            return command(*arguments, target=Target(data, address, url, tls_ca, timeout_s), **options)
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            if _given("url") and not _given("address"):
+                options["address"] = None  # what the command line says counts more than VEXFS_ADDRESS
+            target = Target(**{field: options.pop(field) for field in Target.__dataclass_fields__})
+            return command(*arguments, target=target, **options)
 
         return wrapped
 
     return decorate
+
+
+def _given(parameter: str) -> bool:
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is click.core.ParameterSource.COMMANDLINE

@@ -1,0 +1,101 @@
+"""`vexfs search`: which files answer a question?"""
+
+from typing import Any
+
+import click
+
+from vexfs.cli import output
+from vexfs.cli.connect import connected
+from vexfs.cli.options import Target, server_options
+from vexfs.cli.records import path_of, printable, reference
+from vexfs.contract.v1 import search_pb2
+
+_MODES = {
+    "hybrid": search_pb2.SEARCH_MODE_HYBRID,
+    "dense": search_pb2.SEARCH_MODE_DENSE,
+    "lexical": search_pb2.SEARCH_MODE_LEXICAL,
+}
+_MODE_NAMES = {number: name for name, number in _MODES.items()}
+_EXCERPT_LINES = 3
+_EXCERPT_COLUMNS = 100
+
+
+@click.command("search")
+@click.argument("query", nargs=-1, required=True)
+@click.option("--path", "scope", metavar="P", help="Only in this directory and below it.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits at most.")
+@click.option(
+    "--mode", type=click.Choice(list(_MODES)), default="hybrid", show_default=True, help="By meaning and words, or one."
+)
+@click.option("--min-revision", type=click.IntRange(0), default=0, help="Wait for this revision first.")
+@server_options()
+def search_command(
+    query: tuple[str, ...], scope: str | None, limit: int, mode: str, min_revision: int, target: Target, as_json: bool
+) -> None:
+    """Find files by meaning and by words.
+
+    The best file comes first, with its best passage. With --json each hit is an object: file, score, passage, start_byte,
+    end_byte, start_line, end_line, matches.
+    """
+    request = search_pb2.SearchRequest(text=" ".join(query), limit=limit, mode=_MODES[mode], min_revision=min_revision)
+    if scope is not None:
+        request.scope.CopyFrom(reference(scope))
+    with connected(target) as client:
+        response = client.call("SearchService.Search", request, search_pb2.SearchResponse)
+    for place, hit in enumerate(response.hits, start=1):
+        if as_json:
+            output.print_json(hit_record(hit))
+        else:
+            show_hit(place, hit)
+    _remark(response, as_json)
+
+
+def hit_record(hit: search_pb2.SearchHit) -> dict[str, Any]:
+    """A hit as --json shows it."""
+    return {
+        "file": printable(path_of(hit.file)),
+        "score": hit.score,
+        "passage": hit.passage.text,
+        "start_byte": hit.passage.start_byte,
+        "end_byte": hit.passage.end_byte,
+        "start_line": hit.passage.start_line,
+        "end_line": hit.passage.end_line,
+        "id": hit.file.id,
+        "matches": [
+            {"mode": _MODE_NAMES[match.mode], "rank": match.rank, "score": match.score, "terms": list(match.terms)}
+            for match in hit.matches
+        ],
+    }
+
+
+def show_hit(place: int, hit: search_pb2.SearchHit) -> None:
+    """A hit for people: where, how well, why, and the first lines of its passage."""
+    lines = f":{hit.passage.start_line}-{hit.passage.end_line}" if hit.passage.start_line else ""
+    why = " + ".join(f"{_MODE_NAMES.get(match.mode, '?')} #{match.rank}" for match in hit.matches)
+    name = click.style(printable(path_of(hit.file)), fg="cyan", bold=True)
+    click.echo(f"{place:2d}. {name}{click.style(lines, fg='cyan')}  {click.style(f'{hit.score:.4f}  {why}', dim=True)}")
+    shown = [line.strip() for line in hit.passage.text.splitlines() if line.strip()][:_EXCERPT_LINES]
+    for line in shown:
+        click.echo(f"      {printable(line[:_EXCERPT_COLUMNS])}")
+
+
+def _remark(response: search_pb2.SearchResponse, as_json: bool) -> None:
+    """What is to be known about the answer as a whole, on standard error."""
+    if as_json:
+        facts = {
+            "revision": response.revision,
+            "strategy": response.strategy,
+            "generation": response.generation,
+            "exact": response.exact,
+            "partial": response.partial,
+            "partial_reasons": list(response.partial_reasons),
+            "pending": response.pending,
+        }
+        click.echo(output.to_json(facts), err=True)
+        return
+    if not response.hits:
+        output.remark("no file answers that")
+    if response.partial:
+        output.remark(f"partial answer: {'; '.join(response.partial_reasons)}")
+    elif response.pending:
+        output.remark(f"{response.pending} changed files are still being indexed; `vexfs wait` waits for them")
