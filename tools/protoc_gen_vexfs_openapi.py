@@ -61,9 +61,7 @@ def main() -> None:
     request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
     document = generate(request)
     complete(document, streams(request))
-    response = plugin_pb2.CodeGeneratorResponse(
-        supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
-    )
+    response = plugin_pb2.CodeGeneratorResponse(supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
     response.file.add(name="openapi.json", content=json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     sys.stdout.buffer.write(response.SerializeToString())
 

@@ -34,9 +34,7 @@ IMPORT = re.compile(r"^(?:from |import |_builder\.BuildTop).*$", re.MULTILINE)
 
 def main() -> None:
     request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
-    response = plugin_pb2.CodeGeneratorResponse(
-        supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
-    )
+    response = plugin_pb2.CodeGeneratorResponse(supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
     names = [name for name in request.file_to_generate if name.startswith("vexfs/")]
     with tempfile.TemporaryDirectory(prefix="vexfs-generate-") as folder:
         out = Path(folder)
@@ -54,7 +52,9 @@ def generate(descriptors: Path, out: Path, names: list[str]) -> None:
     subprocess.run([*protoc, f"--python_out={out}", f"--mypy_out=quiet:{out}", *names], check=True, stdout=sys.stderr)
     services = [name for name in names if has_service(descriptors, name)]
     if services:
-        subprocess.run([*protoc, f"--grpc_python_out={out}", f"--mypy_grpc_out=quiet:{out}", *services], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [*protoc, f"--grpc_python_out={out}", f"--mypy_grpc_out=quiet:{out}", *services], check=True, stdout=sys.stderr
+        )
 
 
 def has_service(descriptors: Path, name: str) -> bool:
