@@ -8,17 +8,21 @@ CONTRACT_BASE ?= $(if $(shell git rev-parse --quiet --verify origin/main 2>/dev/
 
 .PHONY: generate-contract lint-contract breaking-contract contract-tools
 
+setup-dev: contract-tools
+lint: lint-contract
+generate: generate-contract ## the code and the OpenAPI document that come from the contract
+
 # Writes server/src/vexfs/contract/{v1,openapi.json}.
-generate-contract: contract-tools
-	PATH="$(CURDIR)/.venv/bin:$$PATH" $(BUF) generate
+generate-contract: contract-tools $(STAMPS)/dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BUF) generate
 
 # Every STANDARD and comment rule, the format, and no breaking change against $(CONTRACT_BASE).
 lint-contract: $(BUF) breaking-contract
-	$(BUF) lint proto
-	$(BUF) format --diff --exit-code proto
+	@$(BUF) lint proto
+	@$(BUF) format --diff --exit-code proto
 
 breaking-contract: $(BUF)
-	tools/contract-breaking $(CONTRACT_BASE)
+	@tools/contract-breaking $(CONTRACT_BASE)
 
 contract-tools: $(BUF) $(OPENAPI_GENERATOR)
 
