@@ -31,12 +31,8 @@ def rm_command(paths: tuple[str, ...], recursive: bool, force: bool, target: Tar
                     continue
                 raise
             if as_json:
-                record: dict[str, Any] = {
-                    "file": printable(absolute(path)),
-                    "removed": answer.removed,
-                    "revision": answer.revision,
-                }
-                output.print_json(record)
+                name = printable(absolute(path))
+                output.print_json({"file": name, "removed": answer.removed, "revision": answer.revision})
 
 
 @click.command("mv")

@@ -1,0 +1,98 @@
+"""`vexfs status` and `vexfs wait`: how is the server, and when can everything be found?"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from vexfs.cli import output
+from vexfs.cli.connect import connected
+from vexfs.cli.options import Target, server_options
+from vexfs.cli.waiting import server_info, wait_for_views
+from vexfs.contract.v1 import common_pb2, server_pb2
+
+_STATES = {
+    common_pb2.VIEW_STATE_READY: "ready",
+    common_pb2.VIEW_STATE_BEHIND: "behind",
+    common_pb2.VIEW_STATE_REBUILDING: "rebuilding",
+    common_pb2.VIEW_STATE_UNAVAILABLE: "unavailable",
+}
+
+
+@click.command("status")
+@server_options()
+def status_command(target: Target, as_json: bool) -> None:
+    """Show the server's version, how much it holds, and what is still being indexed."""
+    with connected(target) as client:
+        info = server_info(client)
+        where = client.where
+    record = info_record(info, where)
+    if as_json:
+        output.print_json(record)
+        return
+    click.echo(f"VexFS {info.version} at {where}" + ("  (read-only)" if info.store.read_only else ""))
+    click.echo(
+        f"  files     {info.store.file_count}, revision {info.store.revision} (history from {info.store.oldest_revision})"
+    )
+    text = info.text
+    click.echo(f"  text      {text.ready} ready, {text.pending} pending, {text.skipped} not text; {text.passages} passages")
+    click.echo(f"  model     {info.embedding.name or 'none'}")
+    for view in info.views:
+        state = _STATES.get(view.state, "unknown")
+        colour = {"ready": "green", "behind": "yellow"}.get(state, "red")
+        generation = f", generation {view.generation}" if view.generation else ""
+        where_it_is = f"revision {view.revision}, {view.pending} pending{generation}"
+        click.echo(f"  {view.view:<9} {click.style(state, fg=colour)}, {where_it_is}")
+
+
+def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str, Any]:
+    """The server as --json shows it."""
+    return {
+        "version": info.version,
+        "where": where,
+        "capabilities": list(info.capabilities),
+        "revision": info.store.revision,
+        "oldest_revision": info.store.oldest_revision,
+        "read_only": info.store.read_only,
+        "files": info.store.file_count,
+        "text": {name: getattr(info.text, name) for name in ("ready", "pending", "skipped", "passages")},
+        "model": info.embedding.name,
+        "views": [
+            {
+                "view": view.view,
+                "state": _STATES.get(view.state, "unknown"),
+                "revision": view.revision,
+                "pending": view.pending,
+                "generation": view.generation,
+            }
+            for view in info.views
+        ],
+    }
+
+
+@click.command("wait")
+@server_options(timeout_s=600.0)
+def wait_command(target: Target, as_json: bool) -> None:
+    """Return when all views have what the store has: then every search finds everything that was written."""
+    with connected(target) as client, spinner() as on_step:
+        response = wait_for_views(client, target.timeout_s, on_step)
+    if as_json:
+        views = {view.view: view.revision for view in response.views}
+        output.print_json({"revision": response.revision, "views": views})
+
+
+@contextlib.contextmanager
+def spinner() -> Iterator[Callable[[server_pb2.GetServerInfoResponse], None]]:
+    """What is pending, on a terminal's standard error; elsewhere nothing."""
+    if not output.is_terminal():
+        yield lambda _info: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("waiting for the views") as shown:
+
+        def step(info: server_pb2.GetServerInfoResponse) -> None:
+            shown.update(f"waiting for the views: {info.text.pending} files pending, {info.text.ready} ready")
+
+        yield step
