@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench import mount
+from bench import api, fairness, flush, import_corpus, mount, search, spin
 from bench.runner import build, machine, record, report
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in (mount.BENCHMARK,)}
+BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in (mount, api, import_corpus, search, fairness, spin, flush)}
 RESULTS = machine.ROOT / "bench" / "results"
 PAGES = machine.ROOT / "docs" / "performance"
 

@@ -35,6 +35,11 @@ def pinned(pinning: str) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a process to start: this one's, and `variables`."""
+    return {**os.environ, **variables}
+
+
 def tree_of(pid: int) -> list[int]:
     """The process and all its living descendants."""
     children: dict[int, list[int]] = {}

@@ -43,18 +43,18 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ratio:
-    """`numerator / denominator`, both of the same workload, pinning and unit."""
+    """`above / below`, round by round."""
 
-    workload: str
-    pinning: str
-    unit: str
-    numerator: str
-    denominator: str
+    name: str
+    above: Key
+    below: Key
 
-    @property
-    def name(self) -> str:
-        where = f", {self.pinning}" if self.pinning else ""
-        return f"{self.workload}: {self.numerator} / {self.denominator}{where}"
+
+def ratio_of_systems(workload: str, pinning: str, unit: str, above: str, below: str) -> Ratio:
+    """Two systems in the same workload and pinning."""
+    where = f", {pinning}" if pinning else ""
+    name = f"{workload}: {above} / {below}{where}"
+    return Ratio(name, Key(workload, above, pinning, unit), Key(workload, below, pinning, unit))
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ class Record:
 
     def ratio_values(self, ratio: Ratio) -> list[float]:
         """The ratio in every round that has both numbers."""
-        above = self.samples.get(Key(ratio.workload, ratio.numerator, ratio.pinning, ratio.unit), {})
-        below = self.samples.get(Key(ratio.workload, ratio.denominator, ratio.pinning, ratio.unit), {})
+        above, below = self.samples.get(ratio.above, {}), self.samples.get(ratio.below, {})
         return [above[number] / below[number] for number in sorted(above.keys() & below.keys()) if below[number]]
 
     def rows(self) -> list[dict[str, Any]]:

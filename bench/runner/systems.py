@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -114,7 +113,7 @@ class VexfsServe:
             data, mount, ready = folder / "data", folder / "mount", folder / "ready.json"
             mount.mkdir()
             with processes.pinned(pinning), (folder / "log").open("wb") as log:
-                command, environment = self._command(data, mount, ready), {**os.environ, **self._environment}
+                command, environment = self._command(data, mount, ready), processes.environment(**self._environment)
                 process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 server = _wait_until_ready(process, ready, data, mount if self._mount else folder, folder / "log")
@@ -124,12 +123,12 @@ class VexfsServe:
                 processes.unmount(mount)
 
     def _command(self, data: Path, mount: Path, ready: Path) -> list[str]:
-        command = [str(_vexfs_command()), "serve", "--data", str(data), "--ready-file", str(ready)]
+        command = [str(vexfs_command()), "serve", "--data", str(data), "--ready-file", str(ready)]
         command += ["--rest-port", "0", "--grpc-port", "0"]
         return command + (["--mount", str(mount)] if self._mount else []) + self._arguments
 
 
-def _vexfs_command() -> Path:
+def vexfs_command() -> Path:
     """The `vexfs` beside this Python."""
     command = Path(sys.executable).with_name("vexfs")
     if not command.exists():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.runner.record import Key, Ratio, Record, Target
+from bench.runner.record import Key, Record, Target, ratio_of_systems
 
 RATE = "ops/s"
 
@@ -12,7 +12,7 @@ def key(system: str) -> Key:
 
 
 def record_of(rounds: dict[str, list[float]]) -> Record:
-    record = Record(ratios=[Ratio("create", "free", RATE, "ours", "theirs")])
+    record = Record(ratios=[ratio_of_systems("create", "free", RATE, "ours", "theirs")])
     for system, values in rounds.items():
         for number, value in enumerate(values):
             record.add(key(system), number, value)
@@ -53,7 +53,7 @@ def test_two_samples_of_one_round_are_refused() -> None:
 def test_targets_say_whether_they_are_met() -> None:
     record = record_of({"ours": [10.0, 30.0], "theirs": [20.0, 20.0]})
     record.targets = [
-        Target(Ratio("create", "free", RATE, "ours", "theirs"), "median", ">=", 1.01),
+        Target(ratio_of_systems("create", "free", RATE, "ours", "theirs"), "median", ">=", 1.01),
         Target(key("ours"), "max", ">=", 30.0),
         Target(key("ours"), "median", "<=", 19.0),
         Target(key("nobody"), "median", "<=", 1.0),

@@ -1,0 +1,1 @@
+"""Load generators and the echo server the benchmarks start as processes of their own."""
