@@ -17,6 +17,7 @@ from vexfs.core.errors import CorruptContent, VolumeFull
 
 HASH_BYTES = 32
 _TEMPORARY = "incoming"
+_DAMAGED = "damaged"
 
 
 class BlobFolder:
@@ -94,10 +95,17 @@ class BlobFolder:
         """Remove the file; absent is fine."""
         self.path(digest).unlink(missing_ok=True)
 
+    def set_aside(self, digest: bytes) -> None:
+        """Keep a damaged file out of the way, as `damaged/HASH`, for whoever wants to look at it."""
+        damaged = self._folder / _DAMAGED
+        damaged.mkdir(mode=0o700, exist_ok=True)
+        if self.path(digest).exists():
+            self.path(digest).rename(damaged / digest.hex())
+
     def all_hashes(self) -> Iterator[bytes]:
         """The hash of every blob file there is."""
         for shard in self._folder.iterdir():
-            if shard.name != _TEMPORARY and shard.is_dir():
+            if shard.name not in (_TEMPORARY, _DAMAGED) and shard.is_dir():
                 for file in shard.iterdir():
                     yield bytes.fromhex(file.name)
 

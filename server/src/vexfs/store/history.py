@@ -23,7 +23,7 @@ _NODE_OVERHEAD_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of the past is kept: what is younger than `age_ns`, unless it takes more than `bytes_ratio` of the live bytes."""
+    """How much of the past is kept: what is younger than `age_ns`, unless that is more than `bytes_ratio` of the live bytes."""
 
     age_ns: int = 7 * 24 * 3600 * 1_000_000_000
     bytes_ratio: float = 0.2
