@@ -1,0 +1,113 @@
+"""What was written to one file and is not in the volume yet: runs of bytes, merged as they come.
+
+Used by the loop's content operations; one thread. Later bytes win over earlier ones; runs never touch or overlap, and are kept in
+order. Knows nothing of files: sizes and times are the caller's.
+"""
+
+from bisect import bisect_left, bisect_right
+
+Buffer = bytes | bytearray | memoryview
+
+
+class DirtyBuffer:
+    """Byte runs by offset. `byte_count` is how many bytes they hold together."""
+
+    __slots__ = ("_runs", "_starts", "byte_count")
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._runs: list[bytes | bytearray] = []
+        self.byte_count = 0
+
+    @property
+    def run_count(self) -> int:
+        return len(self._starts)
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last dirty byte; 0 when there is none."""
+        return self._starts[-1] + len(self._runs[-1]) if self._starts else 0
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Lay `data` over what is there."""
+        if not data:
+            return
+        starts = self._starts
+        if not starts or offset > self.end:
+            starts.append(offset)
+            self._runs.append(data)
+            self.byte_count += len(data)
+        elif offset == self.end:
+            self._grow_last(data)
+        else:
+            self._merge(offset, data)
+
+    def _grow_last(self, data: bytes) -> None:
+        last = self._runs[-1]
+        if not isinstance(last, bytearray):
+            last = self._runs[-1] = bytearray(last)
+        last += data
+        self.byte_count += len(data)
+
+    def _merge(self, offset: int, data: bytes) -> None:
+        """Replace every run that `data` touches by one."""
+        end = offset + len(data)
+        first = max(bisect_right(self._starts, offset) - 1, 0)
+        if self._starts[first] + len(self._runs[first]) < offset:
+            first += 1
+        behind = bisect_right(self._starts, end)
+        if first >= behind:
+            self._starts.insert(first, offset)
+            self._runs.insert(first, data)
+            self.byte_count += len(data)
+            return
+        start = self._starts[first]
+        if behind == first + 1 and start <= offset and end <= start + len(self._runs[first]):
+            self._overwrite(first, offset - start, data)
+            return
+        head = self._runs[first][: offset - start] if start < offset else b""
+        last_start, last = self._starts[behind - 1], self._runs[behind - 1]
+        tail = last[end - last_start :] if last_start + len(last) > end else b""
+        merged = bytearray(head)
+        merged += data
+        merged += tail
+        self.byte_count += len(merged) - sum(len(run) for run in self._runs[first:behind])
+        self._starts[first:behind] = [min(start, offset)]
+        self._runs[first:behind] = [merged]
+
+    def _overwrite(self, index: int, at: int, data: bytes) -> None:
+        run = self._runs[index]
+        if not isinstance(run, bytearray):
+            run = self._runs[index] = bytearray(run)
+        run[at : at + len(data)] = data
+
+    def overlay(self, offset: int, target: bytearray) -> None:
+        """Lay the dirty bytes over `target`, which holds the file's bytes from `offset` on."""
+        end = offset + len(target)
+        index = max(bisect_right(self._starts, offset) - 1, 0)
+        while index < len(self._starts) and self._starts[index] < end:
+            start, run = self._starts[index], self._runs[index]
+            low, high = max(start, offset), min(start + len(run), end)
+            if low < high:
+                target[low - offset : high - offset] = run[low - start : high - start]
+            index += 1
+
+    def truncate(self, size: int) -> None:
+        """Forget every byte at or behind `size`."""
+        keep = bisect_left(self._starts, size)
+        self.byte_count -= sum(len(run) for run in self._runs[keep:])
+        del self._starts[keep:], self._runs[keep:]
+        if keep and self.end > size:
+            kept = self._runs[-1][: size - self._starts[-1]]
+            self.byte_count -= len(self._runs[-1]) - len(kept)
+            self._runs[-1] = kept
+
+    def runs(self) -> list[tuple[int, bytes]]:
+        """(offset, bytes) in order. The runs share memory with the buffer: take them from one that is no longer written."""
+        return [
+            (start, run if isinstance(run, bytes) else bytes(run)) for start, run in zip(self._starts, self._runs, strict=True)
+        ]
+
+    def longest_run(self) -> int:
+        """Bytes in the longest run."""
+        return max(map(len, self._runs), default=0)

@@ -1,0 +1,116 @@
+"""What every operation of the mount works with: the volume, the group of transactions, the connection, the open files.
+
+One Engine a mount, made by the process and driven by the loop. Everything here belongs to the loop's thread except `post`, which hands
+it work from other threads. Never blocks on a disk's sync or on the network.
+"""
+
+import errno
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+
+from vexfs.core.errors import VexfsError
+from vexfs.core.types import CHANGE_ENTRY_ADDED, CHANGE_ENTRY_REMOVED, Change
+from vexfs.mount.invalidation import Invalidator
+from vexfs.mount.open_files import OpenFiles
+from vexfs.mount.options import MountOptions
+from vexfs.mount.session import Session
+from vexfs.store.volume import Volume
+from vexfs.store.writer import Transaction
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """See the module."""
+
+    def __init__(self, volume: Volume, session: Session, invalidator: Invalidator, options: MountOptions) -> None:
+        self.volume = volume
+        self.writer = volume.writer
+        self.session = session
+        self.invalidator = invalidator
+        self.options = options
+        self.open_files = OpenFiles()
+        #: Changes of the open group, for the day its commit fails.
+        self.group_changes: list[list[Change]] = []
+        #: Requests answered later that FUSE_INTERRUPT can end: unique → what to do.
+        self.interruptible: dict[int, Callable[[], None]] = {}
+        self._posted: deque[Callable[[], None]] = deque()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.writer.on_group_lost = self._group_lost
+
+    # -- work from other threads -----------------------------------------------------------------------
+
+    @property
+    def wake_fd(self) -> int:
+        """Readable when `post` was called."""
+        return self._wake_fd
+
+    @property
+    def has_posted(self) -> bool:
+        return bool(self._posted)
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Have the loop run `work` soon. Any thread."""
+        self._posted.append(work)
+        os.eventfd_write(self._wake_fd, 1)
+
+    def run_posted(self) -> None:
+        """Run what was posted; an exception ends that piece of work alone."""
+        try:
+            os.eventfd_read(self._wake_fd)
+        except BlockingIOError:
+            pass
+        while self._posted:
+            work = self._posted.popleft()
+            try:
+                work()
+            except Exception:
+                logger.exception("posted work failed")
+
+    # -- transactions ----------------------------------------------------------------------------------
+
+    def begin(self, operation: str) -> Transaction:
+        """A transaction of the group, noted so that a lost group can be told to the kernel. A context manager."""
+        transaction = self.writer.begin(operation)
+        self.group_changes.append(transaction.changes)
+        return transaction
+
+    def commit(self) -> None:
+        """Commit the group, if one is open. Raises VexfsError when it was lost."""
+        writer = self.writer
+        if not writer.group_open:
+            return
+        base = writer.group_base
+        head = writer.commit()
+        if head is not None:
+            self.invalidator.skip_own(base, head)
+        self.group_changes.clear()
+
+    def commit_quietly(self) -> None:
+        """Commit because it is time: a failure is logged and told through the files it concerns."""
+        try:
+            self.commit()
+        except VexfsError:
+            logger.exception("the group could not be committed")
+
+    def _group_lost(self, reason: VexfsError) -> None:
+        """The last operations never happened: the kernel must forget them, and each file concerned says EIO once."""
+        logger.error("the last operations are lost", extra={"reason": reason.reason, "operations": len(self.group_changes)})
+        lost, self.group_changes = self.group_changes, []
+        for changes in lost:
+            for change in changes:
+                self.invalidator.forget_inode(change.ino)
+                if change.kind in (CHANGE_ENTRY_ADDED, CHANGE_ENTRY_REMOVED):
+                    self.invalidator.forget_entry(change.parent, change.name)
+                    self.invalidator.forget_inode(change.parent)
+                file = self.open_files.get(change.ino)
+                if file is not None:
+                    file.error = errno.EIO
+
+    def close(self) -> None:
+        """Give the descriptors back; idempotent."""
+        if self._wake_fd >= 0:
+            os.close(self._wake_fd)
+            self._wake_fd = -1

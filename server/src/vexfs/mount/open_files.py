@@ -1,0 +1,110 @@
+"""The files the kernel has open here, and what was written to them that the volume does not have yet.
+
+Owned by the loop; one thread, but for `stale`, which the invalidation thread sets. A file without opens and without pending bytes
+has no entry, so the table is as large as what is in use.
+"""
+
+from collections.abc import Callable
+
+from vexfs.core.types import Node
+from vexfs.mount.dirty import DirtyBuffer
+
+
+class OpenFile:
+    """One inode in use. `pending` bytes hide the volume's; sizes are the larger of both."""
+
+    __slots__ = (
+        "dirty",
+        "dirty_since_ns",
+        "error",
+        "ino",
+        "layers",
+        "mtime_ns",
+        "opens",
+        "plain",
+        "stale",
+        "unlinked",
+        "waiting",
+    )
+
+    def __init__(self, ino: int) -> None:
+        self.ino = ino
+        self.opens = 0
+        self.dirty: DirtyBuffer | None = None
+        self.dirty_since_ns = 0
+        """Of time.monotonic_ns: when the oldest dirty byte came."""
+        self.mtime_ns = 0
+        """Of the last write that is pending, or what the client has set since."""
+        self.layers: list[DirtyBuffer] = []
+        """Bytes on their way into the volume while a worker stores them as blobs, oldest first; `dirty` lies over them."""
+        self.waiting: list[Callable[[], None]] = []
+        """What goes on once no layer is left."""
+        self.unlinked = False
+        self.error = 0
+        """An errno to report once: bytes of this file were lost."""
+        self.stale = False
+        """Another process changed the content since the last write here."""
+        self.plain = False
+        """Made by this mount and never given an extended attribute."""
+
+    @property
+    def pending(self) -> bool:
+        return self.dirty is not None or bool(self.layers)
+
+    def pending_end(self) -> int:
+        """Offset behind the last pending byte."""
+        end = self.dirty.end if self.dirty is not None else 0
+        for layer in self.layers:
+            end = max(end, layer.end)
+        return end
+
+    def shown(self, node: Node) -> Node:
+        """`node` as it looks with the pending bytes."""
+        if not self.pending:
+            return node
+        size = max(node.size_bytes, self.pending_end())
+        return node._replace(size_bytes=size, mtime_ns=self.mtime_ns, ctime_ns=max(node.ctime_ns, self.mtime_ns))
+
+    def overlay(self, offset: int, target: bytearray) -> None:
+        """Lay the pending bytes over `target`, the volume's bytes from `offset` on."""
+        for layer in self.layers:
+            layer.overlay(offset, target)
+        if self.dirty is not None:
+            self.dirty.overlay(offset, target)
+
+    def take_error(self) -> int:
+        """The errno to report, once."""
+        number, self.error = self.error, 0
+        return number
+
+
+class OpenFiles:
+    """OpenFile by inode number. `get` is the dictionary's own."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, OpenFile] = {}
+        self.get = self._files.get
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def all(self) -> list[OpenFile]:
+        return list(self._files.values())
+
+    def need(self, ino: int) -> OpenFile:
+        """The entry of a file; made when there is none."""
+        file = self._files.get(ino)
+        if file is None:
+            file = self._files[ino] = OpenFile(ino)
+        return file
+
+    def is_open(self, ino: int) -> bool:
+        """Whether a removal has to keep the file: it is open, or bytes of it are on their way."""
+        return ino in self._files
+
+    def drop_if_idle(self, file: OpenFile) -> bool:
+        """Forget an entry nobody needs; True when it is gone."""
+        if file.opens > 0 or file.pending:
+            return False
+        self._files.pop(file.ino, None)
+        return True

@@ -1,0 +1,182 @@
+"""Attributes: getattr, setattr, readlink, xattrs, statfs, access.
+
+Called by the loop. What is pending in memory is part of a file's size and times. With the kernel's permission checks on
+(`default_permissions`) a request that arrives here is allowed; what remains is which bits a change of owner or content takes away.
+"""
+
+import errno
+import os
+import stat
+
+from vexfs.core import attributes, content, files
+from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
+from vexfs.mount import replies, wire
+from vexfs.mount.engine import Engine
+from vexfs.mount.open_files import OpenFile
+from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.writeback import Writeback
+from vexfs.store.writer import Transaction
+
+_CAPABILITY = b"security.capability"
+_ACL_PREFIX = b"system."
+_XATTR_CREATE, _XATTR_REPLACE = 1, 2
+_NAME_OF_GETXATTR = BODY + wire.fuse_getxattr_in.size
+_NAME_OF_SETXATTR = BODY + wire.fuse_setxattr_in.size
+_NO_DATA = -errno.ENODATA
+
+
+class AttributeOperations:
+    def __init__(self, engine: Engine, writeback: Writeback, buffer: RequestBuffer) -> None:
+        self._engine = engine
+        self._writer = engine.writer
+        self._open_files = engine.open_files
+        self._writeback = writeback
+        self._buffer = buffer
+        self._view = buffer.view
+
+    def table(self) -> Table:
+        return {
+            wire.FUSE_GETATTR: self.getattr,
+            wire.FUSE_SETATTR: self.setattr,
+            wire.FUSE_READLINK: self.readlink,
+            wire.FUSE_STATFS: self.statfs,
+            wire.FUSE_GETXATTR: self.getxattr,
+            wire.FUSE_SETXATTR: self.setxattr,
+            wire.FUSE_LISTXATTR: self.listxattr,
+            wire.FUSE_REMOVEXATTR: self.removexattr,
+        }
+
+    def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        node = files.stat(self._writer, nodeid)
+        file = self._open_files.get(nodeid)
+        return replies.attributes(node if file is None else file.shown(node))
+
+    # -- changing --------------------------------------------------------------------------------------
+
+    def setattr(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        fields = wire.fuse_setattr_in.unpack_from(self._view, BODY)
+        file = self._open_files.get(nodeid)
+        if file is not None and file.layers and fields[0] & wire.FATTR_SIZE:
+            self._writeback.after_layers(file, lambda: self._later(unique, nodeid, fields))
+            return None
+        return self._set(nodeid, fields)
+
+    def _later(self, unique: int, nodeid: int, fields: tuple[int, ...]) -> None:
+        try:
+            answer: bytes | int = self._set(nodeid, fields)
+        except Exception as error:
+            answer = -getattr(error, "errno", errno.EIO)
+        self._engine.session.answer(unique, answer)
+
+    def _set(self, nodeid: int, fields: tuple[int, ...]) -> bytes:
+        valid, _, size, _, atime, mtime, ctime, atime_ns, mtime_ns, ctime_ns, mode, _, uid, gid = fields
+        file = self._open_files.get(nodeid)
+        with self._engine.begin("set_attributes") as txn:
+            node = files.stat(txn, nodeid)
+            if valid & wire.FATTR_SIZE:
+                node = self._truncate(txn, file, node, size)
+            new_mode = mode if valid & wire.FATTR_MODE else None
+            if kept := _kept_mode(node, valid, mode):
+                new_mode = kept
+            new_mtime = _time(valid, wire.FATTR_MTIME, wire.FATTR_MTIME_NOW, mtime, mtime_ns, txn.now_ns)
+            node = files.set_attributes(
+                txn,
+                Ino(nodeid),
+                mode=new_mode,
+                uid=uid if valid & wire.FATTR_UID else None,
+                gid=gid if valid & wire.FATTR_GID else None,
+                atime_ns=_time(valid, wire.FATTR_ATIME, wire.FATTR_ATIME_NOW, atime, atime_ns, txn.now_ns),
+                mtime_ns=new_mtime,
+                ctime_ns=replies.join_time(ctime, ctime_ns) if valid & wire.FATTR_CTIME else None,
+            )
+        if file is None:
+            return replies.attributes(node)
+        if new_mtime is not None:
+            file.mtime_ns = new_mtime  # bytes that are still pending must not bring their own time back
+        return replies.attributes(file.shown(node))
+
+    def _truncate(self, txn: Transaction, file: OpenFile | None, node: Node, size: int) -> Node:
+        node = content.truncate(txn, node.ino, size)
+        if file is not None:
+            self._writeback.cut(file, size)
+            file.mtime_ns = txn.now_ns
+        return node
+
+    # -- reading ---------------------------------------------------------------------------------------
+
+    def readlink(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        return files.read_symlink(self._writer, Ino(nodeid))
+
+    def statfs(self, _unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        disk = os.statvfs(self._engine.volume.folder)
+        return wire.fuse_kstatfs.pack(
+            disk.f_blocks, disk.f_bfree, disk.f_bavail, disk.f_files, disk.f_ffree, disk.f_bsize, NAME_MAX_BYTES, disk.f_frsize
+        )
+
+    # -- extended attributes ---------------------------------------------------------------------------
+
+    def getxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
+        name = bytes(self._view[_NAME_OF_GETXATTR : end - 1])
+        if name == _CAPABILITY:
+            # The kernel asks before the first write to a file, so for a new one this is on the way of every create + write.
+            file = self._open_files.get(nodeid)
+            if file is not None and file.plain:
+                return _NO_DATA
+        elif name.startswith(_ACL_PREFIX):
+            return -errno.EOPNOTSUPP
+        return _sized(attributes.get_xattr(self._writer, Ino(nodeid), name), size)
+
+    def listxattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
+        names = attributes.list_xattrs(self._writer, Ino(nodeid))
+        return _sized(b"".join(name + b"\0" for name in names), size)
+
+    def setxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        size, flags = wire.fuse_setxattr_in.unpack_from(self._view, BODY)
+        name, _, rest = bytes(self._view[_NAME_OF_SETXATTR:end]).partition(b"\0")
+        if name.startswith(_ACL_PREFIX):
+            return -errno.EOPNOTSUPP
+        file = self._open_files.get(nodeid)
+        if file is not None:
+            file.plain = False
+        create, replace = bool(flags & _XATTR_CREATE), bool(flags & _XATTR_REPLACE)
+        with self._engine.begin("set_xattr") as txn:
+            attributes.set_xattr(txn, Ino(nodeid), name, rest[:size], create=create, replace=replace)
+        return DONE
+
+    def removexattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        name = self._buffer.name(BODY, end)
+        if name.startswith(_ACL_PREFIX):
+            return -errno.EOPNOTSUPP
+        with self._engine.begin("remove_xattr") as txn:
+            attributes.remove_xattr(txn, Ino(nodeid), name)
+        return DONE
+
+
+def _sized(value: bytes, size: int) -> Answer:
+    """A value the caller has `size` bytes for; 0 asks for the length only."""
+    if size == 0:
+        return wire.fuse_getxattr_out.pack(len(value))
+    return value if len(value) <= size else -errno.ERANGE
+
+
+def _time(valid: int, given: int, now: int, seconds: int, nanoseconds: int, now_ns: int) -> int | None:
+    if valid & now:
+        return now_ns
+    return replies.join_time(seconds, nanoseconds) if valid & given else None
+
+
+def without_suid(mode: int) -> int:
+    """The mode without set-user-id, and without set-group-id where it means execution."""
+    mode &= ~stat.S_ISUID
+    return mode & ~stat.S_ISGID if mode & stat.S_IXGRP else mode
+
+
+def _kept_mode(node: Node, valid: int, mode: int) -> int | None:
+    """What a change of owner, or of size by somebody unprivileged, leaves of the mode; None when it leaves it alone."""
+    if node.is_directory or not valid & (wire.FATTR_UID | wire.FATTR_GID | wire.FATTR_KILL_SUIDGID):
+        return None
+    before = stat.S_IMODE(mode if valid & wire.FATTR_MODE else node.mode)
+    after = without_suid(before)
+    return after if after != before else None

@@ -1,0 +1,235 @@
+"""Bytes: open, read, write, flush, fsync, release.
+
+Called by the loop. A file's handle is its inode: the kernel names it in every request, so no table of handles is kept, only how many
+opens there are. Written bytes wait in `Writeback`; what has to wait for a disk (fsync, large content) is answered later, so that no
+request holds up another.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from vexfs.core import attributes, content, files
+from vexfs.core.errors import AttributeNotFound, VexfsError
+from vexfs.core.types import Ino
+from vexfs.mount import wire
+from vexfs.mount.engine import Engine
+from vexfs.mount.findable import FindableWait
+from vexfs.mount.open_files import OpenFile
+from vexfs.mount.operations.attributes import without_suid
+from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.writeback import Writeback
+
+logger = logging.getLogger(__name__)
+
+_WRITE_BODY = BODY + wire.fuse_write_in.size
+_CAPABILITY = b"security.capability"
+_FULL = wire.fuse_write_out.pack
+_OPENED_FOR_READING = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE | wire.FOPEN_NOFLUSH)
+_OPENED_UNCACHED = wire.fuse_open_out.pack(0, wire.FOPEN_NOFLUSH)
+
+
+class ContentOperations:
+    def __init__(self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, findable: FindableWait) -> None:
+        self._engine = engine
+        self._writer = engine.writer
+        self._open_files = engine.open_files
+        self._writeback = writeback
+        self._view = buffer.view
+        self._findable = findable
+
+    def table(self) -> Table:
+        return {
+            wire.FUSE_OPEN: self.open,
+            wire.FUSE_READ: self.read,
+            wire.FUSE_WRITE: self.write,
+            wire.FUSE_FLUSH: self.flush,
+            wire.FUSE_RELEASE: self.release,
+            wire.FUSE_FSYNC: self.fsync,
+            wire.FUSE_FSYNCDIR: self.fsyncdir,
+        }
+
+    # -- opening ---------------------------------------------------------------------------------------
+
+    def open(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        flags, open_flags = wire.fuse_open_in.unpack_from(self._view, BODY)
+        if not flags & (os.O_ACCMODE | os.O_TRUNC):
+            self._open_files.need(nodeid).opens += 1
+            return _OPENED_FOR_READING if self._is_cache_good(nodeid) else _OPENED_UNCACHED
+        file = self._open_files.need(nodeid)
+        if not flags & os.O_TRUNC:
+            return self._opened(file, flags)
+        if file.layers:
+            self._later(unique, file, lambda: self._truncate_and_open(file, flags, open_flags))
+            return None
+        return self._truncate_and_open(file, flags, open_flags)
+
+    def _is_cache_good(self, nodeid: int) -> bool:
+        """Whether the kernel's pages of the file, if it has any, are the volume's."""
+        low, high = self._engine.invalidator.uncertain
+        return high == 0 or not low < files.stat(self._writer, nodeid).content_revision <= high
+
+    def _opened(self, file: OpenFile, flags: int) -> bytes:
+        file.opens += 1
+        reply = wire.FOPEN_KEEP_CACHE if self._is_cache_good(file.ino) else 0
+        if flags & os.O_ACCMODE == os.O_RDONLY:
+            reply |= wire.FOPEN_NOFLUSH
+        return wire.fuse_open_out.pack(0, reply)
+
+    def _truncate_and_open(self, file: OpenFile, flags: int, open_flags: int) -> bytes:
+        try:
+            self._writeback.cut(file, 0)
+            with self._engine.begin("truncate") as txn:
+                node = content.truncate(txn, Ino(file.ino), 0)
+                if open_flags & wire.FUSE_OPEN_KILL_SUIDGID:
+                    files.set_attributes(txn, node.ino, mode=without_suid(node.mode))
+        except BaseException:
+            self._open_files.drop_if_idle(file)
+            raise
+        return self._opened(file, flags)
+
+    def _later(self, unique: int, file: OpenFile, work: Callable[[], bytes | int]) -> None:
+        """Answer once the file has no layer left."""
+
+        def run() -> None:
+            try:
+                answer = work()
+            except VexfsError as error:
+                answer = -error.errno
+            except Exception:
+                logger.exception("a postponed request failed")
+                answer = -errno.EIO
+            self._engine.session.answer(unique, answer)
+
+        self._writeback.after_layers(file, run)
+
+    # -- reading and writing ---------------------------------------------------------------------------
+
+    def read(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        _, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
+        file = self._open_files.get(nodeid)
+        if file is None or not file.pending:
+            return content.read(self._writer, Ino(nodeid), offset, size)
+        node = files.stat(self._writer, nodeid)
+        length = min(size, file.shown(node).size_bytes - offset)
+        if length <= 0:
+            return DONE
+        target = bytearray(length)
+        stored = content.read_node(self._writer, node, offset, length)
+        target[: len(stored)] = stored
+        file.overlay(offset, target)
+        return bytes(target)
+
+    def write(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        _, offset, size, write_flags, _, flags = wire.fuse_write_in.unpack_from(self._view, BODY)
+        file = self._open_files.need(nodeid)
+        if file.error:
+            return -file.take_error()
+        if self._writer.failure is not None:
+            return -errno.EROFS
+        if offset + size > content.FILE_MAX_BYTES:
+            return -errno.EFBIG
+        if flags & os.O_APPEND and not write_flags & wire.FUSE_WRITE_CACHE:
+            offset = self._append_offset(file, offset)
+        if write_flags & wire.FUSE_WRITE_KILL_SUIDGID:
+            self._kill_suid(nodeid)
+        if self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):
+            return _FULL(size)
+        self._writeback.when_room(lambda: self._engine.session.reply(unique, _FULL(size)))
+        return None
+
+    def _append_offset(self, file: OpenFile, offset: int) -> int:
+        """Where an append goes: the kernel computed `offset` from a size that another process may have changed since."""
+        if file.dirty is not None and offset == file.dirty.end and not file.stale:
+            return offset
+        size = file.shown(files.stat(self._writer, file.ino)).size_bytes
+        file.stale = False
+        if size != offset:
+            self._engine.invalidator.forget_inode(file.ino)
+        return size
+
+    def _kill_suid(self, nodeid: int) -> None:
+        """A write by somebody without the right to keep them takes set-user-id and set-group-id away."""
+        mode = files.stat(self._writer, nodeid).mode
+        if mode != without_suid(mode):
+            with self._engine.begin("set_attributes") as txn:
+                files.set_attributes(txn, Ino(nodeid), mode=without_suid(mode))
+
+    # -- closing and syncing ---------------------------------------------------------------------------
+
+    def flush(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        """close(2) of a handle that may have written: its bytes are in the group when this is answered."""
+        file = self._open_files.get(nodeid)
+        if file is None:
+            return DONE
+        if file.pending and not file.unlinked and not self._writeback.flush(file):
+            self._later(unique, file, lambda: -file.take_error() or DONE)
+            return None
+        return -file.take_error() or DONE
+
+    def release(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        file = self._open_files.get(nodeid)
+        if file is None:
+            return DONE
+        file.opens -= 1
+        if file.opens <= 0:
+            if file.unlinked:
+                self._end_orphan(file)
+            self._open_files.drop_if_idle(file)
+        return DONE
+
+    def _end_orphan(self, file: OpenFile) -> None:
+        self._writeback.discard(file)
+        file.unlinked = False
+        with self._engine.begin("forget") as txn:
+            files.forget_orphan(txn, Ino(file.ino))
+
+    def fsync(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        file = self._open_files.get(nodeid)
+        if file is not None and file.pending and not self._writeback.flush(file):
+            self._writeback.after_layers(file, lambda: self._commit_and_sync(unique, nodeid))
+        else:
+            self._commit_and_sync(unique, nodeid)
+        return None
+
+    def fsyncdir(self, unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        self._commit_and_sync(unique, 0)
+        return None
+
+    def _commit_and_sync(self, unique: int, nodeid: int) -> None:
+        """Commit the group here; the answer comes from the thread that syncs the log."""
+        session = self._engine.session
+        try:
+            self._engine.commit()
+        except VexfsError:
+            self._forget_error(nodeid)
+            session.fail(unique, errno.EIO)
+            return
+        if number := self._forget_error(nodeid):
+            session.fail(unique, number)
+            return
+        revision = self._findable.plan(nodeid)
+
+        def answer(done: "Future[None]") -> None:
+            if done.exception() is not None:
+                session.fail(unique, errno.EIO)
+            else:
+                self._findable.answer(unique, revision)
+
+        self._engine.volume.syncer.sync().add_done_callback(answer)
+
+    def _forget_error(self, nodeid: int) -> int:
+        """The file's errno, which is reported now."""
+        file = self._open_files.get(nodeid)
+        return 0 if file is None else file.take_error()
+
+    def drop_capability(self, nodeid: int) -> None:
+        """A file whose content changes loses its capabilities."""
+        try:
+            attributes.get_xattr(self._writer, Ino(nodeid), _CAPABILITY)
+        except AttributeNotFound:
+            return
+        with self._engine.begin("remove_xattr") as txn:
+            attributes.remove_xattr(txn, Ino(nodeid), _CAPABILITY)

@@ -1,0 +1,191 @@
+"""Names: lookup, create, link, remove, rename.
+
+Called by the loop. Every change is one transaction of the open group; the kernel keeps its own cache in step with what it asked for
+itself, so nothing is invalidated here.
+"""
+
+import errno
+import os
+
+from vexfs.core import content, files
+from vexfs.core.errors import AlreadyExists, NotFound, PermissionDenied
+from vexfs.core.types import NAME_MAX_BYTES, ROOT_INO, Ino, Node, Removed
+from vexfs.mount import replies, wire
+from vexfs.mount.engine import Engine
+from vexfs.mount.open_files import OpenFile
+from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.writeback import Writeback
+
+SEARCH_NAME = b".search"
+_OPEN_OUT = wire.fuse_open_out.pack
+
+
+class NamespaceOperations:
+    def __init__(self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, search_entry: bytes) -> None:
+        self._engine = engine
+        self._writer = engine.writer
+        self._open_files = engine.open_files
+        self._writeback = writeback
+        self._buffer = buffer
+        self._view = buffer.view
+        self._search_entry = search_entry
+        self._owner = os.getuid()
+
+    def table(self) -> Table:
+        return {
+            wire.FUSE_LOOKUP: self.lookup,
+            wire.FUSE_CREATE: self.create,
+            wire.FUSE_MKNOD: self.mknod,
+            wire.FUSE_MKDIR: self.mkdir,
+            wire.FUSE_SYMLINK: self.symlink,
+            wire.FUSE_LINK: self.link,
+            wire.FUSE_UNLINK: self.unlink,
+            wire.FUSE_RMDIR: self.rmdir,
+            wire.FUSE_RENAME: self.rename,
+            wire.FUSE_RENAME2: self.rename2,
+        }
+
+    def _entry(self, node: Node) -> bytes:
+        file = self._open_files.get(node.ino)
+        return replies.entry(node if file is None else file.shown(node))
+
+    def lookup(self, _unique: int, nodeid: int, end: int, uid: int, _gid: int) -> Answer:
+        name = bytes(self._view[BODY : end - 1])
+        if len(name) > NAME_MAX_BYTES:
+            return -errno.ENAMETOOLONG
+        if nodeid == ROOT_INO and name == SEARCH_NAME:
+            return self._search_entry if uid == self._owner else -errno.EACCES
+        try:
+            return self._entry(files.lookup(self._writer, Ino(nodeid), name))
+        except NotFound:
+            return replies.NO_ENTRY
+
+    def _check_new(self, nodeid: int, name: bytes) -> None:
+        """`.search` at the root is the mount's own name."""
+        if name == SEARCH_NAME and nodeid == ROOT_INO:
+            raise PermissionDenied("the name .search at the root is reserved")
+
+    # -- creating --------------------------------------------------------------------------------------
+
+    def create(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
+        flags, mode, _, open_flags = wire.fuse_create_in.unpack_from(self._view, BODY)
+        name = bytes(self._view[BODY + 16 : end - 1])
+        self._check_new(nodeid, name)
+        try:
+            with self._engine.begin("create") as txn:
+                node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
+        except AlreadyExists:
+            return self._create_existing(nodeid, name, flags, open_flags)
+        file = self._open_files.need(node.ino)
+        file.opens += 1
+        file.plain = True
+        return replies.entry(node) + _OPEN_OUT(0, wire.FOPEN_KEEP_CACHE)
+
+    def _create_existing(self, nodeid: int, name: bytes, flags: int, _open_flags: int) -> Answer:
+        """Another process was faster: without O_EXCL its file is opened."""
+        if flags & os.O_EXCL:
+            return -errno.EEXIST
+        node = files.lookup(self._writer, Ino(nodeid), name)
+        if not node.is_regular:
+            return -errno.EISDIR if node.is_directory else -errno.EEXIST
+        if flags & os.O_TRUNC:
+            with self._engine.begin("truncate") as txn:
+                node = content.truncate(txn, node.ino, 0)
+        file = self._open_files.need(node.ino)
+        file.opens += 1
+        return self._entry(node) + _OPEN_OUT(0, 0)
+
+    def mknod(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
+        mode, rdev, _ = wire.fuse_mknod_in.unpack_from(self._view, BODY)
+        name = self._buffer.name(BODY + wire.fuse_mknod_in.size, end)
+        self._check_new(nodeid, name)
+        with self._engine.begin("create") as txn:
+            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, rdev=rdev)
+        return replies.entry(node)
+
+    def mkdir(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
+        mode, _ = wire.fuse_mkdir_in.unpack_from(self._view, BODY)
+        name = self._buffer.name(BODY + wire.fuse_mkdir_in.size, end)
+        self._check_new(nodeid, name)
+        with self._engine.begin("make_directory") as txn:
+            node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
+        return replies.entry(node)
+
+    def symlink(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
+        name, target = self._buffer.two_names(BODY, end)
+        self._check_new(nodeid, name)
+        with self._engine.begin("make_symlink") as txn:
+            node = files.make_symlink(txn, Ino(nodeid), name, target=target, uid=uid, gid=gid)
+        return replies.entry(node)
+
+    def link(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        (ino,) = wire.fuse_link_in.unpack_from(self._view, BODY)
+        name = self._buffer.name(BODY + wire.fuse_link_in.size, end)
+        self._check_new(nodeid, name)
+        with self._engine.begin("link") as txn:
+            node = files.link(txn, Ino(ino), Ino(nodeid), name)
+        return self._entry(node)
+
+    # -- removing --------------------------------------------------------------------------------------
+
+    def unlink(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        name = bytes(self._view[BODY : end - 1])
+        in_use = len(self._open_files) > 0 and self._in_use(files.lookup(self._writer, Ino(nodeid), name).ino)
+        with self._engine.begin("remove") as txn:
+            removed = files.remove(txn, Ino(nodeid), name, keep_open=in_use)
+        self._note_removed(removed)
+        return DONE
+
+    def _in_use(self, ino: Ino) -> bool:
+        """Whether the file has to live on without a name until it is released."""
+        file = self._open_files.get(ino)
+        return file is not None and file.opens > 0
+
+    def _note_removed(self, removed: Removed | None) -> None:
+        """Bytes of a file that nobody can reach any more need not be written."""
+        if removed is None or not removed.last_link:
+            return
+        file: OpenFile | None = self._open_files.get(removed.ino)
+        if file is None:
+            return
+        if file.opens > 0:
+            file.unlinked = True
+        else:
+            self._writeback.discard(file)
+            self._open_files.drop_if_idle(file)
+
+    def rmdir(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        name = self._buffer.name(BODY, end)
+        with self._engine.begin("remove_directory") as txn:
+            files.remove_directory(txn, Ino(nodeid), name)
+        return DONE
+
+    # -- renaming --------------------------------------------------------------------------------------
+
+    def rename(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        (new_parent,) = wire.fuse_rename_in.unpack_from(self._view, BODY)
+        return self._rename(nodeid, new_parent, 0, BODY + wire.fuse_rename_in.size, end)
+
+    def rename2(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+        new_parent, flags = wire.fuse_rename2_in.unpack_from(self._view, BODY)
+        return self._rename(nodeid, new_parent, flags, BODY + wire.fuse_rename2_in.size, end)
+
+    def _rename(self, parent: int, new_parent: int, flags: int, start: int, end: int) -> Answer:
+        name, new_name = self._buffer.two_names(start, end)
+        if flags & ~(wire.RENAME_NOREPLACE | wire.RENAME_EXCHANGE):
+            return -errno.EINVAL
+        self._check_new(parent, name)
+        self._check_new(new_parent, new_name)
+        with self._engine.begin("rename") as txn:
+            removed = files.rename(
+                txn,
+                Ino(parent),
+                name,
+                Ino(new_parent),
+                new_name,
+                no_replace=bool(flags & wire.RENAME_NOREPLACE),
+                exchange=bool(flags & wire.RENAME_EXCHANGE),
+                keep_open=self._in_use,
+            )
+        self._note_removed(removed)
+        return DONE

@@ -1,0 +1,178 @@
+"""The mount process: its command line, its start, its end.
+
+`python -m vexfs.mount --data DIR MOUNTPOINT`, started by the supervisor (`vexfs serve --mount`), by `vexfs mount`, or by hand. Opens the
+volume, mounts, sweeps what a killed mount left, serves until SIGTERM, SIGINT or unmount, then writes everything out and unmounts.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from vexfs import runtime
+from vexfs.core.errors import VexfsError
+from vexfs.mount import device, lifecycle, orphans
+from vexfs.mount.api_client import ApiClient
+from vexfs.mount.engine import Engine
+from vexfs.mount.findable import FindableWait
+from vexfs.mount.invalidation import Invalidator
+from vexfs.mount.loop import Loop
+from vexfs.mount.operations.attributes import AttributeOperations
+from vexfs.mount.operations.content import ContentOperations
+from vexfs.mount.operations.directories import DirectoryOperations
+from vexfs.mount.operations.namespace import NamespaceOperations
+from vexfs.mount.options import MountOptions, spin_from_environment
+from vexfs.mount.requests import RequestBuffer
+from vexfs.mount.search_directory import SearchDirectory
+from vexfs.mount.session import Session
+from vexfs.mount.writeback import Writeback
+from vexfs.observability import logs
+from vexfs.store.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+_FLUSH_TIMEOUT_S = 1.2
+_SYNC_TIMEOUT_S = 1.0
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a helper thread may hold the interpreter while the loop has a request."""
+
+
+class Mount:
+    """One mounted volume: its parts, made in the order in which they need each other."""
+
+    def __init__(self, options: MountOptions) -> None:
+        self._options = options
+        folder = runtime.DataFolder(options.data)
+        folder.create()
+        self._volume = Volume.open(folder.volume, "mount", create=True)
+        try:
+            requested = device.DeviceOptions(allow_other=options.allow_other, kernel_permissions=options.kernel_permissions)
+            self._fd = device.open_and_mount(options.mountpoint, requested)
+        except BaseException:
+            self._volume.close()
+            raise
+        session = Session.start(self._fd)
+        self._invalidator = Invalidator(self._volume, session, self._mark_stale)
+        self._engine = Engine(self._volume, session, self._invalidator, options)
+        self._writeback = Writeback(self._engine)
+        self._api = ApiClient(options.data, options.token_file)
+        self._findable = FindableWait(self._engine, self._api, enabled=options.wait_findable)
+        self._search = SearchDirectory(self._engine, self._api)
+        self._loop = self._make_loop()
+
+    def _make_loop(self) -> Loop:
+        buffer = RequestBuffer()
+        self._search.use(buffer)
+        tables = [
+            NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry()).table(),
+            ContentOperations(self._engine, self._writeback, buffer, self._findable).table(),
+            AttributeOperations(self._engine, self._writeback, buffer).table(),
+            DirectoryOperations(self._engine, buffer).table(),
+        ]
+        return Loop(self._engine, self._writeback, buffer, tables, self._search.table())
+
+    def _mark_stale(self, ino: int | None) -> None:
+        """Others changed the content of a file, or (None) nobody knows of which: called by the invalidation thread."""
+        if ino is not None:
+            file = self._engine.open_files.get(ino)
+            if file is not None:
+                file.stale = True
+            return
+        for file in self._engine.open_files.all():
+            file.stale = True
+            self._engine.session.invalidate_inode(file.ino, content=True)
+
+    def serve(self) -> None:
+        """Serve until a signal or the end of the mount; then everything is in the volume and durable."""
+        orphans.sweep(self._engine)
+        self._invalidator.start()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop())
+        runtime.announce_ready(self._options.data, self._options.ready_name, {"mountpoint": str(self._options.mountpoint)})
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()
+        logger.info("mounted", extra={"mountpoint": str(self._options.mountpoint)})
+        try:
+            self._loop.run()
+            self._write_out()
+        finally:
+            self._close()
+
+    def _stop(self) -> None:
+        self._loop.stop()
+        self._engine.post(lambda: None)
+
+    def _write_out(self) -> None:
+        """Bytes, rows, log: in this order to the disk. New writes are answered meanwhile by nobody."""
+        if not self._writeback.flush_all(_FLUSH_TIMEOUT_S):
+            logger.error("some large content could not be stored in time", extra={"bytes": self._writeback.total_bytes})
+        try:
+            self._engine.commit()
+            self._volume.syncer.sync().result(_SYNC_TIMEOUT_S)
+        except (VexfsError, TimeoutError):
+            logger.exception("the last changes could not be made durable")
+
+    def _close(self) -> None:
+        """Unmount and let go. The kernel may send requests while it unmounts, so that happens in a thread while the loop serves."""
+        unmounting = threading.Thread(target=self._unmount, name="vexfs-unmount", daemon=True)
+        unmounting.start()
+        deadline = time.monotonic() + 0.5
+        while unmounting.is_alive() and time.monotonic() < deadline:
+            unmounting.join(0.01)
+        self._findable.close()
+        self._search.close()
+        self._writeback.close()
+        self._invalidator.close()
+        os.close(self._fd)
+        self._api.close()
+        self._volume.close()
+        self._engine.close()
+        logger.info("unmounted", extra={"mountpoint": str(self._options.mountpoint)})
+
+    def _unmount(self) -> None:
+        try:
+            lifecycle.detach(self._options.mountpoint)
+        except VexfsError as error:
+            logger.warning("could not unmount", extra={"reason": error.message})
+
+
+def parse(arguments: Sequence[str] | None = None) -> MountOptions:
+    """The options of the command line. Exits with a message when they make no sense."""
+    parser = argparse.ArgumentParser(prog="python -m vexfs.mount", description="Mount a VexFS volume.")
+    parser.add_argument("mountpoint", type=Path, help="an existing directory")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--token-file", type=Path, help="the server's token; DATA/token by default")
+    parser.add_argument("--allow-other", action="store_true", help="let every local user use the mount")
+    parser.add_argument("--spin-us", type=int, default=spin_from_environment(), help="poll this long for the next request")
+    parser.add_argument("--no-wait-findable", action="store_true", help="fsync never waits for the search views")
+    parser.add_argument("--ready-name", default="mount", help="announce readiness as DATA/run/NAME.ready.json")
+    given = parser.parse_args(arguments)
+    data = given.data.expanduser().absolute()
+    return MountOptions(
+        data=data,
+        mountpoint=given.mountpoint.expanduser().absolute(),
+        token_file=given.token_file or runtime.DataFolder(data).token_file,
+        allow_other=given.allow_other,
+        spin_us=given.spin_us,
+        wait_findable=not given.no_wait_findable,
+        ready_name=given.ready_name,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The process; its exit status."""
+    options = parse(arguments)
+    logs.configure("mount")
+    try:
+        Mount(options).serve()
+    except VexfsError as error:
+        print(f"vexfs mount: {error.message}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0

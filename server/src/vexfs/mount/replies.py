@@ -1,0 +1,50 @@
+"""Nodes as the kernel wants them: entries and attributes packed for an answer.
+
+Used by the operations, in the loop's thread and in those of `.search`. Pure functions. The times an answer may be cached are long:
+whatever another process changes is invalidated from the log (`vexfs.mount.invalidation`).
+"""
+
+from vexfs.core.types import Node
+from vexfs.mount import wire
+
+CACHE_SECONDS = 3600
+"""How long the kernel keeps names and attributes, absent names included, unless told otherwise."""
+BLOCK_BYTES = 4096
+_SECOND_NS = 1_000_000_000
+
+_pack_entry = wire.fuse_entry_out.pack
+_pack_attr = wire.fuse_attr_out.pack
+
+NO_ENTRY = _pack_entry(0, 0, CACHE_SECONDS, 0, 0, 0, *([0] * 16))
+"""The answer to a lookup of an absent name that lets the kernel remember the absence."""
+
+
+def entry(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
+    """A fuse_entry_out. The node's number is its nodeid: numbers are never reused, so generation is always 0."""
+    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _ = node
+    atime_s, atime_ns = divmod(atime, _SECOND_NS)
+    mtime_s, mtime_ns = divmod(mtime, _SECOND_NS)
+    ctime_s, ctime_ns = divmod(ctime, _SECOND_NS)
+    blocks = (size + 511) >> 9
+    return _pack_entry(
+        ino, 0, cache_seconds, cache_seconds, 0, 0,
+        ino, size, blocks, atime_s, mtime_s, ctime_s, atime_ns, mtime_ns, ctime_ns, mode, nlink, uid, gid, rdev, BLOCK_BYTES, 0,
+    )  # fmt: skip
+
+
+def attributes(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
+    """A fuse_attr_out."""
+    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _ = node
+    atime_s, atime_ns = divmod(atime, _SECOND_NS)
+    mtime_s, mtime_ns = divmod(mtime, _SECOND_NS)
+    ctime_s, ctime_ns = divmod(ctime, _SECOND_NS)
+    blocks = (size + 511) >> 9
+    return _pack_attr(
+        cache_seconds, 0,
+        ino, size, blocks, atime_s, mtime_s, ctime_s, atime_ns, mtime_ns, ctime_ns, mode, nlink, uid, gid, rdev, BLOCK_BYTES, 0,
+    )  # fmt: skip
+
+
+def join_time(seconds: int, nanoseconds: int) -> int:
+    """A kernel time as nanoseconds."""
+    return seconds * _SECOND_NS + nanoseconds

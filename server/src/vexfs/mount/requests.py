@@ -1,0 +1,37 @@
+"""The shape of a handler: what the loop passes it and what it gives back.
+
+A handler gets `(unique, nodeid, end, uid, gid)`; the request's bytes stand in the loop's buffer up to `end`, its body begins behind the
+header. It returns the payload of the answer, a negative errno, or None when there is no answer or it comes later. No object is made
+for a request: this is the hottest path of the mount.
+"""
+
+from collections.abc import Callable, Mapping
+
+from vexfs.mount import wire
+
+Answer = bytes | int | None
+Handler = Callable[[int, int, int, int, int], Answer]
+Table = Mapping[int, Handler]
+
+BODY = wire.IN_HEADER_BYTES
+VIRTUAL_NODEID = 1 << 62
+"""Requests whose nodeid is at or above this belong to the made-up tree of `.search`."""
+DONE = b""
+"""The answer without a payload."""
+
+
+class RequestBuffer:
+    """The memory one request is read into. `view` is the same memory; slices of it are copied before the handler returns."""
+
+    def __init__(self) -> None:
+        self.memory = bytearray(wire.READ_BUFFER_BYTES)
+        self.view = memoryview(self.memory)
+
+    def name(self, start: int, end: int) -> bytes:
+        """The one NUL-terminated name between `start` and the request's end."""
+        return bytes(self.view[start : end - 1])
+
+    def two_names(self, start: int, end: int) -> tuple[bytes, bytes]:
+        """Two NUL-terminated names in a row."""
+        first, _, second = bytes(self.view[start : end - 1]).partition(b"\0")
+        return first, second

@@ -1,0 +1,93 @@
+"""The wire structs have the kernel's sizes: against a table, and against the kernel's header where a C compiler has it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from struct import Struct
+
+import pytest
+from vexfs.mount import wire
+
+# Sizes in bytes from the kernel's ABI (Linux 6.18, protocol 7.45); the ABI only ever grows at the end.
+KERNEL_SIZES = {
+    "fuse_in_header": 40,
+    "fuse_out_header": 16,
+    "fuse_init_in": 64,
+    "fuse_getattr_in": 16,
+    "fuse_setattr_in": 88,
+    "fuse_mknod_in": 16,
+    "fuse_mkdir_in": 8,
+    "fuse_rename_in": 8,
+    "fuse_rename2_in": 16,
+    "fuse_link_in": 8,
+    "fuse_open_in": 8,
+    "fuse_create_in": 16,
+    "fuse_release_in": 24,
+    "fuse_flush_in": 24,
+    "fuse_read_in": 40,
+    "fuse_write_in": 40,
+    "fuse_fsync_in": 16,
+    "fuse_setxattr_in": 8,  # FUSE_COMPAT_SETXATTR_IN_SIZE: FUSE_SETXATTR_EXT is not taken
+    "fuse_getxattr_in": 8,
+    "fuse_interrupt_in": 8,
+    "fuse_init_out": 64,
+    "fuse_attr": 88,
+    "fuse_entry_out": 128,
+    "fuse_attr_out": 104,
+    "fuse_open_out": 16,
+    "fuse_write_out": 8,
+    "fuse_getxattr_out": 8,
+    "fuse_kstatfs": 80,
+    "fuse_dirent": 24,
+    "fuse_notify_inval_inode_out": 24,
+    "fuse_notify_inval_entry_out": 16,
+    "fuse_notify_delete_out": 24,
+}
+
+
+def structs_of_the_module() -> dict[str, Struct]:
+    return {name: value for name, value in vars(wire).items() if isinstance(value, Struct)}
+
+
+def test_every_struct_has_the_kernels_size() -> None:
+    assert {name: struct.size for name, struct in structs_of_the_module().items()} == KERNEL_SIZES
+
+
+def test_the_table_agrees_with_the_installed_kernel_header(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None or not Path("/usr/include/linux/fuse.h").exists():
+        pytest.skip("needs a C compiler and linux/fuse.h; the table above was made with them")
+    names = sorted(set(KERNEL_SIZES) - {"fuse_setxattr_in"})
+    lines = "".join(f'printf("{name} %zu\\n", sizeof(struct {name}));' for name in names)
+    source = tmp_path / "sizes.c"
+    source.write_text(f"#include <stdio.h>\n#include <linux/fuse.h>\nint main(void) {{ {lines} return 0; }}\n")
+    subprocess.run([compiler, "-o", tmp_path / "sizes", source], check=True)
+    output = subprocess.run([tmp_path / "sizes"], check=True, capture_output=True, text=True).stdout
+    measured = {name: int(size) for name, size in (line.split() for line in output.splitlines())}
+    assert measured == {name: KERNEL_SIZES[name] for name in names}
+
+
+def test_opcodes_and_flags_agree_with_the_installed_kernel_header(tmp_path: Path) -> None:
+    header = Path("/usr/include/linux/fuse.h")
+    compiler = shutil.which("cc")
+    if compiler is None or not header.exists():
+        pytest.skip("needs a C compiler and linux/fuse.h")
+    text = header.read_text()
+    prefixes = ("FUSE_", "FATTR_", "FOPEN_")
+    ours = {
+        name: value
+        for name, value in vars(wire).items()
+        if isinstance(value, int) and name.startswith(prefixes) and name in text and "MINOR_VERSION" not in name
+    }
+    assert len(ours) > 60
+    lines = "".join(f'printf("{name} %llu\\n", (unsigned long long)({name}));' for name in ours)
+    source = tmp_path / "values.c"
+    source.write_text(f"#include <stdio.h>\n#include <linux/fuse.h>\nint main(void) {{ {lines} return 0; }}\n")
+    subprocess.run([compiler, "-o", tmp_path / "values", source], check=True)
+    output = subprocess.run([tmp_path / "values"], check=True, capture_output=True, text=True).stdout
+    assert {name: int(value) for name, value in (line.split() for line in output.splitlines())} == ours
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1, 32), (8, 32), (9, 40), (255, 280)])
+def test_a_directory_entry_is_padded_to_eight_bytes(length: int, expected: int) -> None:
+    assert wire.dirent_bytes(length) == expected
