@@ -38,8 +38,10 @@ setup: $(STAMPS)/runtime ## what `make run` needs: .venv, packages, model weight
 
 setup-dev: setup $(STAMPS)/dev ## and what `make test` needs: checkers, buf, the OpenAPI generator
 
-# The parts bring their own targets; each says at its top what it adds. `setup` and `setup-dev` may get more to do there.
+# The parts bring their own targets, and add to `setup` what they need; each says so at its top.
 include $(wildcard make/*.mk)
+
+setup-dev: contract-tools
 
 requirements: | $(STAMPS)/venv ## make the locked requirement files again from pyproject.toml
 	@scripts/lock-requirements
@@ -51,7 +53,9 @@ run: setup ## serve on 8080 and 8083, mount ./mnt, import a corpus, show three s
 
 # ---- checking it -----------------------------------------------------------------------------------------------------------
 
-lint: setup-dev ## ruff, mypy --strict, buf lint
+generate: setup-dev generate-contract ## make again what is generated from proto/
+
+lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
 	@$(BIN)/ruff check server
 	@$(BIN)/ruff format --check server
 	@$(BIN)/mypy
@@ -63,5 +67,4 @@ test: lint ## every check and every test, with line coverage of the server
 	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
 
 clean: ## remove what is made again: caches, build results, .venv (never ./data, never ./mnt)
-	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox build dist node_modules .coverage .coverage.*
-	@find server -name __pycache__ -type d -prune -exec rm -rf {} +
+	@scripts/clean

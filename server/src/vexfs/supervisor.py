@@ -55,6 +55,8 @@ class Child:
     started: float = 0.0
     crashes: int = 0
     restart_at: float | None = None
+    #: It ended by itself in good order, as a mount does that somebody unmounts, and stays so.
+    retired: bool = False
 
     def is_running(self) -> bool:
         """Whether the process lives (asks the kernel, reaps it when it has ended)."""
@@ -108,6 +110,7 @@ class Supervisor:
         try:
             token.load_or_create(self.token_file)
             self._forget_records()
+            self._prepare_mount_point()
             with self._signal_wakeups():
                 try:
                     if self._start_all():
@@ -119,6 +122,16 @@ class Supervisor:
             self._forget_records()
             lock.release()
         return 0
+
+    def _prepare_mount_point(self) -> None:
+        """A dead mount is taken off, a missing directory made."""
+        target = self.settings.mount
+        if target is None:
+            return
+        if lifecycle.is_dead(target):
+            _log.warning("the mount on %s had lost its process; mounting it again", target)
+            lifecycle.detach(target)
+        target.mkdir(parents=True, exist_ok=True)
 
     def _start_all(self) -> bool:
         """Start and await the API, then the others together. False when a signal came meanwhile."""
@@ -141,8 +154,10 @@ class Supervisor:
         while not self._signals:
             now = time.monotonic()
             for child in self.children:
+                if child.retired:
+                    continue
                 if child.restart_at is None and not child.is_running():
-                    self._note_crash(child, now)
+                    self._note_end(child, now)
                 elif child.restart_at is not None and now >= child.restart_at:
                     self._start(child)
             due = [child.restart_at for child in self.children if child.restart_at is not None]
@@ -182,7 +197,11 @@ class Supervisor:
             preexec_fn=runtime.die_with_parent(child.death_signal),  # noqa: PLW1509 - the supervisor has one thread
         )
 
-    def _note_crash(self, child: Child, now: float) -> None:
+    def _note_end(self, child: Child, now: float) -> None:
+        if child.name == "mount" and child.process is not None and child.process.returncode == 0:
+            child.retired = True
+            _log.info("%s was unmounted", self.settings.mount)
+            return
         delay = child.next_delay(now)
         child.restart_at = now + delay
         _log.warning("the %s process %s; starting it again in %.1f s", child.name, child.ending(), delay)
@@ -230,7 +249,15 @@ class Supervisor:
         return [*_python("vexfs.views.indexer"), "--data", str(self.settings.data)]
 
     def _mount_command(self) -> list[str]:
-        return [*_python("vexfs.mount"), "--data", str(self.settings.data), str(self.settings.mount)]
+        token_file = str(self.token_file)
+        return [
+            *_python("vexfs.mount"),
+            "--data",
+            str(self.settings.data),
+            "--token-file",
+            token_file,
+            str(self.settings.mount),
+        ]
 
     # ---- records and signals --------------------------------------------------------------------------------------
 

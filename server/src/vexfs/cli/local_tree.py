@@ -78,9 +78,7 @@ class LocalTree:
         """Every entry below the root, directories before what is in them, in the order of their names."""
         yield from self._walk(self._root, "", [("", self._excluded, "excluded")] if self._excluded.patterns else [])
 
-    def _walk(
-        self, directory: Path, relative: str, rules: list[tuple[str, pathspec.GitIgnoreSpec, str]]
-    ) -> Iterator[Entry | Skipped]:
+    def _walk(self, directory: Path, relative: str, rules: list[Rule]) -> Iterator[Entry | Skipped]:
         try:
             children = sorted(os.scandir(directory), key=lambda child: os.fsencode(child.name))
         except OSError as error:
@@ -105,9 +103,7 @@ class LocalTree:
                 yield from self._walk(path, below, rules)
 
 
-def _reason(
-    path: Path, relative: str, facts: os.stat_result, rules: list[tuple[str, pathspec.GitIgnoreSpec, str]]
-) -> str | None:
+def _reason(path: Path, relative: str, facts: os.stat_result, rules: list[Rule]) -> str | None:
     """Why an entry is passed over; None when it is not."""
     is_directory = stat.S_ISDIR(facts.st_mode)
     if is_directory and path.name in SKIPPED_DIRECTORIES:
