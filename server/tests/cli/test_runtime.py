@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from vexfs import runtime
 from vexfs.core.errors import PermissionDenied, VolumeInUse
 

@@ -55,12 +55,12 @@ class Importer:
         into: str,
         *,
         excluded: tuple[str, ...] = (),
+        included: tuple[str, ...] = (),
         progress: Callable[[Report], None] = lambda _report: None,
     ) -> None:
         self._client = client
-        self._source = source
         self._into = absolute(into)
-        self._excluded = excluded
+        self._tree = LocalTree(source, excluded=excluded, included=included)
         self._progress = progress
         self._lock = threading.Lock()
         self._places = threading.Semaphore(STREAMS * 2)
@@ -100,7 +100,7 @@ class Importer:
 
     def _plan(self) -> list[Entry]:
         plan = []
-        for found in LocalTree(self._source, self._excluded).walk():
+        for found in self._tree.walk():
             if isinstance(found, Skipped):
                 self.report.skipped.append(found)
                 continue

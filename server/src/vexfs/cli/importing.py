@@ -18,10 +18,17 @@ from vexfs.cli.waiting import wait_for_views
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--into", metavar="PATH", help="Directory to import into, made when missing.  [default: /NAME]")
 @click.option("--exclude", "excluded", multiple=True, metavar="PATTERN", help="Leave out, in the manner of .gitignore.")
+@click.option("--include", "included", multiple=True, metavar="PATTERN", help="Only files with such a name, as *.md.")
 @click.option("--wait", is_flag=True, help="Return when everything can be found.")
 @server_options(timeout_s=None)
 def import_command(
-    directory: Path, into: str | None, excluded: tuple[str, ...], wait: bool, target: Target, as_json: bool
+    directory: Path,
+    into: str | None,
+    excluded: tuple[str, ...],
+    included: tuple[str, ...],
+    wait: bool,
+    target: Target,
+    as_json: bool,
 ) -> int:
     """Copy a local directory into VexFS.
 
@@ -32,7 +39,8 @@ def import_command(
     destination = into if into is not None else f"/{directory.resolve().name}"
     with connected(target) as client:
         with progress_bar(f"importing {directory}") as progress:
-            report = Importer(client, directory, destination, excluded=excluded, progress=progress).run()
+            importer = Importer(client, directory, destination, excluded=excluded, included=included, progress=progress)
+            report = importer.run()
         show_report(report, as_json)
         if wait:
             wait_for_views(client, target.timeout_s)

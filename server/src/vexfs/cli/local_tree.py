@@ -68,10 +68,14 @@ class Skipped:
 
 
 class LocalTree:
-    """One walk over a directory. `excluded` are patterns in the manner of .gitignore, from the caller."""
+    """One walk over a directory, with the caller's own rules.
 
-    def __init__(self, root: Path, excluded: tuple[str, ...] = ()) -> None:
+    `excluded` are patterns in the manner of .gitignore; if there are `included`, a file's name must match one of them.
+    """
+
+    def __init__(self, root: Path, *, excluded: tuple[str, ...] = (), included: tuple[str, ...] = ()) -> None:
         self._root = root
+        self._included = included
         self._excluded = pathspec.GitIgnoreSpec.from_lines(excluded)
 
     def walk(self) -> Iterator[Entry | Skipped]:
@@ -94,13 +98,18 @@ class LocalTree:
             except OSError as error:
                 yield Skipped(path, error.strerror or "cannot be read")
                 continue
-            reason = _reason(path, below, facts, rules)
+            reason = _reason(path, below, facts, rules) or self._not_included(child.name, facts)
             if reason is not None:
                 yield Skipped(path, reason)
                 continue
             yield Entry(path, below, facts)
             if stat.S_ISDIR(facts.st_mode):
                 yield from self._walk(path, below, rules)
+
+    def _not_included(self, name: str, facts: os.stat_result) -> str | None:
+        if not self._included or stat.S_ISDIR(facts.st_mode):
+            return None
+        return None if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._included) else "not included"
 
 
 def _reason(path: Path, relative: str, facts: os.stat_result, rules: list[Rule]) -> str | None:
@@ -120,7 +129,7 @@ def _reason(path: Path, relative: str, facts: os.stat_result, rules: list[Rule])
         inner = relative[len(base) + 1 :] if base else relative
         verdict = spec.check_file(inner + "/" if is_directory else inner).include
         if verdict is not None:
-            return f"{name} of {base or '.'}" if verdict else None
+            return (f"{name} of {base}" if base else name) if verdict else None
     return None
 
 
