@@ -4,13 +4,14 @@ Left out are what version control and tools keep for themselves (.git, node_modu
 files) and what .gitignore and .vexfsignore say, each for its own directory and below. Reads the local file system only.
 """
 
+import contextlib
 import fnmatch
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pathspec
 
@@ -134,11 +135,13 @@ def _reason(path: Path, relative: str, facts: os.stat_result, rules: list[Rule])
 
 
 def _read_rules(path: Path) -> pathspec.GitIgnoreSpec | None:
+    """The patterns of an ignore file; a line that is no pattern excludes nothing, as git has it."""
     try:
         lines = path.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
-    try:
-        return pathspec.GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return None  # a pattern nobody can read excludes nothing
+    patterns: list[Any] = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            patterns.extend(pathspec.GitIgnoreSpec.from_lines([line]).patterns)
+    return pathspec.GitIgnoreSpec(patterns)
