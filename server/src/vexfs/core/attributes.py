@@ -106,8 +106,8 @@ def _name_of(value: object) -> str:
 
 
 def _changed(txn: Transaction, node: Node, kind: int) -> Node:
-    changed = node._replace(ctime_ns=txn.now_ns, revision=txn.revision)
+    changed = node.with_links_changed(txn.now_ns, txn.revision, 0)
     txn.untouch(node.ino)
-    nodes.write_row(txn, changed, txn.keep_from)
+    nodes.write_touched(txn, changed, txn.keep_from)
     txn.changes.append(Change(kind, node.ino))
     return changed

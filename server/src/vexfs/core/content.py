@@ -276,13 +276,8 @@ def _patch(txn: Transaction, node: Node, written: dict[int, bytearray], offset: 
 
 
 def _changed(txn: Transaction, node: Node, size_bytes: int, mtime_ns: int | None) -> Node:
-    changed = node._replace(
-        size_bytes=size_bytes,
-        mtime_ns=txn.now_ns if mtime_ns is None else mtime_ns,
-        ctime_ns=txn.now_ns,
-        revision=txn.revision,
-        content_revision=txn.revision,
-    )
-    nodes.write_row(txn, changed, txn.keep_from)
+    now_ns = txn.now_ns
+    changed = node.with_content_changed(now_ns, txn.revision, size_bytes, now_ns if mtime_ns is None else mtime_ns)
+    nodes.write_row(txn, changed, node, txn.keep_from)
     txn.changes.append(Change(CHANGE_CONTENT, node.ino))
     return changed

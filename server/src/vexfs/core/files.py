@@ -64,12 +64,19 @@ def stat(view: Reader, ino: int) -> Node:
 
 def lookup(view: Reader, parent: Ino, name: bytes) -> Node:
     """Where `name` in the directory `parent` leads. Raises NotFound, NotADirectory."""
-    ino = dentries.get(view, parent, name)
-    node = None if ino is None else nodes.get(view, ino)
+    node = find(view, parent, name)
     if node is None:
         _directory(view, parent)
         raise NotFound(f"there is no {show(name)!r} here", name=show(name))
     return node
+
+
+def find(view: Reader, parent: Ino, name: bytes) -> Node | None:
+    """Where `name` in `parent` leads, or None: for who asks often and takes "nowhere" for an answer."""
+    if view.at_revision is None:
+        return nodes.get_child(view, parent, name)
+    ino = dentries.get(view, parent, name)
+    return None if ino is None else nodes.get(view, ino)
 
 
 def list_directory(view: Reader, ino: Ino, after: bytes = b"", limit: int = 1000) -> list[DirectoryEntry]:
@@ -160,10 +167,9 @@ def _remove_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
 
 def _touch(txn: Transaction, directory: Node, *, link_delta: int = 0) -> None:
     """A directory's entries changed: its times move, and its link count when a subdirectory came or went."""
-    nlink = directory.nlink + link_delta
-    if nlink > LINK_MAX:
+    if directory.nlink + link_delta > LINK_MAX:
         raise TooManyLinks(f"a directory holds at most {LINK_MAX - 2} directories")
-    txn.touch(directory._replace(nlink=nlink, mtime_ns=txn.now_ns, ctime_ns=txn.now_ns, revision=txn.revision))
+    txn.touch(directory.with_entries_changed(txn.now_ns, txn.revision, link_delta))
 
 
 def link(txn: Transaction, ino: Ino, parent: Ino, name: bytes) -> Node:
@@ -179,15 +185,19 @@ def link(txn: Transaction, ino: Ino, parent: Ino, name: bytes) -> Node:
         raise TooManyLinks(f"a file has at most {LINK_MAX} names")
     collections.check_new_parent(txn, node, parent)
     _add_entry(txn, parent, name, ino)
-    linked = node._replace(nlink=node.nlink + 1, ctime_ns=txn.now_ns, revision=txn.revision)
-    _update(txn, linked)
+    linked = node.with_links_changed(txn.now_ns, txn.revision, 1)
+    _update(txn, linked, node)
     _touch(txn, directory)
     return linked
 
 
-def _update(txn: Transaction, node: Node) -> None:
-    txn.untouch(node.ino)
-    nodes.write_row(txn, node, txn.keep_from)
+def _update(txn: Transaction, node: Node, old: Node) -> None:
+    """Write a file's changed attributes."""
+    if node.ino in txn.touched:
+        txn.untouch(node.ino)
+        nodes.write_touched(txn, node, txn.keep_from)
+    else:
+        nodes.write_row(txn, node, old, txn.keep_from)
     txn.changes.append(Change(CHANGE_NODE, node.ino))
 
 
@@ -211,18 +221,20 @@ def remove(txn: Transaction, parent: Ino, name: bytes, *, keep_open: bool = Fals
 def _drop_link(txn: Transaction, node: Node, name: bytes, keep_open: bool) -> Removed:
     nlink = node.nlink - 1
     if nlink > 0 or keep_open:
-        _update(txn, node._replace(nlink=nlink, ctime_ns=txn.now_ns, revision=txn.revision))
+        _update(txn, node.with_links_changed(txn.now_ns, txn.revision, -1), node)
         if nlink == 0:
             nodes.add_orphan(txn, node.ino, txn.writer.origin)
     else:
-        _remove_node(txn, node.ino)
+        _remove_node(txn, node)
     return Removed(node.ino, name, nlink == 0)
 
 
-def _remove_node(txn: Transaction, ino: Ino) -> None:
-    txn.untouch(ino)
-    nodes.remove(txn, ino, died=txn.revision, keep_from=txn.keep_from)
-    txn.changes.append(Change(CHANGE_NODE_REMOVED, ino))
+def _remove_node(txn: Transaction, node: Node) -> None:
+    if node.ino in txn.touched:  # its row is older than what we know of it
+        txn.untouch(node.ino)
+        node = nodes.get(txn, node.ino) or node
+    nodes.remove(txn, node, died=txn.revision, keep_from=txn.keep_from)
+    txn.changes.append(Change(CHANGE_NODE_REMOVED, node.ino))
 
 
 def forget_orphan(txn: Transaction, ino: Ino) -> None:
@@ -230,7 +242,7 @@ def forget_orphan(txn: Transaction, ino: Ino) -> None:
     node = nodes.get(txn, ino)
     nodes.remove_orphan(txn, ino)
     if node is not None and node.nlink == 0:
-        _remove_node(txn, ino)
+        _remove_node(txn, node)
 
 
 def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:
@@ -240,7 +252,7 @@ def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:
     _check_removable_directory(txn, node, name)
     _remove_entry(txn, parent, name, node.ino)
     collections.forget_schema(txn, node.ino)
-    _remove_node(txn, node.ino)
+    _remove_node(txn, node)
     _touch(txn, directory, link_delta=-1)
     return Removed(node.ino, name, True)
 
@@ -275,8 +287,7 @@ def rename(
     source_directory = _directory(txn, parent)
     target_directory = source_directory if new_parent == parent else _directory(txn, new_parent)
     node = lookup(txn, parent, name)
-    existing_ino = dentries.get(txn, new_parent, new_name)
-    existing = None if existing_ino is None else nodes.get(txn, existing_ino)
+    existing = nodes.get_child(txn, new_parent, new_name)
     if new_parent != parent:
         _check_move(txn, node, new_parent)
     if exchange and existing is not None and existing.ino == node.ino:
@@ -294,7 +305,7 @@ def rename(
         replaced = _replace(txn, node, new_parent, new_name, existing, keep_open)
     _remove_entry(txn, parent, name, node.ino)
     _add_entry(txn, new_parent, new_name, node.ino)
-    _update(txn, node._replace(ctime_ns=txn.now_ns, revision=txn.revision))
+    _update(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node)
     replaced_directory = existing is not None and existing.is_directory
     _touch_both(
         txn, source_directory, target_directory, moved_directory=node.is_directory, replaced_directory=replaced_directory
@@ -332,7 +343,7 @@ def _replace(
         _check_removable_directory(txn, existing, name)
         _remove_entry(txn, parent, name, existing.ino)
         collections.forget_schema(txn, existing.ino)
-        _remove_node(txn, existing.ino)
+        _remove_node(txn, existing)
         return Removed(existing.ino, name, True)
     if node.is_directory:
         raise NotADirectory(f"{show(name)!r} is not a directory", name=show(name))
@@ -352,7 +363,7 @@ def _exchange(
     _add_entry(txn, target.ino, new_name, node.ino)
     _add_entry(txn, source.ino, name, existing.ino)
     for moved in (node, existing):
-        _update(txn, moved._replace(ctime_ns=txn.now_ns, revision=txn.revision))
+        _update(txn, moved.with_links_changed(txn.now_ns, txn.revision, 0), moved)
     delta = int(existing.is_directory) - int(node.is_directory)
     _touch(txn, stat(txn, source.ino), link_delta=delta if source.ino != target.ino else 0)
     if source.ino != target.ino:
@@ -392,5 +403,5 @@ def set_attributes(
         ctime_ns=txn.now_ns if ctime_ns is None else ctime_ns,
         revision=txn.revision,
     )
-    _update(txn, changed)
+    _update(txn, changed, node)
     return changed

@@ -117,7 +117,7 @@ def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
         node = files.stat(txn, ino)
         if not node.is_regular:
             raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
-        nodes.write_row(txn, node._replace(ctime_ns=txn.now_ns, revision=txn.revision), txn.keep_from)
+        nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
     if item.metadata is not None:
         versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)
         txn.note(Change(CHANGE_METADATA, ino))

@@ -66,6 +66,51 @@ class Node(NamedTuple):
     def is_symlink(self) -> bool:
         return _stat.S_ISLNK(self.mode)
 
+    # The three changes that every busy mount makes build the tuple themselves: `_replace` takes eight times as long (4 µs).
+
+    def with_entries_changed(self, now_ns: int, revision: int, link_delta: int) -> "Node":
+        """A directory after a name came or went."""
+        ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, _, _, btime_ns, _, content_revision = self
+        return Node(
+            ino,
+            mode,
+            nlink + link_delta,
+            uid,
+            gid,
+            rdev,
+            size_bytes,
+            atime_ns,
+            now_ns,
+            now_ns,
+            btime_ns,
+            revision,
+            content_revision,
+        )
+
+    def with_links_changed(self, now_ns: int, revision: int, link_delta: int) -> "Node":
+        """A file after one of its names came, went or moved."""
+        ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, _, btime_ns, _, content_revision = self
+        return Node(
+            ino,
+            mode,
+            nlink + link_delta,
+            uid,
+            gid,
+            rdev,
+            size_bytes,
+            atime_ns,
+            mtime_ns,
+            now_ns,
+            btime_ns,
+            revision,
+            content_revision,
+        )
+
+    def with_content_changed(self, now_ns: int, revision: int, size_bytes: int, mtime_ns: int) -> "Node":
+        """A file after a write or truncation."""
+        ino, mode, nlink, uid, gid, rdev, _, atime_ns, _, _, btime_ns, _, _ = self
+        return Node(ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, now_ns, btime_ns, revision, revision)
+
 
 class DirectoryEntry(NamedTuple):
     """One name in a directory, with the node it leads to."""

@@ -10,10 +10,8 @@ from vexfs.store.log import Executes
 _GET = "SELECT ino, born FROM dentry WHERE parent=? AND name=?"
 _GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
 _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
-_KEEP = (
-    "INSERT OR IGNORE INTO dentry_history SELECT parent, name, ?, ino, born FROM dentry WHERE parent=? AND name=? AND born<=?"
-)
-_REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
+_KEEP = "INSERT OR IGNORE INTO dentry_history(parent, name, died, ino, born) VALUES(?, ?, ?, ?, ?)"
+_REMOVE = "DELETE FROM dentry WHERE parent=? AND name=? RETURNING ino, born"
 _LIST = """
 SELECT d.name, n.ino, n.mode, n.nlink, n.uid, n.gid, n.rdev, n.size_bytes, n.atime_ns, n.mtime_ns, n.ctime_ns, n.btime_ns,
        n.revision, n.content_revision
@@ -46,8 +44,9 @@ def add(txn: Executes, parent: Ino, name: bytes, ino: Ino, *, born: int) -> None
 
 def remove(txn: Executes, parent: Ino, name: bytes, *, died: int, keep_from: int) -> None:
     """Delete a name; its past stays in the history when it was born at or before `keep_from`."""
-    txn.execute(_KEEP, (died, parent, name, keep_from))
-    txn.execute(_REMOVE, (parent, name))
+    for ino, born in txn.execute(_REMOVE, (parent, name)).fetchall():
+        if born <= keep_from:
+            txn.execute(_KEEP, (parent, name, died, ino, born))
 
 
 def list_page(view: "reader.Reader", parent: Ino, *, after: bytes, limit: int) -> list[DirectoryEntry]:

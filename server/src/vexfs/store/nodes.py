@@ -13,13 +13,12 @@ _WITHOUT_INO = _COLUMNS.removeprefix("ino, ")
 
 _GET = f"SELECT {_COLUMNS} FROM node WHERE ino=?"
 _GET_PAST = f"SELECT {_COLUMNS} FROM node_history WHERE ino=? AND died>? ORDER BY died LIMIT 1"
-_KEEP = (
-    f"INSERT OR IGNORE INTO node_history(ino, died, {_WITHOUT_INO})"
-    f" SELECT ino, ?, {_WITHOUT_INO} FROM node WHERE ino=? AND revision<=?"
-)
+_KEEP = f"INSERT OR IGNORE INTO node_history({_WITHOUT_INO}, ino, died) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT = f"INSERT OR REPLACE INTO node({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT = f"INSERT INTO node({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REMOVE = "DELETE FROM node WHERE ino=?"
+
+_CHILD = f"SELECT {_COLUMNS} FROM node WHERE ino=(SELECT ino FROM dentry WHERE parent=? AND name=?)"
 
 _make = Node._make
 
@@ -42,21 +41,40 @@ def get(view: "reader.Reader", ino: int) -> Node | None:
     return None
 
 
+def get_child(view: "reader.Reader", parent: Ino, name: bytes) -> Node | None:
+    """Where a name leads now, in one statement; for views of the present (`dentries.get` and `get` serve the past)."""
+    for row in view.execute(_CHILD, (parent, name)):
+        touched = view.touched.get(row[0])
+        return _make(row) if touched is None else touched
+    return None
+
+
 def insert(txn: Executes, node: Node) -> None:
     """A new file."""
     txn.execute(_INSERT, node)
 
 
-def write_row(txn: Executes, node: Node, keep_from: int) -> None:
-    """Replace the row of `node.ino`; the old version goes to the history when it was born at or before revision `keep_from`."""
-    txn.execute(_KEEP, (node.revision, node.ino, keep_from))
+def write_row(txn: Executes, node: Node, old: Node, keep_from: int) -> None:
+    """Replace the row `old` by `node`; the old version goes to the history when it was born at or before revision `keep_from`.
+
+    `old` is the row as it stands in the table.
+    """
+    if old.revision <= keep_from:
+        txn.execute(_KEEP, (*old[1:], old.ino, node.revision))
     txn.execute(_PUT, node)
 
 
-def remove(txn: Executes, ino: Ino, *, died: int, keep_from: int) -> None:
-    """Delete the row, keeping its last version in the history."""
-    txn.execute(_KEEP, (died, ino, keep_from))
-    txn.execute(_REMOVE, (ino,))
+def write_touched(txn: Executes, node: Node, keep_from: int) -> None:
+    """As `write_row`, for a directory whose row may be older than what the caller knew of it."""
+    for row in txn.execute(_GET, (node.ino,)).fetchall():
+        write_row(txn, node, _make(row), keep_from)
+
+
+def remove(txn: Executes, old: Node, *, died: int, keep_from: int) -> None:
+    """Delete the row `old`, keeping it in the history when it was born at or before `keep_from`."""
+    if old.revision <= keep_from:
+        txn.execute(_KEEP, (*old[1:], old.ino, died))
+    txn.execute(_REMOVE, (old.ino,))
 
 
 def put_symlink_target(txn: Executes, ino: Ino, target: bytes) -> None:

@@ -73,7 +73,7 @@ class Transaction:
             self._hidden.setdefault(node.ino, self.touched.get(node.ino))
             self.writer.touched[node.ino] = node
         else:
-            nodes.write_row(self, node, self.keep_from)
+            nodes.write_touched(self, node, self.keep_from)
 
     def untouch(self, ino: int) -> None:
         """The row of `ino` is about to be written itself."""
@@ -284,7 +284,7 @@ class Writer:
 
     def _write_touched(self) -> None:
         for node in self.touched.values():
-            nodes.write_row(self, node, self.group_base)
+            nodes.write_touched(self, node, self.group_base)
         self.touched.clear()
 
     def _close_group(self) -> None:

@@ -119,7 +119,8 @@ def _give_up_blob(txn: Transaction, problem: Problem) -> None:
             continue
         message = f"bytes {first_block * BLOCK_BYTES} to {(first_block + count) * BLOCK_BYTES} were lost with blob {blob.hex()}"
         versioned.put_xattr(txn, ino, DAMAGED_XATTR, message.encode(), born=txn.revision)
-        nodes.write_row(txn, node._replace(revision=txn.revision, content_revision=txn.revision), txn.keep_from)
+        changed = node._replace(revision=txn.revision, content_revision=txn.revision)
+        nodes.write_row(txn, changed, node, txn.keep_from)
         txn.note(Change(CHANGE_CONTENT, ino))
     _make_holes(txn, blob)
 

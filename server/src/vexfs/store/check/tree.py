@@ -118,8 +118,9 @@ def _find_orphan_mismatch(view: Reader) -> Iterator[Problem]:
 
 def _settle_orphan(txn: Transaction, problem: Problem) -> None:
     ino, forgotten = problem.data
-    if forgotten:
-        nodes.remove(txn, ino, died=txn.revision, keep_from=txn.keep_from)
+    node = nodes.get(txn, ino)
+    if forgotten and node is not None:
+        nodes.remove(txn, node, died=txn.revision, keep_from=txn.keep_from)
     else:
         nodes.remove_orphan(txn, ino)
 
