@@ -8,13 +8,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from vexfs.contract.v1 import search_pb2
-
 from bench.import_corpus import import_folder
 from bench.runner import client, corpus, processes
 from bench.runner.mounted import settle
 from bench.runner.record import Benchmark, Key, Options, Record, Target
 from bench.runner.systems import VEXFS, Server, VexfsServe
+from vexfs.contract.v1 import search_pb2
 
 ABOUT = """
 Questions to a `vexfs serve` with its defaults that holds the Python standard library's own sources, import and

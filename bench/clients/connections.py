@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import aiohttp
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
-from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2
 
 from bench.clients.echo import METHOD as ECHO_METHOD
+from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2
 
 CONTENT_BYTES = 1024
 _SERVICE = "/vexfs.v1.FilesService/"

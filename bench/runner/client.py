@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
-from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2, search_pb2, server_pb2
 
 from bench.runner.systems import Server
+from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2, search_pb2, server_pb2
 
 _FILES, _SEARCH, _SERVER = "/vexfs.v1.FilesService/", "/vexfs.v1.SearchService/", "/vexfs.v1.ServerService/"
 CALL_TIMEOUT_S = 30.0
