@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-from vexfs.core.errors import VexfsError
+from vexfs.core.errors import Internal, VexfsError
 from vexfs.core.types import CHANGE_ENTRY_ADDED, CHANGE_ENTRY_REMOVED, Change
 from vexfs.mount.invalidation import Invalidator
 from vexfs.mount.open_files import OpenFiles
@@ -36,7 +36,8 @@ class Engine:
         self.group_changes: list[list[Change]] = []
         #: Requests answered later that FUSE_INTERRUPT can end: unique → what to do.
         self.interruptible: dict[int, Callable[[], None]] = {}
-        self._posted: deque[Callable[[], None]] = deque()
+        #: Work for the loop from other threads.
+        self.posted: deque[Callable[[], None]] = deque()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.writer.on_group_lost = self._group_lost
 
@@ -47,13 +48,9 @@ class Engine:
         """Readable when `post` was called."""
         return self._wake_fd
 
-    @property
-    def has_posted(self) -> bool:
-        return bool(self._posted)
-
     def post(self, work: Callable[[], None]) -> None:
         """Have the loop run `work` soon. Any thread."""
-        self._posted.append(work)
+        self.posted.append(work)
         os.eventfd_write(self._wake_fd, 1)
 
     def run_posted(self) -> None:
@@ -62,8 +59,8 @@ class Engine:
             os.eventfd_read(self._wake_fd)
         except BlockingIOError:
             pass
-        while self._posted:
-            work = self._posted.popleft()
+        while self.posted:
+            work = self.posted.popleft()
             try:
                 work()
             except Exception:
@@ -94,6 +91,10 @@ class Engine:
             self.commit()
         except VexfsError:
             logger.exception("the group could not be committed")
+        except Exception as error:  # a fault of ours: the group must not stay open, nor the mount end
+            logger.exception("the group could not be committed")
+            self.writer.roll_back_group()
+            self._group_lost(Internal(str(error)))
 
     def _group_lost(self, reason: VexfsError) -> None:
         """The last operations never happened: the kernel must forget them, and each file concerned says EIO once."""

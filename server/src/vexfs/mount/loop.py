@@ -11,7 +11,6 @@ import logging
 import os
 import select
 import time
-from collections.abc import Callable
 
 import apsw
 
@@ -28,6 +27,8 @@ _SMALL_BYTES = 8192
 """Up to here header and payload are joined in memory; beyond, the kernel gathers them."""
 _IDLE_MS = 1000
 _GROUP_POLL_MS = 1
+_LOOK_NS = 400_000
+"""How often to look, in the middle of work, at what is due: well below the shortest deadline, the group's 2 ms."""
 _UNANSWERED = frozenset({wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET, wire.FUSE_INTERRUPT})
 
 
@@ -49,7 +50,9 @@ class Loop:
         self._handlers[wire.FUSE_DESTROY] = self._destroy
         self._virtual = _dense(virtual, dict.fromkeys((wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET), self._silent))
         self._stopping = False
-        self._on_signal: Callable[[], None] = lambda: None
+        self._poller = select.poll()
+        self._poller.register(engine.session.fd, select.POLLIN)
+        self._poller.register(engine.wake_fd, select.POLLIN)
         self.spin = Spin(engine.options.spin_us)
         #: Requests served, by opcode.
         self.counts = [0] * wire.OPCODE_MAX
@@ -60,22 +63,23 @@ class Loop:
 
     def run(self) -> None:
         """Serve until `stop` or until the mount is gone. Does not flush: that is the caller's, who knows how long it may take."""
-        engine, session, buffer = self._engine, self._engine.session, self._buffer
-        fd, memory, buffers = session.fd, buffer.memory, [buffer.memory]
+        engine, session, memory = self._engine, self._engine.session, self._buffer.memory
+        fd, buffers, posted = session.fd, [memory], engine.posted
         readv, write, writev = os.readv, os.write, os.writev
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
-        handlers, virtual, counts = self._handlers, self._virtual, self.counts
-        writer, writeback, spin = engine.writer, self._writeback, self.spin
+        handlers, virtual, counts, spin = self._handlers, self._virtual, self.counts, self.spin
         now_ns = time.monotonic_ns
+        spin_until, look_at, served = 0, 0, 0
         while not self._stopping:
             try:
                 length = readv(fd, buffers)
             except BlockingIOError:
                 now = now_ns()
-                if writer.must_commit(now):
-                    engine.commit_quietly()
-                if now >= spin.until_ns:
-                    self._sleep(now)
+                if now >= spin_until or posted:
+                    self._rest(now, served)
+                    served = 0
+                elif now >= look_at:
+                    look_at = self._look(now)
                 continue
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.EINTR):  # the request was interrupted before it was read
@@ -86,56 +90,52 @@ class Loop:
             _, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
             try:
                 counts[opcode] += 1
-                table = handlers if nodeid < VIRTUAL_NODEID else virtual
-                answer = table[opcode](unique, nodeid, length, uid, gid)
+                answer = (handlers if nodeid < VIRTUAL_NODEID else virtual)[opcode](unique, nodeid, length, uid, gid)
             except VexfsError as error:
                 answer = -error.errno
             except Exception as error:
                 answer = self._failed(opcode, error)
             if answer.__class__ is bytes:
-                size = len(answer)
+                size = 16 + len(answer)
                 try:
                     if size <= _SMALL_BYTES:
-                        write(fd, pack(16 + size, 0, unique) + answer)
+                        write(fd, pack(size, 0, unique) + answer)
                     else:
-                        writev(fd, (pack(16 + size, 0, unique), answer))
+                        writev(fd, (pack(size, 0, unique), answer))
                 except OSError as error:
                     self._not_answered(error)
             elif answer is not None:
                 session.fail(unique, -answer)
+            served += 1
             now = now_ns()
-            spin.served(now)
-            if writer.group_open and writer.must_commit(now):
-                engine.commit_quietly()
-            if now >= writeback.next_due_ns:
-                writeback.flush_due(now)
-            if engine.has_posted:
-                engine.run_posted()
+            spin_until = now + spin.window_ns
+            if now >= look_at or posted:
+                look_at = self._look(now)
 
-    # -- waiting ---------------------------------------------------------------------------------------
+    # -- between requests --------------------------------------------------------------------------------
 
-    def _sleep(self, now: int) -> None:
-        """Nothing to do for now: wait for a request, for posted work, or until something is due."""
-        self.spin.missed()
-        self._writeback.flush_due(now)
-        timeout_ms = _IDLE_MS
-        if self._engine.writer.group_open:
-            timeout_ms = _GROUP_POLL_MS
-        elif self._writeback.next_due_ns < now + _IDLE_MS * 1_000_000:
-            timeout_ms = max(0, (self._writeback.next_due_ns - now) // 1_000_000 + 1)
-        if not self._engine.has_posted:
-            self._poller.poll(timeout_ms)
-        if self._engine.has_posted:
+    def _look(self, now: int) -> int:
+        """What is due in the middle of work; returns when to look again (time.monotonic_ns)."""
+        if self._engine.writer.must_commit(now):
+            self._engine.commit_quietly()
+        if now >= self._writeback.next_due_ns:
+            self._writeback.flush_due(now)
+        if self._engine.posted:
             self._engine.run_posted()
+        return now + _LOOK_NS
 
-    @property
-    def _poller(self) -> "select.poll":
-        poller = self.__dict__.get("_made_poller")
-        if poller is None:
-            poller = self.__dict__["_made_poller"] = select.poll()
-            poller.register(self._engine.session.fd, select.POLLIN)
-            poller.register(self._engine.wake_fd, select.POLLIN)
-        return poller
+    def _rest(self, now: int, served: int) -> None:
+        """Nothing to do for now: wait for a request, for posted work, or until something is due."""
+        engine, due_ns = self._engine, self._writeback.next_due_ns
+        timeout_ms = _IDLE_MS
+        if engine.writer.group_open:
+            timeout_ms = _GROUP_POLL_MS
+        elif due_ns < now + _IDLE_MS * 1_000_000:
+            timeout_ms = max(0, (due_ns - now) // 1_000_000 + 1)
+        if not engine.posted:
+            self.spin.slept(served)
+            self._poller.poll(timeout_ms)
+        self._look(time.monotonic_ns())
 
     # -- requests of the protocol itself -----------------------------------------------------------------
 

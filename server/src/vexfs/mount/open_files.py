@@ -4,7 +4,7 @@ Owned by the loop; one thread, but for `stale`, which the invalidation thread se
 has no entry, so the table is as large as what is in use.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vexfs.core.types import Node
 from vexfs.mount.dirty import DirtyBuffer
@@ -13,43 +13,31 @@ from vexfs.mount.dirty import DirtyBuffer
 class OpenFile:
     """One inode in use. `pending` bytes hide the volume's; sizes are the larger of both."""
 
-    __slots__ = (
-        "dirty",
-        "dirty_since_ns",
-        "error",
-        "ino",
-        "layers",
-        "mtime_ns",
-        "opens",
-        "plain",
-        "stale",
-        "unlinked",
-        "waiting",
-    )
+    # Defaults stand on the class: one of these is made for every file that is created.
+    opens = 0
+    dirty: DirtyBuffer | None = None
+    dirty_since_ns = 0
+    """Of time.monotonic_ns: when the oldest dirty byte came."""
+    mtime_ns = 0
+    """Of the last write that is pending, or what the client has set since."""
+    layers: Sequence[DirtyBuffer] = ()
+    """Bytes on their way into the volume while a worker stores them as blobs, oldest first; `dirty` lies over them."""
+    waiting: Sequence[Callable[[], None]] = ()
+    """What goes on once no layer is left."""
+    unlinked = False
+    error = 0
+    """An errno to report once: bytes of this file were lost."""
+    stale = False
+    """Another process changed the content since the last write here."""
+    plain = False
+    """Made by this mount and never given an extended attribute."""
 
     def __init__(self, ino: int) -> None:
         self.ino = ino
-        self.opens = 0
-        self.dirty: DirtyBuffer | None = None
-        self.dirty_since_ns = 0
-        """Of time.monotonic_ns: when the oldest dirty byte came."""
-        self.mtime_ns = 0
-        """Of the last write that is pending, or what the client has set since."""
-        self.layers: list[DirtyBuffer] = []
-        """Bytes on their way into the volume while a worker stores them as blobs, oldest first; `dirty` lies over them."""
-        self.waiting: list[Callable[[], None]] = []
-        """What goes on once no layer is left."""
-        self.unlinked = False
-        self.error = 0
-        """An errno to report once: bytes of this file were lost."""
-        self.stale = False
-        """Another process changed the content since the last write here."""
-        self.plain = False
-        """Made by this mount and never given an extended attribute."""
 
     @property
     def pending(self) -> bool:
-        return self.dirty is not None or bool(self.layers)
+        return self.dirty is not None or len(self.layers) > 0
 
     def pending_end(self) -> int:
         """Offset behind the last pending byte."""
@@ -85,11 +73,17 @@ class OpenFiles:
         self._files: dict[int, OpenFile] = {}
         self.get = self._files.get
 
-    def __len__(self) -> int:
-        return len(self._files)
+    def __bool__(self) -> bool:
+        return bool(self._files)
 
     def all(self) -> list[OpenFile]:
         return list(self._files.values())
+
+    def created(self, ino: int) -> None:
+        """A file was made here and is open once."""
+        file = self._files[ino] = OpenFile(ino)
+        file.opens = 1
+        file.plain = True
 
     def need(self, ino: int) -> OpenFile:
         """The entry of a file; made when there is none."""
@@ -104,7 +98,7 @@ class OpenFiles:
 
     def drop_if_idle(self, file: OpenFile) -> bool:
         """Forget an entry nobody needs; True when it is gone."""
-        if file.opens > 0 or file.pending:
+        if file.opens > 0 or file.dirty is not None or file.layers:
             return False
         self._files.pop(file.ino, None)
         return True

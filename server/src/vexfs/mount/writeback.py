@@ -132,7 +132,7 @@ class Writeback:
             file.error = error.errno
 
     def _start_layer(self, file: OpenFile, buffer: DirtyBuffer) -> None:
-        file.layers.append(buffer)
+        file.layers = [*file.layers, buffer]
         self._submit(file, buffer)
 
     def _submit(self, file: OpenFile, buffer: DirtyBuffer) -> None:
@@ -169,7 +169,7 @@ class Writeback:
         except Exception:
             logger.exception("written bytes are lost", extra={"ino": file.ino})
             file.error = errno.EIO
-        file.layers.pop(0)
+        file.layers = file.layers[1:]
         self._total_bytes -= buffer.byte_count
         self._release_blocked()
         return True
@@ -180,7 +180,7 @@ class Writeback:
 
     def _settled(self, file: OpenFile) -> None:
         """No layer is left: what waited for that goes on."""
-        waiting, file.waiting = file.waiting, []
+        waiting, file.waiting = file.waiting, ()
         for work in waiting:
             work()
         self._engine.open_files.drop_if_idle(file)
@@ -188,7 +188,7 @@ class Writeback:
     def after_layers(self, file: OpenFile, work: Callable[[], None]) -> None:
         """Run `work` once no layer of the file is left: now, or later in the loop's thread."""
         if file.layers:
-            file.waiting.append(work)
+            file.waiting = [*file.waiting, work]
         else:
             work()
 

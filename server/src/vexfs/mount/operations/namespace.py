@@ -17,7 +17,7 @@ from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 
 SEARCH_NAME = b".search"
-_OPEN_OUT = wire.fuse_open_out.pack
+_CREATED = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE)
 
 
 class NamespaceOperations:
@@ -76,10 +76,8 @@ class NamespaceOperations:
                 node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
         except AlreadyExists:
             return self._create_existing(nodeid, name, flags, open_flags)
-        file = self._open_files.need(node.ino)
-        file.opens += 1
-        file.plain = True
-        return replies.entry(node) + _OPEN_OUT(0, wire.FOPEN_KEEP_CACHE)
+        self._open_files.created(node.ino)
+        return replies.entry(node) + _CREATED
 
     def _create_existing(self, nodeid: int, name: bytes, flags: int, _open_flags: int) -> Answer:
         """Another process was faster: without O_EXCL its file is opened."""
@@ -93,7 +91,7 @@ class NamespaceOperations:
                 node = content.truncate(txn, node.ino, 0)
         file = self._open_files.need(node.ino)
         file.opens += 1
-        return self._entry(node) + _OPEN_OUT(0, 0)
+        return self._entry(node) + wire.fuse_open_out.pack(0, 0)
 
     def mknod(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
         mode, rdev, _ = wire.fuse_mknod_in.unpack_from(self._view, BODY)
@@ -130,7 +128,7 @@ class NamespaceOperations:
 
     def unlink(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         name = bytes(self._view[BODY : end - 1])
-        in_use = len(self._open_files) > 0 and self._in_use(files.lookup(self._writer, Ino(nodeid), name).ino)
+        in_use = bool(self._open_files) and self._in_use(files.lookup(self._writer, Ino(nodeid), name).ino)
         with self._engine.begin("remove") as txn:
             removed = files.remove(txn, Ino(nodeid), name, keep_open=in_use)
         self._note_removed(removed)
