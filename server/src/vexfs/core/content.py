@@ -59,15 +59,10 @@ def read_node(view: Reader, node: Node, offset: int, length: int) -> bytes:
     if end <= offset:
         return b""
     first_block = offset // BLOCK_BYTES
-    pieces = rows.visible(view, node.ino, first_block, -(-end // BLOCK_BYTES))
-    if (
-        len(pieces) == 1
-        and pieces[0].block_count == 1
-        and pieces[0].first_block == first_block
-        and end <= (first_block + 1) * BLOCK_BYTES
-    ):
+    if end <= (first_block + 1) * BLOCK_BYTES:
         start = offset - first_block * BLOCK_BYTES
-        return rows.read_piece(view, pieces[0])[start : start + end - offset].ljust(end - offset, b"\0")
+        return rows.read_block(view, node.ino, first_block)[start : start + end - offset].ljust(end - offset, b"\0")
+    pieces = rows.visible(view, node.ino, first_block, -(-end // BLOCK_BYTES))
     result = bytearray(end - offset)
     for piece in pieces:
         data = memoryview(rows.read_piece(view, piece))
@@ -201,6 +196,7 @@ def write(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | Non
 def replace(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
     """Give a file a whole new content. Raises NotFound, NotARegularFile."""
     node = _regular(txn, ino)
+    _check_prepared(txn, prepared)
     rows.clear_from(txn, ino, 0, born=txn.revision)
     _put(txn, node._replace(size_bytes=0), prepared)
     return _changed(txn, node, prepared.end_bytes, mtime_ns)
@@ -244,19 +240,28 @@ def _cut(txn: Transaction, node: Node, size_bytes: int) -> None:
 
 
 def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
-    if prepared.end_bytes > FILE_MAX_BYTES:
-        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
-    for run in prepared.runs:
-        if not rows.claim_blob(txn, run.blob, run.size_bytes):
-            raise Unavailable("the content was collected before it was used: send it again", blob=run.blob.hex())
-    rows.put_extents(
-        txn, node.ino, (Extent(run.first_block, txn.revision, run.block_count, run.blob, 0) for run in prepared.runs)
-    )
+    """Insert the rows; everything that can fail comes before the first of them."""
+    _check_prepared(txn, prepared)
     written: dict[int, bytearray] = {}
     for offset, data in prepared.segments:
         _patch(txn, node, written, offset, data)
+    for run in prepared.runs:
+        rows.claim_blob(txn, run.blob, run.size_bytes)
+    if prepared.runs:
+        rows.put_extents(
+            txn, node.ino, (Extent(run.first_block, txn.revision, run.block_count, run.blob, 0) for run in prepared.runs)
+        )
     for block, content in written.items():
         rows.put_chunk(txn, node.ino, block, bytes(content), born=txn.revision)
+
+
+def _check_prepared(txn: Transaction, prepared: Prepared) -> None:
+    """Raise TooLarge, or Unavailable when a blob was collected since it was prepared."""
+    if prepared.end_bytes > FILE_MAX_BYTES:
+        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+    for run in prepared.runs:
+        if txn.blobs.size(run.blob) != run.size_bytes:
+            raise Unavailable("the content was collected before it was used: send it again", blob=run.blob.hex())
 
 
 def _patch(txn: Transaction, node: Node, written: dict[int, bytearray], offset: int, data: bytes) -> None:

@@ -142,6 +142,8 @@ def _add_node(
         gid = directory.gid
         if is_directory:
             mode |= _stat.S_ISGID
+    if is_directory:
+        _check_room(directory)
     now, revision = txn.now_ns, txn.revision
     ino = txn.new_ino()
     _add_entry(txn, parent, name, ino)
@@ -165,10 +167,14 @@ def _remove_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
     txn.changes.append(Change(CHANGE_ENTRY_REMOVED, ino, parent, name))
 
 
+def _check_room(directory: Node) -> None:
+    """Raise TooManyLinks when not one more directory fits into this one."""
+    if directory.nlink >= LINK_MAX:
+        raise TooManyLinks(f"a directory holds at most {LINK_MAX - 2} directories")
+
+
 def _touch(txn: Transaction, directory: Node, *, link_delta: int = 0) -> None:
     """A directory's entries changed: its times move, and its link count when a subdirectory came or went."""
-    if directory.nlink + link_delta > LINK_MAX:
-        raise TooManyLinks(f"a directory holds at most {LINK_MAX - 2} directories")
     txn.touch(directory.with_entries_changed(txn.now_ns, txn.revision, link_delta))
 
 
@@ -290,6 +296,8 @@ def rename(
     existing = nodes.get_child(txn, new_parent, new_name)
     if new_parent != parent:
         _check_move(txn, node, new_parent)
+        if node.is_directory:
+            _check_room(target_directory)
     if exchange and existing is not None and existing.ino == node.ino:
         return None
     if exchange:

@@ -44,10 +44,19 @@ class _Shown(NamedTuple):
     extent: Extent | None
 
 
+_NEWEST_CHUNK = "SELECT data FROM chunk WHERE ino=? AND block=? AND born<=? ORDER BY born DESC LIMIT 1"
+_ANY_EXTENT = "SELECT 1 FROM extent WHERE ino=? AND first_block>? AND first_block<=? LIMIT 1"
+
+
 def read_block(view: "reader.Reader", ino: int, block: int) -> bytes:
-    """The bytes of one block, without trailing zeros that are not stored."""
-    pieces = visible(view, ino, block, block + 1)
-    return read_piece(view, pieces[0]) if pieces else b""
+    """The bytes of one block, without trailing zeros that are not stored. Raises CorruptContent."""
+    for _ in view.execute(_ANY_EXTENT, (ino, block - EXTENT_MAX_BLOCKS, block)):
+        pieces = visible(view, ino, block, block + 1)
+        return read_piece(view, pieces[0]) if pieces else b""
+    at_revision = _FOREVER if view.at_revision is None else view.at_revision
+    for (data,) in view.execute(_NEWEST_CHUNK, (ino, block, at_revision)):
+        return data or b""
+    return b""
 
 
 def read_piece(view: "reader.Reader", piece: Piece) -> bytes:
@@ -86,10 +95,11 @@ def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revi
     """Those that may show in the range, in the order in which they cover each other."""
     sql = (
         "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block<? AND born<=? ORDER BY born, has_data"
+        " WHERE ino=? AND first_block>? AND first_block<? AND born<=?"
     )
     rows = view.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, at_revision))
-    return [Extent._make(row) for row in rows]
+    # Sorted here: SQLite would set up a sorter for every read of a small file, which has none of these rows.
+    return sorted((Extent._make(row) for row in rows), key=lambda extent: (extent.born, extent.blob is not None))
 
 
 def _pieces(shown: dict[int, _Shown]) -> list[Piece]:

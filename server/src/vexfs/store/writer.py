@@ -17,7 +17,7 @@ from typing import Any
 
 import apsw
 
-from vexfs.core.errors import VexfsError, VolumeFull, VolumeReadOnly
+from vexfs.core.errors import Internal, VexfsError, VolumeFull, VolumeReadOnly
 from vexfs.core.types import Change, Ino, Node, Revision
 from vexfs.store import log, nodes, sqlite
 from vexfs.store.blobs import BlobFolder
@@ -131,6 +131,7 @@ class Writer:
         self._operations = 0
         self._ino_next = 0
         self._ino_end = 0
+        self._changes_before = 0
         self._head = 0
         self._failure: VexfsError | None = None
         self.execute: Callable[..., Any] = connection.execute
@@ -152,7 +153,10 @@ class Writer:
         """
         if not self.group_open:
             self._open_group()
-        self.execute("SAVEPOINT operation")
+        if self.coalesce:
+            self._changes_before = self._connection.total_changes()
+        else:
+            self.execute("SAVEPOINT operation")
         return Transaction(self, operation, Revision(self._head + 1))
 
     def end(self, transaction: Transaction) -> Revision:
@@ -169,7 +173,8 @@ class Writer:
                     log.pack(transaction.changes),
                 ),
             )
-            self.execute("RELEASE operation")
+            if not self.coalesce:
+                self.execute("RELEASE operation")
         except apsw.Error as error:
             self.abort(transaction)
             raise self.explain(error) from error
@@ -178,11 +183,20 @@ class Writer:
         return transaction.revision
 
     def abort(self, transaction: Transaction) -> None:
-        """Undo the operation; the group's earlier ones stay. Its revision is free for the next."""
-        if self._connection.in_transaction:
-            self.execute("ROLLBACK TO operation")
-            self.execute("RELEASE operation")
-            transaction.undo_touches()
+        """Undo the operation; the group's earlier ones stay. Its revision is free for the next.
+
+        The mount saves the savepoint, a fifth of a create: the operations of `vexfs.core` raise before they write their first
+        row, so there is nothing to undo. Should one have written all the same, its whole group is given up.
+        """
+        if not self._connection.in_transaction:
+            return
+        transaction.undo_touches()
+        if self.coalesce:
+            if self._connection.total_changes() != self._changes_before:
+                self._lose_group(Internal(f"{transaction.operation} failed halfway"), read_only=False)
+            return
+        self.execute("ROLLBACK TO operation")
+        self.execute("RELEASE operation")
         # The reservation may have been made inside the operation and be undone with it.
         self._ino_end = self._ino_next = 0
 
@@ -251,6 +265,7 @@ class Writer:
         """Reserves numbers in the group's own transaction, so that a lost group loses the reservation with it."""
         if self._ino_next >= self._ino_end:
             rows = self.execute("UPDATE meta SET value=value+? WHERE key='next_ino' RETURNING value", (_INO_BATCH,)).fetchall()
+            self._changes_before += 1  # a reservation stays when the operation that made it is refused
             self._ino_end = rows[0][0]
             self._ino_next = self._ino_end - _INO_BATCH
         self._ino_next += 1
@@ -297,13 +312,14 @@ class Writer:
             self.execute("ROLLBACK")
         self._ino_end = self._ino_next = 0
 
-    def _lose_group(self, reason: VexfsError) -> None:
+    def _lose_group(self, reason: VexfsError, *, read_only: bool = True) -> None:
+        """Give up everything since the last commit; a full disk leaves the volume writable."""
         logger.error("a commit was lost", extra={"reason": reason.reason, "operations": self._operations})
         try:
             self._rollback()
         except apsw.Error:
             self.fail(reason)
-        if not isinstance(reason, VolumeFull):
+        if read_only and not isinstance(reason, VolumeFull):
             self.fail(reason)
         self._close_group()
         self.on_group_lost(reason)
