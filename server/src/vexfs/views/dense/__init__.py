@@ -1,0 +1,21 @@
+"""The dense view: finds files and passages by vectors, through an exact part in memory and immutable ScaNN generations on disk.
+
+Used by `vexfs.core.search`; the API process owns the one `DenseView` of a volume, and the `builder` process makes generations.
+Nothing in here is truth: the folder `derived/generations` can be deleted at any time and is made again.
+
+    view.py         one thread that tails the logs and keeps the indexes; what they have and what is pending
+    sources.py      where rows come from: the volume's vectors, the indexer's passages
+    index.py        one index: the state that searches read, changed by one writer
+    ranking.py      searching a state: exact, approximate, or among given files
+    metrics.py      scores
+    rows.py         keys and the arrays of rows
+    engine.py       ScaNN, and nobody else imports it
+    generation.py   a generation on disk: manifest, checks, names
+    builder.py      the process that makes a generation;  launcher.py starts it
+"""
+
+import os
+
+# Rows are scored by one thread a query: more threads cost more than they bring at these sizes. It counts when this package is
+# imported before numpy; the server's processes get it from their environment.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,0 +1,104 @@
+"""The builder process: freezes one index into a generation. `python -m vexfs.views.dense.builder --volume FOLDER …`
+
+Started by the API's view (`launcher.py`), at nice 19, one at a time per volume (a lock in the generations' folder). It reads
+the volume and derived.db, writes only below `derived/generations`, and prints the manifest's id. Killed at any point it leaves
+nothing but a folder that the next builder removes. It ends with the process that started it.
+
+Exit status: 0 built, 75 another builder is at work, 69 the source cannot be read now, 65 there is nothing to build.
+"""
+
+import argparse
+import ctypes
+import fcntl
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from vexfs.core.errors import ViewUnavailable
+from vexfs.store.volume import Volume
+from vexfs.views.dense import generation
+from vexfs.views.dense.index import IndexSpec
+from vexfs.views.dense.sources import load_rows, make_source
+from vexfs.views.derived import DerivedReader, derived_folder
+
+LOCK_NAME = ".lock"
+_PR_SET_PDEATHSIG = 1
+EXIT_NOTHING, EXIT_UNAVAILABLE, EXIT_BUSY = os.EX_DATAERR, os.EX_UNAVAILABLE, os.EX_TEMPFAIL
+
+logger = logging.getLogger(__name__)
+
+
+def generations_folder(volume_folder: Path) -> Path:
+    return derived_folder(volume_folder) / generation.FOLDER
+
+
+def build(volume: Volume, spec: IndexSpec) -> generation.Manifest | None:
+    """Read all rows of the index and store them as a generation; None when there are none. Raises ViewUnavailable."""
+    reader = DerivedReader(derived_folder(volume.folder))
+    try:
+        source = make_source(volume, reader, spec.collection)
+        identity, position = source.identity(), source.position()
+        rows = load_rows(source, spec)
+        if source.identity() != identity:
+            raise ViewUnavailable("the source was replaced while it was read")
+    finally:
+        reader.close()
+    if not len(rows):
+        return None
+    return generation.write(generations_folder(volume.folder), spec, rows, source=identity, position=position)
+
+
+def take_lock(root: Path) -> int | None:
+    """The right to build in this folder, as a descriptor; None when another process has it."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m vexfs.views.dense.builder", description=__doc__.splitlines()[0])
+    parser.add_argument("--volume", type=Path, required=True, help="the volume's folder")
+    parser.add_argument("--collection", type=int, required=True, help="file id of the collection; 0 is the text of files")
+    parser.add_argument("--vector", required=True, help="name of the vector")
+    parser.add_argument("--dimension", type=int, required=True)
+    parser.add_argument("--metric", choices=("cosine", "dot", "euclidean"), required=True)
+    parser.add_argument("--parent", type=int, help="end when this process, which started the builder, ends")
+    options = parser.parse_args(arguments)
+    if options.parent is not None and not _tie_to(options.parent):
+        return EXIT_UNAVAILABLE
+    os.nice(19)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s builder: %(message)s")
+    root = generations_folder(options.volume)
+    if take_lock(root) is None:
+        return EXIT_BUSY
+    generation.sweep(root)
+    spec = IndexSpec(options.collection, options.vector, options.dimension, options.metric)
+    try:
+        with Volume.open(options.volume, "builder") as volume:
+            manifest = build(volume, spec)
+    except ViewUnavailable as error:
+        logger.warning("not built: %s", error)
+        return EXIT_UNAVAILABLE
+    if manifest is None:
+        return EXIT_NOTHING
+    sys.stdout.write(manifest.id + "\n")
+    return 0
+
+
+def _tie_to(parent: int) -> bool:
+    """Have the kernel end this process with its parent; False when the parent is gone already."""
+    if os.getppid() != parent:
+        return False
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Starting builder processes: one at a time, never more often than is of use. Who builds what, and what came of it?
+
+Owned by the view's thread, which calls every method. Starts with posix_spawn, which does not run fork handlers: the API process
+has threads of gRPC and ONNX Runtime that a fork would break. After a failure the same index waits, longer each time.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from vexfs.views.dense.index import IndexSpec
+
+logger = logging.getLogger(__name__)
+
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 60.0
+
+
+class Finished(NamedTuple):
+    """A builder that ended; `status` 0 means that its generation is there."""
+
+    spec: IndexSpec
+    status: int
+
+
+class Launcher:
+    def __init__(self, volume_folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._volume_folder = volume_folder
+        self._clock = clock
+        self._pid = 0
+        self._spec: IndexSpec | None = None
+        self._failures: dict[tuple[int, str], tuple[int, float]] = {}
+
+    @property
+    def running(self) -> IndexSpec | None:
+        """The index that is being built."""
+        return self._spec
+
+    @property
+    def pid(self) -> int:
+        """Of the running builder; 0 when there is none."""
+        return self._pid
+
+    def start(self, spec: IndexSpec) -> bool:
+        """Start a builder for the index, unless one runs or the index has to wait after a failure."""
+        if self._pid or self._clock() < self._failures.get(spec.key, (0, 0.0))[1]:
+            return False
+        command = [
+            sys.executable, "-m", "vexfs.views.dense.builder", "--volume", str(self._volume_folder),
+            "--collection", str(spec.collection), f"--vector={spec.vector}", "--dimension", str(spec.dimension),
+            "--metric", spec.metric, "--parent", str(os.getpid()),
+        ]  # fmt: skip
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+            self._pid = os.posix_spawn(sys.executable, command, environment, file_actions=actions)
+        finally:
+            os.close(null)
+        self._spec = spec
+        logger.info("builder started", extra={"builder_pid": self._pid, "collection": spec.collection, "vector": spec.vector})
+        return True
+
+    def poll(self) -> Finished | None:
+        """The builder that has ended since the last call, if one has."""
+        if not self._pid or self._spec is None:
+            return None
+        pid, wait_status = os.waitpid(self._pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        finished = Finished(self._spec, os.waitstatus_to_exitcode(wait_status))
+        self._pid, self._spec = 0, None
+        if finished.status:
+            self.failed(finished.spec, f"the builder ended with status {finished.status}")
+        return finished
+
+    def succeeded(self, spec: IndexSpec) -> None:
+        """The generation was adopted: the index may be built again at once."""
+        self._failures.pop(spec.key, None)
+
+    def failed(self, spec: IndexSpec, why: str) -> None:
+        """Have the index wait before it is built again."""
+        count = self._failures.get(spec.key, (0, 0.0))[0] + 1
+        delay = min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** (count - 1))
+        self._failures[spec.key] = (count, self._clock() + delay)
+        logger.warning("no generation: %s; trying again in %.0f s", why, delay, extra={"collection": spec.collection})
+
+    def stop(self) -> None:
+        """End the running builder, if there is one, and wait for it."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid, self._spec = 0, None

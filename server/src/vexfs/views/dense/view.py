@@ -1,0 +1,207 @@
+"""The dense view of one volume: one thread that follows the logs and keeps the indexes. What can a search see, how far is it?
+
+Made, started and stopped by the API process (and by tests). `start` returns at once; the indexes appear as they are read. Any
+thread may read states, positions and facts or wait; only the view's thread changes anything. A search never waits for it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vexfs.store.volume import Volume
+from vexfs.views.dense.following import TextFollower, VolumeFollower
+from vexfs.views.dense.generation import Manifest
+from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
+from vexfs.views.dense.launcher import Launcher
+from vexfs.views.dense.sources import TEXT_COLLECTION
+from vexfs.views.dense.upkeep import Upkeep, wants_generation
+from vexfs.views.derived import DerivedReader, derived_folder
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.02
+"""How often derived.db is looked at (60 µs each); the volume's log rings a bell."""
+TEND_S = 0.5
+"""How often generations are checked for damage, and builds considered."""
+RETRY_S = 0.25
+
+
+class IndexFacts(NamedTuple):
+    """What one index is like now."""
+
+    spec: IndexSpec
+    rows: int
+    generation: str
+    building: bool
+    """A builder is at work on it, or is wanted."""
+
+
+class DenseView:
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._reader = DerivedReader(derived_folder(volume.folder))
+        self._launcher = Launcher(volume.folder)
+        self._upkeep = Upkeep(volume.folder, self._launcher)
+        self._vectors = VolumeFollower(volume, self._upkeep.find)
+        self._text = TextFollower(self._reader, self._upkeep.find)
+        self._moved = threading.Condition()
+        self._rung = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._next_tend_s = 0.0
+        self._settled: tuple[str, int] = ("", 0)
+        self.failure = ""
+        """Why the view's thread could not go on at its last step; empty when it could."""
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to follow, in a thread of its own."""
+        self._unsubscribe = self._volume.tail.subscribe(lambda _: self._rung.set())
+        self._thread = threading.Thread(target=self._run, name="vexfs-dense", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following, end a running builder. Idempotent; close the volume after it."""
+        if self._closing:
+            return
+        self._closing = True
+        self._unsubscribe()
+        self._rung.set()
+        with self._moved:
+            self._moved.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._launcher.stop()
+        self._reader.close()
+
+    # -- what searches read ----------------------------------------------------------------------------
+
+    def index_state(self, collection: int, vector: str) -> IndexState | None:
+        """The index of a collection's vector; None while the view has not seen it."""
+        index = self._vectors.indexes.get((collection, vector))
+        return None if index is None else index.state
+
+    def text_state(self) -> IndexState | None:
+        """The index of embedded passages; None while there is none."""
+        index = self._text.index
+        return None if index is None else index.state
+
+    # -- how far it is ---------------------------------------------------------------------------------
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the volume's vectors have been read."""
+        return self._vectors.loaded
+
+    @property
+    def revision(self) -> int:
+        """The volume's revision up to which all client vectors can be found."""
+        return self._vectors.position if self._vectors.loaded else 0
+
+    @property
+    def text_position(self) -> tuple[int, int]:
+        """(incarnation of derived.db, its `seq` up to which all embedded passages can be found)."""
+        return self._text.incarnation, self._text.position
+
+    @property
+    def text_unavailable(self) -> str:
+        """Why derived.db cannot be read; empty when it can."""
+        return self._text.unavailable
+
+    def indexes(self) -> list[IndexFacts]:
+        """Every index, that of the text first."""
+        running = self._launcher.running
+        return [
+            IndexFacts(
+                index.spec, index.state.live_count, index.state.generation, running == index.spec or wants_generation(index)
+            )
+            for index in self._indexes()
+        ]
+
+    @property
+    def lost_generations(self) -> int:
+        """How many generations were found damaged or gone since the start."""
+        return self._upkeep.lost_count
+
+    @property
+    def builder_pid(self) -> int:
+        """Process id of the running builder; 0 when there is none."""
+        return self._launcher.pid
+
+    def wait(self, reached: Callable[[], bool], deadline_s: float) -> bool:
+        """Wait until `reached()` holds, asking again whenever the view has moved.
+
+        False once time.monotonic() is past the deadline, or the view was stopped.
+        """
+        with self._moved:
+            while not reached():
+                remaining = deadline_s - time.monotonic()
+                if remaining <= 0 or self._closing:
+                    return False
+                self._moved.wait(min(remaining, TEND_S))
+        return True
+
+    # -- the thread ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                moved = self.step()
+                self.failure = ""
+            except Exception as error:
+                logger.exception("the dense view could not follow; trying again")
+                self.failure = f"{type(error).__name__}: {error}"
+                time.sleep(RETRY_S)
+                continue
+            if not moved:
+                self._rung.wait(POLL_S)
+                self._rung.clear()
+
+    def step(self) -> bool:
+        """One turn of the thread: follow both logs a little, then care for the generations. Whether anything was new."""
+        moved = self._vectors.step()
+        moved = self._text.step() or moved
+        if moved:
+            with self._moved:
+                self._moved.notify_all()
+        self._tend()
+        return moved
+
+    def _tend(self) -> None:
+        finished = self._launcher.poll()
+        if finished is not None and finished.status == 0:
+            self._collect(finished.spec)
+        if time.monotonic() < self._next_tend_s:
+            return
+        self._next_tend_s = time.monotonic() + TEND_S
+        self._delete_strangers()
+        for index in self._indexes():
+            text = index.spec.collection == TEXT_COLLECTION
+            self._upkeep.tend(index, self._text.position if text else self._vectors.position)
+
+    def _collect(self, spec: IndexSpec) -> None:
+        for index in self._indexes():
+            if index.spec == spec:
+                text = spec.collection == TEXT_COLLECTION
+                self._upkeep.collect(index, self._text.identity if text else self._vectors.identity)
+
+    def _delete_strangers(self) -> None:
+        """Generations of collections that are gone, or of another derived.db or model; looked for when either has changed."""
+        settled = (self._text.identity, hash(frozenset(self._vectors.indexes)))
+        if not self._vectors.loaded or settled == self._settled:
+            return
+        self._settled = settled
+        self._upkeep.delete_unless(self._belongs)
+
+    def _belongs(self, manifest: Manifest) -> bool:
+        if manifest.collection != TEXT_COLLECTION:
+            return manifest.spec.key in self._vectors.indexes and manifest.source == self._vectors.identity
+        return not self._text.identity or manifest.source == self._text.identity
+
+    def _indexes(self) -> list[DenseIndex]:
+        text = self._text.index
+        return ([] if text is None else [text]) + list(self._vectors.indexes.values())

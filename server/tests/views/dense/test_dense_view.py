@@ -1,0 +1,194 @@
+"""The running view: it follows a real volume, has generations built by the real builder, and repairs what is lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dense.vectors import DIMENSION, text_vectors
+from dense.volumes import (
+    VECTOR,
+    catch_up,
+    delete_points,
+    make_collection,
+    new_volume,
+    put_points,
+    running_view,
+    wait_until,
+    write,
+)
+from vexfs.core import collections, files, points
+from vexfs.core.types import CollectionSchema, VectorSpec
+from vexfs.store.volume import Volume
+from vexfs.views.dense import builder, generation, metrics, ranking
+from vexfs.views.dense.index import IndexSpec, IndexState
+from vexfs.views.dense.rows import files_of
+from vexfs.views.dense.view import DenseView
+
+BUILD_S = 90
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Volume]:
+    with new_volume(tmp_path) as opened:
+        yield opened
+
+
+def nearest_files(state: IndexState | None, vector: np.ndarray, count: int = 10) -> list[int]:
+    assert state is not None
+    query = metrics.prepare_query(vector.astype(np.float32).tobytes(), state.spec.dimension, state.spec.metric)
+    return files_of(ranking.nearest(state, query, count).keys).tolist()
+
+
+def generation_of(view: DenseView, collection: int) -> str:
+    state = view.index_state(collection, VECTOR)
+    return "" if state is None else state.generation
+
+
+def test_points_are_found_replaced_and_deleted(volume: Volume) -> None:
+    vectors = text_vectors(2000)
+    with running_view(volume) as view:
+        collection = make_collection(volume, b"c", DIMENSION)
+        inos = put_points(volume, collection, vectors[:300])
+        catch_up(view, volume)
+        assert nearest_files(view.index_state(collection.ino, VECTOR), vectors[7], 1) == [inos[7]]
+        put_points(volume, collection, vectors[1000:1001], first=7)
+        delete_points(volume, collection, range(10, 20))
+        catch_up(view, volume)
+        state = view.index_state(collection.ino, VECTOR)
+        assert nearest_files(state, vectors[1000], 1) == [inos[7]]
+        assert inos[7] not in nearest_files(state, vectors[7], 1)
+        assert not set(nearest_files(state, vectors[12], 290)) & set(inos[10:20])
+        assert state is not None and state.live_count == 290
+
+
+def test_a_file_removed_by_its_name_leaves_the_index(volume: Volume) -> None:
+    with running_view(volume) as view:
+        collection = make_collection(volume, b"c", DIMENSION)
+        inos = put_points(volume, collection, text_vectors(2000)[:5])
+        write(volume, lambda txn: files.remove(txn, collection.ino, b"p00003"))
+        catch_up(view, volume)
+        assert set(nearest_files(view.index_state(collection.ino, VECTOR), text_vectors(2000)[3])) == set(inos) - {inos[3]}
+
+
+def test_a_collection_made_again_with_another_dimension_has_a_new_index(volume: Volume) -> None:
+    with running_view(volume) as view:
+        collection = make_collection(volume, b"c", 8)
+        put_points(volume, collection, np.eye(8, dtype=np.float32))
+        catch_up(view, volume)
+        write(volume, lambda txn: points.delete(txn, collection, [f"p{number:05}" for number in range(8)]))
+        write(volume, lambda txn: collections.delete(txn, collection.ino))
+        schema = CollectionSchema((VectorSpec(VECTOR, 3, "euclidean"),), embed_text=False)
+        again = write(volume, lambda txn: collections.create(txn, collection.ino, schema))
+        inos = put_points(volume, again, np.eye(3, dtype=np.float32))
+        catch_up(view, volume)
+        state = view.index_state(collection.ino, VECTOR)
+        assert state is not None and state.spec == IndexSpec(collection.ino, VECTOR, 3, "euclidean")
+        assert nearest_files(state, np.array([0, 1, 0]), 3)[0] == inos[1]
+
+
+def test_twenty_thousand_vectors_get_a_generation_which_is_noticed_when_lost_and_made_again(volume: Volume) -> None:
+    vectors = text_vectors(20_200)
+    collection = make_collection(volume, b"c", DIMENSION)
+    inos = put_points(volume, collection, vectors[:20_000])
+    root = builder.generations_folder(volume.folder)
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "the first generation")
+        first = generation_of(view, collection.ino)
+        recall_is_high(view.index_state(collection.ino, VECTOR), vectors[20_000:])
+
+        delete_points(volume, collection, range(100))
+        more = put_points(volume, collection, vectors[20_000:20_100], first=30_000)
+        catch_up(view, volume)
+        state = view.index_state(collection.ino, VECTOR)
+        assert state is not None and state.generation == first and state.live_count == 20_000
+        assert nearest_files(state, vectors[20_050], 1) == [more[50]]
+        assert not set(nearest_files(state, vectors[50], 1000)) & set(inos[:100])
+
+        shutil.rmtree(root)
+        wait_until(lambda: generation_of(view, collection.ino) != first, 5, "the loss is noticed")
+        state = view.index_state(collection.ino, VECTOR)
+        assert state is not None and nearest_files(state, vectors[20_050], 1) == [more[50]]
+        wait_until(lambda: generation_of(view, collection.ino) not in ("", first), BUILD_S, "another generation")
+        second = generation_of(view, collection.ino)
+        assert [path.name for path in root.iterdir() if not path.name.startswith(".")] == [second]
+        assert view.lost_generations == 1
+
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        assert generation_of(view, collection.ino) == second, "a restart opens what is there"
+        state = view.index_state(collection.ino, VECTOR)
+        assert state is not None and state.live_count == 20_000
+        assert not set(nearest_files(state, vectors[50], 1000)) & set(inos[:100])
+
+    (root / second / "vectors.npy").write_bytes(b"damaged")
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        assert nearest_files(view.index_state(collection.ino, VECTOR), vectors[20_050], 1) == [more[50]]
+        assert generation_of(view, collection.ino) != second
+        assert view.lost_generations == 1
+        wait_until(lambda: view.builder_pid != 0, 5, "a build is under way")
+
+
+def recall_is_high(state: IndexState | None, queries: np.ndarray) -> None:
+    assert state is not None and state.searcher is not None
+    hits = 0
+    for vector in queries:
+        query = metrics.prepare_query(vector.tobytes(), DIMENSION, metrics.COSINE)
+        near, exact = ranking.nearest(state, query, 10), ranking.nearest(state, query, 10, exhaustive=True)
+        hits += len(set(near.keys.tolist()) & set(exact.keys.tolist()))
+    assert hits / (10 * len(queries)) >= 0.98
+
+
+def test_a_killed_builder_leaves_nothing_that_is_served_and_the_next_one_succeeds(volume: Volume) -> None:
+    collection = make_collection(volume, b"c", DIMENSION)
+    put_points(volume, collection, text_vectors(20_200)[:8000])
+    root = builder.generations_folder(volume.folder)
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        wait_until(lambda: any(root.glob(".building*")), 30, "a build is under way")
+        os.kill(view.builder_pid, signal.SIGKILL)
+        assert generation.manifests(root) == []
+        wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "the next builder succeeds")
+        assert list(root.glob(".building*")) == []
+
+
+def test_stopping_the_view_ends_its_builder(volume: Volume) -> None:
+    collection = make_collection(volume, b"c", DIMENSION)
+    put_points(volume, collection, text_vectors(20_200)[:8000])
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        wait_until(lambda: view.builder_pid != 0, 5, "a build is under way")
+        pid = view.builder_pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_two_builders_do_not_work_at_once(volume: Volume) -> None:
+    collection = make_collection(volume, b"c", DIMENSION)
+    put_points(volume, collection, text_vectors(20_200)[:10])
+    lock = builder.take_lock(builder.generations_folder(volume.folder))
+    assert lock is not None
+    command = [sys.executable, "-m", "vexfs.views.dense.builder", "--volume", str(volume.folder)]
+    command += [f"--collection={collection.ino}", "--vector=v", "--dimension=384", "--metric=cosine"]
+    try:
+        assert subprocess.run(command, check=False).returncode == builder.EXIT_BUSY
+    finally:
+        os.close(lock)
+    assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_wait_ends_at_its_deadline(volume: Volume) -> None:
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        started = time.monotonic()
+        assert not view.wait(lambda: view.revision > volume.head(), started + 0.2)
+        assert 0.15 < time.monotonic() - started < 1.5
