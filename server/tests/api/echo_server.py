@@ -15,9 +15,11 @@ from typing import Any
 import uvloop
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
+
 from vexfs.api.__main__ import settings_from
 from vexfs.api.context import CallContext
 from vexfs.api.server import serve
+from vexfs.contract import descriptors
 from vexfs.core import errors, files
 from vexfs.core.types import ROOT_INO
 from vexfs.observability import logs
@@ -28,7 +30,8 @@ SERVICE = "vexfs.test.v1.EchoService"
 
 
 def load_contract() -> None:
-    """Compile echo.proto and make its messages known to this process."""
+    """Compile echo.proto and make its messages known to this process, beside the real contract, which it imports."""
+    assert descriptors.CONTRACT
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "echo.binpb"
         includes = [HERE / "protos", REPOSITORY / "third_party", REPOSITORY / "proto", resources.files("grpc_tools") / "_proto"]
@@ -73,7 +76,7 @@ async def make_directory(context: CallContext, request: Any) -> Any:
         node = files.make_directory(txn, ROOT_INO, request.name.encode(), mode=0o755, uid=0, gid=0)
         return message("MakeDirectoryResponse")(id=node.ino, revision=txn.revision)
 
-    return await context.write("MakeDirectory", message("MakeDirectoryResponse"), run)
+    return await context.write(message("MakeDirectoryResponse"), run)
 
 
 async def fail(context: CallContext, request: Any) -> Any:

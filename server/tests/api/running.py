@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
+
 from vexfs import runtime
+from vexfs.contract import descriptors
 
 START_SECONDS = 30.0
 
@@ -144,3 +147,49 @@ def running(data: Path, command: list[str], *options: str) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+class Client:
+    """A gRPC client of the contract: `client.stat_file(…)`, each method by its name in Python's way."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._channel = grpc.insecure_channel(server.grpc_address, options=[("grpc.max_receive_message_length", -1)])
+        self._methods = {re.sub(r"(?<!^)([A-Z])", r"_\1", method.name).lower(): method for method in descriptors.methods()}
+
+    def __getattr__(self, name: str) -> Any:
+        method = self._methods[name]
+
+        def call(*, timeout: float = 20, **fields: Any) -> Any:
+            stub = self._channel.unary_stream if method.server_streaming else self._channel.unary_unary
+            invoke = stub(method.path, type(method.request_class()).SerializeToString, method.response_class.FromString)
+            return invoke(method.request_class(**fields), metadata=self.server.metadata, timeout=timeout)
+
+        return call
+
+    def write_stream(self, messages: Any, timeout: float = 20) -> Any:
+        """WriteFile, the one client stream."""
+        method = self._methods["write_file"]
+        invoke = self._channel.stream_unary(
+            method.path, method.request_class.SerializeToString, method.response_class.FromString
+        )
+        return invoke(messages, metadata=self.server.metadata, timeout=timeout)
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+@contextmanager
+def refused(reason: str) -> Iterator[error_details_pb2.ErrorInfo]:
+    """The body has to fail over gRPC with that reason; its ErrorInfo is filled in afterwards."""
+    info = error_details_pb2.ErrorInfo()
+    try:
+        yield info
+    except grpc.RpcError as error:
+        status, found = status_of(error)
+        info.CopyFrom(found)
+        assert found.reason == reason, (found.reason, status.message)
+        contract = descriptors.reasons()[reason]
+        assert (contract.code, contract.retryable) == (error.code().name, found.metadata["retryable"] == "true")  # type: ignore[attr-defined]
+        return
+    raise AssertionError(f"this was not refused; {reason} was expected")

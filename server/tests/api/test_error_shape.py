@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from running import Server, assert_error_shape, status_of
+
 from vexfs.api.http import BODY_MAX_BYTES
 from vexfs.core.errors import VexfsError
 

@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from running import Server, status_of
+
 from vexfs import runtime
 from vexfs.api.grpc import MESSAGE_MAX_BYTES
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 import pytest
 from running import Server, running, start
+
 from vexfs import runtime
 
 ECHO_SERVER = [str(Path(__file__).parent / "echo_server.py")]

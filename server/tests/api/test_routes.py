@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from vexfs.api.routes import compile_template
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+
 from vexfs.core.errors import ForeignOrigin, PermissionDenied, Unauthenticated
 from vexfs.security import token
 from vexfs.security.origins import OriginGuard
@@ -39,11 +40,11 @@ def test_a_token_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
 
 def test_the_guard_takes_the_right_token_and_no_other() -> None:
     guard = TokenGuard("the-right-token-1")
-    guard.check("Bearer the-right-token-1")
-    guard.check("bearer the-right-token-1")
+    guard.permissions_of("Bearer the-right-token-1")
+    guard.permissions_of("bearer the-right-token-1")
     for wrong in (None, "", "Bearer", "Bearer ", "the-right-token-1", "Bearer the-right-token-2", "Basic the-right-token-1"):
         with pytest.raises(Unauthenticated):
-            guard.check(wrong)
+            guard.permissions_of(wrong)
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,10 @@ def test_a_stream_that_fails_at_once_is_an_ordinary_error(echo: Server) -> None:
 @pytest.mark.parametrize("path", ["/test/echo/me?yes=perhaps", "/test/echo/me?small=x", "/test/echo/me?small=3000000000"])
 def test_a_value_of_the_wrong_type_is_refused(echo: Server, path: str) -> None:
     assert (echo.http("GET", path).status, echo.http("GET", path).reason) == (400, "INVALID_ARGUMENT")
+
+
+def test_a_client_stream_is_one_json_object_a_line_too(echo: Server) -> None:
+    lines = b"".join(b'{"number": %d}\n' % number for number in range(50_000))
+    assert echo.http("POST", "/test/sum", lines + b'\n{"number": 1}').json["sum"] == str(sum(range(50_000)) + 1)
+    assert echo.http("POST", "/test/sum", b"").json["sum"] == "0"
+    assert echo.http("POST", "/test/sum", b'{"number": 1}\n{"number": -1}').reason == "INVALID_ARGUMENT"

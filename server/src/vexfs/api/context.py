@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from google.protobuf.message import Message
 
 from vexfs.api.errors import DeadlineExceeded
+from vexfs.store import requests
 
 if TYPE_CHECKING:
     from vexfs.api.application import Application
@@ -78,29 +79,32 @@ class CallContext:
     request_id: str = ""
     request_digest: bytes = b""
 
-    async def read(self, function: "Callable[[Reader], T]", *, at_revision: int | None = None) -> T:
-        """Run `function` on a snapshot, in a reader thread. `at_revision` of 0 or None means now."""
+    async def read(self, function: "Callable[[Reader, int], T]", *, at_revision: int = 0) -> T:
+        """Run `function(view, revision)` on a snapshot, in a reader thread; `revision` is the one that the view shows.
+
+        `at_revision` of 0 means now. Raises RevisionNotAvailable and what the function raises.
+        """
         volume = self.application.volume
 
         def run() -> T:
             with volume.snapshot(at_revision or None) as view:
-                return function(view)
+                return function(view, at_revision or view.revision)
 
-        return await asyncio.get_running_loop().run_in_executor(self.application.readers, run)
+        return await self.run(run)
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run `function` in a reader thread, without a snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self.application.readers, function)
 
-    async def write(self, operation: str, response_class: type[M], function: "Callable[[Transaction], M]") -> M:
+    async def write(self, response_class: type[M], function: "Callable[[Transaction], M]") -> M:
         """Run `function` as one transaction and return its response once it is durable.
 
-        With a request id the response is stored in the same transaction, and a repetition of the request gets the
-        stored one. The response must be complete (its revision is `txn.revision`) when `function` returns. Raises
-        QueueFull, RequestIdReused and what the core raises.
+        With a request id the response is stored in the same transaction, and a repetition of the request gets the stored one
+        without a run of `function`. The response must be complete (its revision is `txn.revision`) when `function` returns; it
+        may run twice. Raises QueueFull, RequestIdReused and what the core raises.
         """
         future = self.application.volume.queue.submit(
-            operation,
+            self.method.name,
             function,
             request_id=self.request_id,
             digest=self.request_digest,
@@ -110,6 +114,22 @@ class CallContext:
         if committed.replayed is not None:
             return response_class.FromString(committed.replayed)
         return cast(M, committed.value)
+
+    async def step(self, function: "Callable[[Transaction], T]") -> T:
+        """Run `function` as one transaction of several; the last one, a `write`, answers the request and keeps its id."""
+        return cast(T, (await _patiently(self.application.volume.queue.submit(self.method.name, function))).value)
+
+    async def stored(self, response_class: type[M]) -> M | None:
+        """What an earlier attempt of this request was answered with, or None; for work that goes in steps.
+
+        Raises RequestIdReused.
+        """
+        if not self.request_id:
+            return None
+        found = await self.read(
+            lambda view, _: requests.find(view, self.request_id, self.request_digest, now_ns=time.time_ns())
+        )
+        return None if found is None else response_class.FromString(found.response)
 
 
 async def _patiently(future: "concurrent.futures.Future[T]") -> T:

@@ -18,6 +18,8 @@ from vexfs.api.context import CallContext, Caller, Deadline
 from vexfs.api.errors import translate
 from vexfs.api.registry import Method
 from vexfs.api.validation import validate
+from vexfs.contract.descriptors import Permission
+from vexfs.core.errors import PermissionDenied
 from vexfs.observability.hook import observe, slow_threshold_seconds
 
 if TYPE_CHECKING:
@@ -37,10 +39,10 @@ class Dispatcher:
         self._application = application
         self._slow_seconds = slow_threshold_seconds()
 
-    def admit(self, caller: Caller) -> None:
-        """Raise ForeignOrigin or Unauthenticated unless the caller may speak to this server at all."""
+    def admit(self, caller: Caller) -> frozenset[Permission]:
+        """What the caller may do. Raises ForeignOrigin or Unauthenticated unless it may speak to this server at all."""
         self.admit_origin(caller)
-        self._application.tokens.check(caller.authorization)
+        return self._application.tokens.permissions_of(caller.authorization)
 
     def admit_origin(self, caller: Caller) -> None:
         """Raise ForeignOrigin for a caller of another site; for the few pages that need no token."""
@@ -48,7 +50,7 @@ class Dispatcher:
 
     async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
-        operation = method.descriptor.name
+        operation = method.name
         try:
             with observe(caller.surface, operation, slow_seconds=self._slow_seconds, caller=caller.peer):
                 timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
@@ -61,7 +63,7 @@ class Dispatcher:
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
         """One request, many responses. Raises VexfsError only, possibly after some responses."""
-        operation = method.descriptor.name
+        operation = method.name
         try:
             with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
                 context = self._context(method, caller, caller.timeout_seconds)
@@ -80,7 +82,7 @@ class Dispatcher:
 
     async def collect(self, method: Method, caller: Caller, requests: Callable[[], AsyncGenerator[Message]]) -> Message:
         """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
-        operation = method.descriptor.name
+        operation = method.name
         try:
             with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
                 context = self._context(method, caller, caller.timeout_seconds)
@@ -90,7 +92,9 @@ class Dispatcher:
             raise translate(error, operation) from error
 
     def _context(self, method: Method, caller: Caller, timeout_seconds: float | None) -> CallContext:
-        self.admit(caller)
+        permissions = self.admit(caller)
+        if method.contract.permission not in permissions:
+            raise PermissionDenied(f"{method.name} needs the permission to {method.contract.permission}")
         return CallContext(self._application, method, caller, Deadline(timeout_seconds))
 
     async def _load(self, context: CallContext, load: Load) -> Message:

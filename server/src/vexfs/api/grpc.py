@@ -59,7 +59,7 @@ class GrpcSurface:
         )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._services = sorted({method.descriptor.containing_service.full_name for method in methods.values()})
+        self._services = sorted({method.contract.service for method in methods.values()})
         names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server)
         self._server.add_generic_rpc_handlers((_Handlers(dispatcher, methods),))
@@ -108,7 +108,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method]) -> None:
         self._dispatcher = dispatcher
-        self._by_path = {method.path: self._handler(method) for method in methods.values()}
+        self._by_path = {method.contract.path: self._handler(method) for method in methods.values()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         path = handler_call_details.method
@@ -184,7 +184,7 @@ def _parse(method: Method, data: bytes) -> Message:
     try:
         return method.request_class.FromString(data)
     except DecodeError as error:
-        name = method.descriptor.input_type.name
+        name = method.request_class.DESCRIPTOR.name
         raise MalformedRequest(f"the bytes are no {name}: broken encoding, or a text that is not UTF-8") from error
 
 

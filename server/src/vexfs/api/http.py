@@ -7,6 +7,7 @@ import http
 import json
 import logging
 import re
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from aiohttp import web
@@ -47,6 +48,24 @@ async def read_body(request: web.BaseRequest) -> bytes:
         if len(body) > BODY_MAX_BYTES:
             raise _too_large()
     return bytes(body)
+
+
+async def read_lines(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The body line by line, empty ones left out; each at most BODY_MAX_BYTES. Raises TooLarge."""
+    await answer_expectation(request)
+    rest = bytearray()
+    async for chunk in request.content.iter_any():
+        *lines, last = chunk.split(b"\n")
+        for line in lines:
+            rest += line
+            if rest.strip():
+                yield bytes(rest)
+            rest.clear()
+        rest += last
+        if len(rest) > BODY_MAX_BYTES:
+            raise _too_large()
+    if rest.strip():
+        yield bytes(rest)
 
 
 async def answer_expectation(request: web.BaseRequest) -> None:

@@ -1,24 +1,25 @@
-"""The methods this server has: read from the contract's descriptors, each with the handler that answers it.
+"""The methods this server has: what the contract says of each, with the handler that answers it.
 
 Built once at the start from the handlers of `vexfs.api.methods`; the surfaces read it and route by it. It holds no
 behaviour, and it refuses a handler that the contract does not know, so that nothing is served outside the contract.
 """
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from google.api import annotations_pb2, http_pb2  # type: ignore[import-untyped]
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-UnaryHandler: TypeAlias = Callable[..., Awaitable[Message]]
-StreamHandler: TypeAlias = Callable[..., AsyncIterator[Message]]
+from vexfs.contract import descriptors
+
 Handler: TypeAlias = Callable[..., Any]
-"""`async (context, request) -> response`; an async generator for a server stream; the request is an AsyncIterator for a
-client stream."""
+"""`async (context, request) -> response`.
+
+An async generator for a server stream; for a client stream the request is an AsyncIterator of requests.
+"""
 
 
 class Kind(enum.Enum):
@@ -31,25 +32,29 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Method:
-    """One RPC as the contract describes it."""
+    """One method with its handler."""
 
     full_name: str
     """`vexfs.v1.FilesService.StatFile`: the key of its handler."""
-    path: str
-    """`/vexfs.v1.FilesService/StatFile`: gRPC's name for it."""
+    contract: descriptors.Method
     kind: Kind
     request_class: type[Message]
-    response_class: type[Message]
-    descriptor: MethodDescriptor
-    rules: tuple[http_pb2.HttpRule, ...]
-    """Its HTTP routes: the annotation and its additional bindings."""
     has_min_revision: bool
     has_request_id: bool
     handler: Handler
 
+    @property
+    def name(self) -> str:
+        """`StatFile`: how metrics and logs call it."""
+        return self.contract.name
+
 
 def build(handlers: Mapping[str, Handler]) -> dict[str, Method]:
-    """The methods by full name. Raises LookupError for a handler without a method in the contract."""
+    """The methods by full name.
+
+    Raises LookupError for a handler without a method in the contract, and for a method that streams both ways: no
+    surface carries it. Raises ContractFault for a method that leaves out what every method says.
+    """
     pool = descriptor_pool.Default()
     methods = {}
     for full_name, handler in handlers.items():
@@ -57,45 +62,31 @@ def build(handlers: Mapping[str, Handler]) -> dict[str, Method]:
             descriptor = pool.FindMethodByName(full_name)
         except KeyError:
             raise LookupError(f"the contract has no method {full_name}") from None
-        methods[full_name] = describe(descriptor, handler)
+        methods[full_name] = _with_handler(full_name, descriptor, handler)
     return methods
 
 
-def describe(descriptor: MethodDescriptor, handler: Handler) -> Method:
-    """What the surfaces need to know of one method. Raises LookupError for one that streams both ways: no surface
-    carries it."""
-    request = descriptor.input_type
+def _with_handler(full_name: str, descriptor: MethodDescriptor, handler: Handler) -> Method:
+    contract = descriptors.describe(descriptor)
     return Method(
-        full_name=descriptor.full_name,
-        path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
-        kind=_kind(descriptor),
-        request_class=message_factory.GetMessageClass(request),
-        response_class=message_factory.GetMessageClass(descriptor.output_type),
-        descriptor=descriptor,
-        rules=tuple(http_rules(descriptor)),
-        has_min_revision=_has_field(request, "min_revision", (FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64)),
-        has_request_id=_has_field(request, "request_id", (FieldDescriptor.TYPE_STRING,)),
+        full_name=full_name,
+        contract=contract,
+        kind=_kind(contract),
+        request_class=contract.request_class,
+        has_min_revision=_has_field(contract, "min_revision", FieldDescriptor.TYPE_INT64),
+        has_request_id=_has_field(contract, "request_id", FieldDescriptor.TYPE_STRING),
         handler=handler,
     )
 
 
-def http_rules(descriptor: MethodDescriptor) -> Iterable[http_pb2.HttpRule]:
-    """The HTTP routes the contract gives a method."""
-    options = descriptor.GetOptions()
-    if options.HasExtension(annotations_pb2.http):
-        rule = options.Extensions[annotations_pb2.http]
-        yield rule
-        yield from rule.additional_bindings
-
-
-def _kind(descriptor: MethodDescriptor) -> Kind:
-    if descriptor.client_streaming and descriptor.server_streaming:
-        raise LookupError(f"{descriptor.full_name} streams both ways")
-    if descriptor.client_streaming:
+def _kind(contract: descriptors.Method) -> Kind:
+    if contract.client_streaming and contract.server_streaming:
+        raise LookupError(f"{contract.path} streams both ways")
+    if contract.client_streaming:
         return Kind.CLIENT_STREAM
-    return Kind.SERVER_STREAM if descriptor.server_streaming else Kind.UNARY
+    return Kind.SERVER_STREAM if contract.server_streaming else Kind.UNARY
 
 
-def _has_field(message: Descriptor, name: str, types: tuple[int, ...]) -> bool:
-    field = message.fields_by_name.get(name)
-    return field is not None and field.type in types
+def _has_field(contract: descriptors.Method, name: str, kind: int) -> bool:
+    field = contract.descriptor.input_type.fields_by_name.get(name)
+    return field is not None and field.type == kind

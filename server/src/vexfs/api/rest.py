@@ -1,15 +1,16 @@
 """The REST surface: HTTP requests to messages and back, by the routes of the contract.
 
 Started by `vexfs.api.server`; runs on the event loop, on aiohttp's low-level server. A method with a `google.api.http`
-annotation needs no line here. Unary calls answer JSON, server streams answer a JSON object a line; raw content has its
+annotation needs no line here. Unary calls answer JSON, streams either way are a JSON object a line; raw content has its
 own module. Every error, from whatever source, is one shape:
 {"error": {"code", "status", "message", "details"}}.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from importlib import resources
+from typing import cast
 
 from aiohttp import web
 from google.protobuf.message import Message
@@ -24,7 +25,8 @@ from vexfs.api.errors import (
     VerbNotAllowed,
     translate,
 )
-from vexfs.api.http import ErrorShapedServer, caller_of, error_response, json_response, read_body
+from vexfs.api.http import ErrorShapedServer, caller_of, error_response, json_response, read_body, read_lines
+from vexfs.api.raw_content import RawContent
 from vexfs.api.registry import Kind, Method
 from vexfs.api.routes import Route, Router
 from vexfs.api.tls import TlsFiles
@@ -36,20 +38,24 @@ Page = Callable[[web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
 
 LINE_MAX_BYTES = 32 * 1024
 """The longest request line and header: a path of 4,096 bytes may be three times that when percent-encoded."""
+OPENAPI = resources.files("vexfs.contract").joinpath("openapi.json").read_bytes()
+"""The description of the contract's routes, generated from the same protos."""
 _JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 
 
 class RestSurface:
     """A running HTTP server. `start` binds, `stop` ends it."""
 
-    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], pages: Mapping[tuple[str, str], Page]) -> None:
+    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method]) -> None:
         self._dispatcher = dispatcher
-        self._router = Router(method for method in methods.values() if method.kind is not Kind.CLIENT_STREAM)
+        self._router = Router(methods.values())
         self._pages = {
             ("GET", "/healthz"): self._health,
             ("GET", "/metrics"): self._metrics,
-            **pages,
+            ("GET", "/openapi.json"): self._description,
         }
+        content = [methods.get(f"vexfs.v1.FilesService.{name}") for name in ("StatFile", "ReadFile", "WriteFile")]
+        self._raw_content = RawContent(dispatcher, *[each for each in content if each]) if all(content) else None
         self._server = ErrorShapedServer(self._handle, max_line_size=LINE_MAX_BYTES, max_field_size=LINE_MAX_BYTES)
         self._runner: web.ServerRunner | None = None
 
@@ -82,9 +88,13 @@ class RestSurface:
         page = self._pages.get((request.method, raw_path))
         if page is not None:
             return await page(request, caller)
+        if self._raw_content is not None and self._raw_content.takes(raw_path):
+            return await self._raw_content.answer(request, caller)
         route, variables = self._find(request.method, raw_path)
         if route.method.kind is Kind.SERVER_STREAM:
             return await self._stream(request, caller, route, variables)
+        if route.method.kind is Kind.CLIENT_STREAM:
+            return await self._collect(request, caller, route)
 
         async def load() -> Message:
             return await _load(request, route, variables)
@@ -126,10 +136,23 @@ class RestSurface:
         await response.write_eof()
         return response
 
+    async def _collect(self, request: web.BaseRequest, caller: Caller, route: Route) -> web.StreamResponse:
+        async def requests() -> AsyncGenerator[Message]:
+            async for line in read_lines(request):
+                yield transcoding.read_request(route, {}, "", line)
+
+        response = await self._dispatcher.collect(route.method, caller, requests)
+        return json_response(transcoding.to_json(response, route.response_body))
+
     async def _health(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         del request
         self._dispatcher.admit_origin(caller)
         return json_response(b'{"status":"SERVING"}')
+
+    async def _description(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        del request
+        self._dispatcher.admit_origin(caller)
+        return json_response(OPENAPI)
 
     async def _metrics(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         del request
@@ -148,14 +171,3 @@ async def _load(request: web.BaseRequest, route: Route, variables: dict[str, str
     if not _JSON_TYPES.fullmatch(kind) and kind not in ("application/x-www-form-urlencoded", "text/json"):
         raise UnsupportedMediaType(f"the body has to be application/json, not {kind[:100]}")
     return transcoding.read_request(route, variables, query, await read_body(request))
-
-
-def static_page(body: bytes, content_type: str, admit: Callable[[Caller], Any]) -> Page:
-    """A page that never changes; `admit` raises for callers that may not see it."""
-
-    async def answer(request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
-        del request
-        admit(caller)
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    return answer

@@ -4,14 +4,13 @@ Built once by the REST surface from the registry. Pure text work; it knows no me
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from google.api import http_pb2  # type: ignore[import-untyped]
-
 from vexfs.api.errors import RouteNotFound, VerbNotAllowed
 from vexfs.api.registry import Method
+from vexfs.contract.descriptors import HttpBinding
 from vexfs.core.errors import InvalidPath
 
 _TOKEN = re.compile(r"\{(?P<field>[A-Za-z_][\w.]*)(?:=(?P<pattern>[^{}]+))?\}|(?P<deep>\*\*)|(?P<star>\*)|(?P<literal>[^{}*]+)")
@@ -38,7 +37,7 @@ class Router:
     """Finds the route of a request."""
 
     def __init__(self, methods: Iterable[Method]) -> None:
-        routes = [compile_rule(rule, method) for method in methods for rule in method.rules]
+        routes = [compile_binding(binding, method) for method in methods for binding in method.contract.bindings]
         self.routes = tuple(sorted(routes, key=lambda route: route.order))
 
     def find(self, verb: str, raw_path: str) -> tuple[Route, dict[str, str]]:
@@ -60,16 +59,14 @@ class Router:
         raise RouteNotFound(f"this server has nothing at {raw_path}; /openapi.json lists what it has")
 
 
-def compile_rule(rule: http_pb2.HttpRule, method: Method) -> Route:
+def compile_binding(binding: HttpBinding, method: Method) -> Route:
     """The route a rule of the contract describes. Raises ValueError for a template that is none."""
-    kind = rule.WhichOneof("pattern")
-    if kind is None:
-        raise ValueError(f"{method.full_name} has an HTTP rule without a path")
-    verb, template = (rule.custom.kind, rule.custom.path) if kind == "custom" else (kind.upper(), getattr(rule, kind))
+    template = binding.template
     expression, variables = compile_template(template)
     literal = sum(1 for segment in template.split("/") if segment and "{" not in segment and "*" not in segment)
     order = (template.count("**"), -literal, -len(template.rpartition(":")[2]) if _has_custom_verb(template) else 0)
-    return Route(verb, template, method, rule.body, rule.response_body, re.compile(expression, re.DOTALL), variables, order)
+    pattern = re.compile(expression, re.DOTALL)
+    return Route(binding.verb, template, method, binding.body, binding.response_body, pattern, variables, order)
 
 
 def compile_template(template: str) -> tuple[str, tuple[str, ...]]:
@@ -94,14 +91,6 @@ def compile_template(template: str) -> tuple[str, tuple[str, ...]]:
     if end != len(template):
         raise ValueError(f"the path template {template!r} cannot be read from {template[end:]!r} on")
     return expression, tuple(variables)
-
-
-def shapes(router: Router) -> Mapping[str, list[str]]:
-    """The templates with their verbs, for people and tests."""
-    table: dict[str, list[str]] = {}
-    for route in router.routes:
-        table.setdefault(route.template, []).append(route.verb)
-    return table
 
 
 def _has_custom_verb(template: str) -> bool:

@@ -16,7 +16,7 @@ from prometheus_client import (
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-disable_created_metrics()  # a second series for every label, that nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every label, that nobody asks for
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

@@ -10,11 +10,16 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vexfs.core.errors import PermissionDenied, Unauthenticated
 
+if TYPE_CHECKING:
+    from vexfs.contract.descriptors import Permission
+
 TOKEN_MIN_CHARS = 16
 TOKEN_MAX_BYTES = 4096
+ALL_PERMISSIONS: "frozenset[Permission]" = frozenset({"read", "write"})
 _SCHEME = "bearer"
 
 
@@ -81,8 +86,9 @@ class TokenGuard:
     def __init__(self, token: str) -> None:
         self._digest = _digest(token)
 
-    def check(self, authorization: str | None) -> None:
-        """Return when `authorization` is "Bearer TOKEN" with the right token; raise Unauthenticated otherwise."""
+    def permissions_of(self, authorization: str | None) -> "frozenset[Permission]":
+        """What the bearer of `authorization` ("Bearer TOKEN") may do: everything. Raises Unauthenticated for any other
+        token."""
         if not authorization:
             raise Unauthenticated(
                 "this server needs a token: send Authorization: Bearer TOKEN (the data folder keeps it in its file token)"
@@ -90,6 +96,7 @@ class TokenGuard:
         scheme, _, presented = authorization.partition(" ")
         if scheme.lower() != _SCHEME or not hmac.compare_digest(_digest(presented.strip()), self._digest):
             raise Unauthenticated("the token is not the one of this server's data folder")
+        return ALL_PERMISSIONS
 
 
 def _digest(token: str) -> bytes:

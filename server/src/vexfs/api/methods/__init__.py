@@ -1,0 +1,17 @@
+"""One module a part of the contract: messages to core operations and back.
+
+A handler is `async def stat_file(context, request) -> response`, registered by the full name of its method; it names no
+surface and knows no bytes. `HANDLERS` is all of them.
+"""
+
+from vexfs.api.methods import attributes, collections, content, files, links, points
+from vexfs.api.registry import Handler
+
+HANDLERS: dict[str, Handler] = {
+    **files.HANDLERS,
+    **content.HANDLERS,
+    **links.HANDLERS,
+    **attributes.HANDLERS,
+    **collections.HANDLERS,
+    **points.HANDLERS,
+}

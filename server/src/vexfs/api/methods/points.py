@@ -1,0 +1,168 @@
+"""PointsService: the files of a collection seen as vectors with a payload. Queries are in `queries`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vexfs.api.context import CallContext
+from vexfs.api.methods import messages, references
+from vexfs.api.methods.defaults import PAGE_DEFAULT, VECTORS_MAX_BYTES
+from vexfs.api.registry import Handler
+from vexfs.contract.v1 import points_pb2 as pb
+from vexfs.contract.v1.common_pb2 import FileRef, Vector
+from vexfs.core import collections, content, files, points, trees
+from vexfs.core.content import Prepared
+from vexfs.core.errors import PointNotFound, TooLarge
+from vexfs.core.points import PointInput
+from vexfs.core.types import Collection, Point
+from vexfs.store.reader import Reader
+from vexfs.store.writer import Transaction
+
+
+class _Incoming(NamedTuple):
+    """Checked points on their way into the store."""
+
+    collection: Collection
+    items: list[PointInput]
+    contents: dict[str, Prepared]
+    """By point id, where the request has content."""
+
+
+async def upsert_points(context: CallContext, request: pb.UpsertPointsRequest) -> pb.UpsertPointsResponse:
+    if len(request.points) > 1 and (stored := await context.stored(pb.UpsertPointsResponse)) is not None:
+        return stored
+    incoming = await context.read(lambda view, _: _check(context, view, request))
+    *before, last = points.batches(incoming.items)
+    for batch in before:
+        context.deadline.check()
+        await context.step(lambda txn, batch=batch: _put(txn, incoming, batch))  # type: ignore[misc]
+
+    def finish(txn: Transaction) -> pb.UpsertPointsResponse:
+        _put(txn, incoming, last)
+        return pb.UpsertPointsResponse(revision=txn.revision, upserted=len(incoming.items))
+
+    return await context.write(pb.UpsertPointsResponse, finish)
+
+
+async def get_points(context: CallContext, request: pb.GetPointsRequest) -> pb.GetPointsResponse:
+    def run(view: Reader, revision: int) -> pb.GetPointsResponse:
+        collection = find(view, request.collection)
+        response = pb.GetPointsResponse(revision=revision)
+        size_bytes = 0
+        for id in request.ids:
+            try:
+                point = points.get(view, collection, id)
+            except PointNotFound:
+                continue
+            size_bytes += size_of(point, request.with_vectors)
+            if size_bytes > VECTORS_MAX_BYTES:
+                raise TooLarge(f"the answer is larger than {VECTORS_MAX_BYTES:,} bytes: ask for fewer points at a time")
+            response.points.append(message(point, request.with_vectors))
+        return response
+
+    return await context.read(run)
+
+
+async def list_points(context: CallContext, request: pb.ListPointsRequest) -> pb.ListPointsResponse:
+    limit = request.page_size or PAGE_DEFAULT
+    after = messages.page_position(request.page_token)
+
+    def run(view: Reader, revision: int) -> pb.ListPointsResponse:
+        collection = find(view, request.collection)
+        response = pb.ListPointsResponse(revision=revision)
+        position, size_bytes = after, 0
+        # By entries, not by points: what else lies in the directory is no point, and a page of it is not the end.
+        while page := files.list_directory(view, collection.ino, after=position, limit=min(limit, 256)):
+            for entry in page:
+                if not entry.node.is_regular:
+                    continue
+                point = points.from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
+                size_bytes += size_of(point, request.with_vectors)
+                if len(response.points) == limit or (response.points and size_bytes > VECTORS_MAX_BYTES):
+                    response.next_page_token = messages.page_token(last)
+                    return response
+                response.points.append(message(point, request.with_vectors))
+                last = entry.name
+            position = page[-1].name
+        return response
+
+    return await context.read(run)
+
+
+async def delete_points(context: CallContext, request: pb.DeletePointsRequest) -> pb.DeletePointsResponse:
+    if len(request.ids) > trees.STEP_FILES and (stored := await context.stored(pb.DeletePointsResponse)) is not None:
+        return stored
+    parts = [request.ids[start : start + trees.STEP_FILES] for start in range(0, len(request.ids), trees.STEP_FILES)]
+    *before, last = parts
+    deleted = 0
+    for part in before:
+        context.deadline.check()
+        deleted += await context.step(lambda txn, part=part: _delete(txn, request.collection, part))  # type: ignore[misc]
+
+    def finish(txn: Transaction) -> pb.DeletePointsResponse:
+        count = deleted + _delete(txn, request.collection, last)
+        return pb.DeletePointsResponse(revision=txn.revision, deleted=count)
+
+    return await context.write(pb.DeletePointsResponse, finish)
+
+
+def find(view: Reader, ref: FileRef) -> Collection:
+    """The collection a reference names. Raises NotFound, CollectionNotFound."""
+    return collections.get(view, references.find(view, ref).node.ino)
+
+
+def message(point: Point, with_vectors: bool) -> pb.Point:
+    """A point as the contract shows it."""
+    vectors = {name: Vector(values=data) for name, data in point.vectors.items()} if with_vectors else None
+    return pb.Point(
+        id=point.id,
+        file_id=point.ino,
+        metadata=messages.metadata_struct(point.metadata),
+        vectors=vectors,
+        revision=point.revision,
+    )
+
+
+def size_of(point: Point, with_vectors: bool) -> int:
+    """About what a point takes in a message, in bytes."""
+    vectors = sum(len(data) for data in point.vectors.values()) if with_vectors else 0
+    return len(point.metadata) + len(point.id) + vectors + 32
+
+
+def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) -> _Incoming:
+    collection = find(view, request.collection)
+    items = [
+        PointInput(
+            point.id,
+            {name: vector.values for name, vector in point.vectors.items()},
+            messages.metadata_json(point.metadata) if point.HasField("metadata") else None,
+        )
+        for point in request.points
+    ]
+    blobs = context.application.volume.blobs
+    contents = {
+        point.id: content.prepare(blobs, [(0, point.content)], whole=True)
+        for point in request.points
+        if point.HasField("content")
+    }
+    return _Incoming(collection, points.validate(collection, items), contents)
+
+
+def _put(txn: Transaction, incoming: _Incoming, batch: Sequence[PointInput]) -> None:
+    names = len(incoming.collection.schema.vectors)
+    for ino, item in zip(points.upsert(txn, incoming.collection, batch), batch, strict=True):
+        if len(item.vectors) < names:
+            trees.keep_vectors(txn, ino, frozenset(item.vectors))
+        if item.id in incoming.contents:
+            content.replace(txn, ino, incoming.contents[item.id])
+
+
+def _delete(txn: Transaction, ref: FileRef, ids: Sequence[str]) -> int:
+    return len(points.delete(txn, find(txn, ref), ids))
+
+
+HANDLERS: dict[str, Handler] = {
+    "vexfs.v1.PointsService.UpsertPoints": upsert_points,
+    "vexfs.v1.PointsService.GetPoints": get_points,
+    "vexfs.v1.PointsService.DeletePoints": delete_points,
+    "vexfs.v1.PointsService.ListPoints": list_points,
+}
