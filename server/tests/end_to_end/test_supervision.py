@@ -1,0 +1,115 @@
+"""The life of a server: how it says that it is ready, what it does when a process dies, how it ends."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from vexfs import runtime
+from vexfs.cli import exits
+from vexfs.mount import lifecycle
+
+from .conftest import needs_mount
+from .running import Server, vexfs_outcome, wait_until
+
+STOP_SECONDS = 3.0
+
+MakeServer = Callable[..., Server]
+
+
+def test_the_ready_file_is_exactly_what_is_promised(server: Server) -> None:
+    assert server.process is not None
+    content = json.loads(server.ready_file.read_text())
+    assert list(content) == ["pid", "grpc", "rest", "token_file"]
+    assert content["pid"] == server.process.pid
+    assert content["rest"].startswith("http://127.0.0.1:")
+    assert content["grpc"].startswith("127.0.0.1:")
+    assert content["token_file"] == str(server.data / "token")
+
+
+def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(server: Server) -> None:
+    assert server.process is not None
+    outcome = vexfs_outcome("serve", "--rest-port", "0", "--grpc-port", "0", data=server.data)
+    assert outcome.returncode == exits.UNREACHABLE
+    assert f"process {server.process.pid}" in outcome.stderr.decode()
+    assert server.ready_file.exists()
+    assert server.vexfs("status").startswith("VexFS ")
+
+
+def test_a_port_that_is_taken_is_named(server: Server, make_server: MakeServer) -> None:
+    port = server.record["rest"].rpartition(":")[2]
+    other = make_server(arguments=("--rest-port", port))
+    with pytest.raises(AssertionError, match="did not start"):
+        other.start()
+    assert "address already in use" in other.log().lower()
+    assert not other.ready_file.exists()
+
+
+@needs_mount
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_within_three_seconds(make_server: MakeServer, number: signal.Signals) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    pids = [running.pid_of(name) for name in ("api", "indexer", "mount")]
+    (running.mount / "last.md").write_text("written just before the end")
+    assert running.stop(number) < STOP_SECONDS
+    assert running.process is not None
+    assert running.process.returncode == 0
+    assert not any(runtime.is_alive(pid) for pid in pids)
+    assert not lifecycle.is_mounted(running.mount)
+    assert not running.ready_file.exists()
+    assert "by force" not in running.log()
+    running.start()
+    assert running.vexfs("cat", "/last.md") == "written just before the end"
+
+
+@needs_mount
+def test_a_stopped_process_does_not_hold_up_the_end(make_server: MakeServer) -> None:
+    running = make_server(mounted=True).start()
+    os.kill(running.pid_of("indexer"), signal.SIGSTOP)
+    assert running.stop() < STOP_SECONDS
+
+
+@needs_mount
+def test_when_the_supervisor_is_killed_everything_ends_with_it(make_server: MakeServer) -> None:
+    running = make_server(mounted=True).start()
+    assert running.process is not None and running.mount is not None
+    pids = [running.pid_of(name) for name in ("api", "indexer", "mount")]
+    running.process.kill()
+    running.process.wait()
+    wait_until(lambda: not any(runtime.is_alive(pid) for pid in pids), what="the end of the children")
+    running.ready_file.unlink()
+    running.start()
+    assert list(running.mount.iterdir()) == []
+
+
+@needs_mount
+@pytest.mark.parametrize("name", ["api", "indexer", "mount"])
+def test_a_crashed_process_is_started_again_and_the_log_says_so(make_server: MakeServer, name: str) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    running.vexfs("put", "-", "/before.md", stdin=b"before")
+    before = running.pid_of(name)
+    os.kill(before, signal.SIGKILL)
+    wait_until(
+        lambda: (runtime.read_ready(running.data, name) or {"pid": before})["pid"] != before, 30, f"the return of the {name}"
+    )
+    assert f"the {name} process was ended by SIGKILL; starting it again in 0.2 s" in running.log()
+    running.vexfs("put", "-", "/after.md", stdin=b"after", VEXFS_URL=running.record["rest"])
+    assert (running.mount / "before.md").read_text() == "before"
+    assert (running.mount / "after.md").read_text() == "after"
+    assert json.loads(running.ready_file.read_text()) == running.record
+
+
+@needs_mount
+def test_what_a_person_unmounts_stays_unmounted(make_server: MakeServer) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    running.vexfs("umount", str(running.mount))
+    time.sleep(1.0)
+    assert not lifecycle.is_mounted(running.mount)
+    assert "was unmounted" in running.log()
+    assert running.vexfs("ls") == ""
