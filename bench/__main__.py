@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = record.Record()
     try:
         benchmark.run(options, found)
-    except build.NotAvailable as error:
+    except (build.NotAvailable, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     document = record.document(benchmark, found, header)
