@@ -95,7 +95,7 @@ def test_an_upsert_replaces_the_vectors_and_keeps_content_it_does_not_name(api: 
         (PointInput(id="p", vectors={"a": vector(0, 0, 0)}), "INVALID_VECTOR"),
         (PointInput(id="p", vectors={"a": Vector(values=b"12345")}), "INVALID_VECTOR"),
         (PointInput(id="p", vectors={"a": Vector()}), "INVALID_ARGUMENT"),
-        (PointInput(id="p", vectors={"c": vector(1)}), "INVALID_SCHEMA"),
+        (PointInput(id="p", vectors={"c": vector(1)}), "INVALID_ARGUMENT"),
         (PointInput(id="p/q", vectors={"a": vector(1, 2, 3)}), "INVALID_NAME"),
         (PointInput(id="..", vectors={"a": vector(1, 2, 3)}), "INVALID_NAME"),
         (PointInput(id="a\0b", vectors={"a": vector(1, 2, 3)}), "INVALID_NAME"),

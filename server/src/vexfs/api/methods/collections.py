@@ -80,7 +80,7 @@ def _directory(txn: Transaction, ref: FileRef) -> Found:
     except NotFound:
         if ref.WhichOneof("name") == "id":
             raise
-        place = references.place(txn, ref)
+        place = references.new_place(txn, ref)
         return Found(files.make_directory(txn, place.parent, place.name, mode=DIRECTORY_MODE, **owner()), place.path)
 
 

@@ -125,7 +125,7 @@ def write(txn: Transaction, ref: FileRef, options: pb.WriteOptions, prepared: Pr
 def _make(txn: Transaction, ref: FileRef, options: pb.WriteOptions) -> Found:
     if options.make_parents:
         trees.make_parents(txn, references.components_of(ref), mode=DIRECTORY_MODE, **owner())
-    place = references.place(txn, ref)
+    place = references.new_place(txn, ref)
     mode = options.mode if options.HasField("mode") else FILE_MODE
     return Found(files.create(txn, place.parent, place.name, mode=mode, **owner()), place.path)
 

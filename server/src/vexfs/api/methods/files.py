@@ -52,7 +52,7 @@ async def make_directory(context: CallContext, request: pb.MakeDirectoryRequest)
             if not components:
                 return answer(txn, files.stat(txn, 1))
             trees.make_parents(txn, components, mode=DIRECTORY_MODE, **owner())
-        place = references.place(txn, request.directory)
+        place = references.new_place(txn, request.directory)
         try:
             return answer(txn, files.make_directory(txn, place.parent, place.name, mode=mode, **owner()))
         except AlreadyExists:

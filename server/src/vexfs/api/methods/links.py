@@ -14,7 +14,7 @@ async def create_symlink(context: CallContext, request: pb.CreateSymlinkRequest)
     target = request.target_bytes if request.WhichOneof("destination") == "target_bytes" else request.target.encode()
 
     def run(txn: Transaction) -> pb.CreateSymlinkResponse:
-        place = references.place(txn, request.link)
+        place = references.new_place(txn, request.link)
         node = files.make_symlink(txn, place.parent, place.name, target=target, **owner())
         return pb.CreateSymlinkResponse(revision=txn.revision, file=messages.file(node, place.path))
 
@@ -35,7 +35,7 @@ async def read_symlink(context: CallContext, request: pb.ReadSymlinkRequest) -> 
 async def create_link(context: CallContext, request: pb.CreateLinkRequest) -> pb.CreateLinkResponse:
     def run(txn: Transaction) -> pb.CreateLinkResponse:
         node = references.find(txn, request.file).node
-        place = references.place(txn, request.link)
+        place = references.new_place(txn, request.link)
         linked = files.link(txn, node.ino, place.parent, place.name)
         return pb.CreateLinkResponse(revision=txn.revision, file=messages.file(linked, place.path))
 

@@ -7,10 +7,11 @@ import base64
 import binascii
 import math
 import stat
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from vexfs.api.errors import MalformedRequest
@@ -110,9 +111,9 @@ def _plain(value: Value, depth: int) -> Any:
     return None
 
 
-def list_values(values: ListValue) -> list[Any]:
-    """A ListValue as a Python list."""
-    return [_plain(value, 1) for value in values.values]
+def plain_values(values: Iterable[Value]) -> list[Any]:
+    """Values as Python values."""
+    return [_plain(value, 1) for value in values]
 
 
 def page_token(position: bytes) -> str:

@@ -11,7 +11,7 @@ from vexfs.contract.v1 import points_pb2 as pb
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
 from vexfs.core import collections, content, files, points, trees
 from vexfs.core.content import Prepared
-from vexfs.core.errors import PointNotFound, TooLarge
+from vexfs.core.errors import InvalidRequest, PointNotFound, TooLarge
 from vexfs.core.points import PointInput
 from vexfs.core.types import Collection, Point
 from vexfs.store.reader import Reader
@@ -69,7 +69,7 @@ async def list_points(context: CallContext, request: pb.ListPointsRequest) -> pb
     def run(view: Reader, revision: int) -> pb.ListPointsResponse:
         collection = find(view, request.collection)
         response = pb.ListPointsResponse(revision=revision)
-        position, size_bytes = after, 0
+        position, last, size_bytes = after, b"", 0
         # By entries, not by points: what else lies in the directory is no point, and a page of it is not the end.
         while page := files.list_directory(view, collection.ino, after=position, limit=min(limit, 256)):
             for entry in page:
@@ -138,6 +138,9 @@ def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) 
         )
         for point in request.points
     ]
+    known = {spec.name for spec in collection.schema.vectors}
+    for name in {name for item in items for name in item.vectors} - known:
+        raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(sorted(known)) or 'none'}")
     blobs = context.application.volume.blobs
     contents = {
         point.id: content.prepare(blobs, [(0, point.content)], whole=True)

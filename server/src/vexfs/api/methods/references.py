@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vexfs.contract.v1.common_pb2 import FileRef
 from vexfs.core import files, paths, symlinks
-from vexfs.core.errors import InvalidRequest, NotFound, RootImmutable
+from vexfs.core.errors import AlreadyExists, InvalidRequest, NotFound, RootImmutable
 from vexfs.core.types import ROOT_INO, Ino, Node
 from vexfs.store import dentries
 from vexfs.store.reader import Reader
@@ -63,6 +63,13 @@ def place(view: Reader, ref: FileRef) -> Place:
         raise RootImmutable("the root is always there: it cannot be made, moved or replaced")
     parent, name = paths.resolve_parent(view, components)
     return Place(parent.ino, name, join(components))
+
+
+def new_place(view: Reader, ref: FileRef) -> Place:
+    """As `place`, for something that shall be made: the root is there already. Raises AlreadyExists."""
+    if not components_of(ref):
+        raise AlreadyExists("the root is there already")
+    return place(view, ref)
 
 
 def entry(view: Reader, ref: FileRef) -> tuple[Place, Node]:
