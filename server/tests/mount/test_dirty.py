@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vexfs.mount.dirty import DirtyBuffer
 
 SPAN = 64
@@ -34,10 +35,10 @@ def test_any_sequence_of_writes_and_truncations_equals_the_model(
     content, mask = bytearray(SPAN), bytearray(SPAN)
     for kind, at, data in steps:
         if kind == "write":
-            data = data[: SPAN - at]
-            buffer.write(at, data)
-            content[at : at + len(data)] = data
-            mask[at : at + len(data)] = b"\1" * len(data)
+            fitting = data[: SPAN - at]
+            buffer.write(at, fitting)
+            content[at : at + len(fitting)] = fitting
+            mask[at : at + len(fitting)] = b"\1" * len(fitting)
         else:
             buffer.truncate(at)
             mask[at:] = bytes(SPAN - at)

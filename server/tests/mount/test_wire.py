@@ -6,6 +6,7 @@ from pathlib import Path
 from struct import Struct
 
 import pytest
+
 from vexfs.mount import wire
 
 # Sizes in bytes from the kernel's ABI (Linux 6.18, protocol 7.45); the ABI only ever grows at the end.

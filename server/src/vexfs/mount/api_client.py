@@ -1,8 +1,8 @@
 """The mount's way to ask the API: the contract over its Unix socket, in worker threads.
 
-Used by `.search` and by the wait after an fsync; never by the loop's thread. Connects at the first use and again whenever the API comes
-back. Knows the generated messages; its callers get own types. gRPC is imported at the first use: a mount that nobody searches needs
-none of it.
+Used by `.search` and by the wait after an fsync; never by the loop's thread. Connects at the first use and again whenever the
+API comes back. Knows the generated messages; its callers get own types. gRPC is imported at the first use: a mount that
+nobody searches needs none of it.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """Getting a FUSE connection: open `/dev/fuse` and mount it, as root by mount(2), as anybody else by `fusermount3`.
 
-Called once at the start of the mount process. Knows nothing of requests. When `open_and_mount` returns, the kernel has queued INIT
-and everybody who touches the mount point waits for it to be answered.
+Called once at the start of the mount process. Knows nothing of requests. When `open_and_mount` returns, the kernel has queued
+INIT and everybody who touches the mount point waits for it to be answered.
 """
 
 import array

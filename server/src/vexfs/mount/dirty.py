@@ -1,7 +1,7 @@
 """What was written to one file and is not in the volume yet: runs of bytes, merged as they come.
 
-Used by the loop's content operations; one thread. Later bytes win over earlier ones; runs never touch or overlap, and are kept in
-order. Knows nothing of files: sizes and times are the caller's.
+Used by the loop's content operations; one thread. Later bytes win over earlier ones; runs never touch or overlap, and are
+kept in order. Knows nothing of files: sizes and times are the caller's.
 """
 
 from bisect import bisect_left, bisect_right

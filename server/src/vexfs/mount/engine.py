@@ -1,12 +1,13 @@
 """What every operation of the mount works with: the volume, the group of transactions, the connection, the open files.
 
-One Engine a mount, made by the process and driven by the loop. Everything here belongs to the loop's thread except `post`, which hands
-it work from other threads. Never blocks on a disk's sync or on the network.
+One Engine a mount, made by the process and driven by the loop. Everything here belongs to the loop's thread except `post`,
+which hands it work from other threads. Never blocks on a disk's sync or on the network.
 """
 
 import errno
 import logging
-import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -38,27 +39,20 @@ class Engine:
         self.interruptible: dict[int, Callable[[], None]] = {}
         #: Work for the loop from other threads.
         self.posted: deque[Callable[[], None]] = deque()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        #: Something came up that will be due at a time (an open group, dirty bytes); the loop sets its clock and clears this.
+        self.clock_needed = False
+        self._loop_thread = threading.get_ident()
         self.writer.on_group_lost = self._group_lost
 
     # -- work from other threads -----------------------------------------------------------------------
 
-    @property
-    def wake_fd(self) -> int:
-        """Readable when `post` was called."""
-        return self._wake_fd
-
     def post(self, work: Callable[[], None]) -> None:
         """Have the loop run `work` soon. Any thread."""
         self.posted.append(work)
-        os.eventfd_write(self._wake_fd, 1)
+        signal.pthread_kill(self._loop_thread, signal.SIGALRM)
 
     def run_posted(self) -> None:
         """Run what was posted; an exception ends that piece of work alone."""
-        try:
-            os.eventfd_read(self._wake_fd)
-        except BlockingIOError:
-            pass
         while self.posted:
             work = self.posted.popleft()
             try:
@@ -72,6 +66,7 @@ class Engine:
         """A transaction of the group, noted so that a lost group can be told to the kernel. A context manager."""
         transaction = self.writer.begin(operation)
         self.group_changes.append(transaction.changes)
+        self.clock_needed = True
         return transaction
 
     def commit(self) -> None:
@@ -109,9 +104,3 @@ class Engine:
                 file = self.open_files.get(change.ino)
                 if file is not None:
                     file.error = errno.EIO
-
-    def close(self) -> None:
-        """Give the descriptors back; idempotent."""
-        if self._wake_fd >= 0:
-            os.close(self._wake_fd)
-            self._wake_fd = -1

@@ -1,8 +1,8 @@
 """After an fsync: wait a moment until a search finds the file, when that is cheap for everybody.
 
-`plan` runs in the loop's thread, `answer` in the one that synced the log; waiting happens in a thread of its own. fsync promises
-durability only: the wait is short, for small text files, one at a time, not when fsyncs come quickly one after another, and
-not when the views are busy or did not answer lately.
+`plan` runs in the loop's thread, `answer` in the one that synced the log; waiting happens in a thread of its own. fsync
+promises durability only: the wait is short, for small text files, one at a time, not when fsyncs come quickly one after
+another, and not when the views are busy or did not answer lately.
 """
 
 import logging

@@ -1,9 +1,9 @@
 """Telling the kernel what changed without it: the log's records of other processes, and lost groups.
 
-One Invalidator a mount, with a thread of its own: a notification takes locks that a request waiting for the loop may hold, so the loop
-must never wait for one. The log itself is the queue: records are read in pages, this mount's own skipped, and a reader that
-falls far behind, or behind the log's tail, makes the kernel look everything up again instead. What the loop asks for goes through a
-bounded list with the same way out.
+One Invalidator a mount, with a thread of its own: a notification takes locks that a request waiting for the loop may hold, so
+the loop must never wait for one. The log itself is the queue: records are read in pages, this mount's own skipped, and a
+reader that falls far behind, or behind the log's tail, makes the kernel look everything up again instead. What the loop asks
+for goes through a bounded list with the same way out.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Invalidator:
         self._mark_stale = mark_stale
         self._position = int(volume.head())
         self._own: deque[tuple[int, int]] = deque()
-        self._asked: deque[Callable[[], None]] = deque()
+        self._asked: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._committing = False
@@ -75,7 +75,7 @@ class Invalidator:
             self._asked.clear()
             self._asked.append(lambda: self._forget_everything(0))
         else:
-            self._asked.append(lambda: None if notify() else None)
+            self._asked.append(notify)
         self._wake.set()
 
     # -- the thread ------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """The loop: read a request, run its handler, write the answer; commit the group when it is time.
 
-The mount process's main thread. Two system calls a request. After a request it polls the descriptor for a moment without sleeping, so that
-a client on another core finds its next request taken up at once; it learns whether that pays. Everything that belongs to one thread in
-this package belongs to this one. An exception in a handler becomes EIO for that request and a line in the log.
+The mount process's main thread. Two system calls a request: a read that sleeps in the kernel until a request comes, and a
+write. Where it pays (see `spin`) the loop polls for a moment before it sleeps. What is due at a time, and what other threads
+post, arrives as SIGALRM: between requests the signal's handler does it at once, in the middle of one it leaves a note.
+Everything that belongs to one thread in this package belongs to this one. An exception in a handler becomes EIO for that
+request and a line in the log.
 """
 
 import contextlib
@@ -10,6 +12,7 @@ import errno
 import logging
 import os
 import select
+import signal
 import time
 
 import apsw
@@ -25,11 +28,14 @@ logger = logging.getLogger(__name__)
 
 _SMALL_BYTES = 8192
 """Up to here header and payload are joined in memory; beyond, the kernel gathers them."""
-_IDLE_MS = 1000
-_GROUP_POLL_MS = 1
-_LOOK_NS = 400_000
-"""How often to look, in the middle of work, at what is due: well below the shortest deadline, the group's 2 ms."""
+_TICK_S = 0.001
+"""How often an open group is looked at: its shortest deadline is 2 ms."""
+_HEARTBEAT_S = 0.25
 _UNANSWERED = frozenset({wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET, wire.FUSE_INTERRUPT})
+
+
+class _Stop(Exception):
+    """Raised by a signal handler out of the read that waits for a request."""
 
 
 def _not_supported(_unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> int:
@@ -37,7 +43,7 @@ def _not_supported(_unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) 
 
 
 class Loop:
-    """`tables` are the operations; `virtual` answers for the nodes of `.search`."""
+    """`tables` are the operations; `virtual` answers for the nodes of `.search`. Make and run it in the main thread."""
 
     def __init__(
         self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, tables: list[Table], virtual: Table
@@ -45,48 +51,76 @@ class Loop:
         self._engine = engine
         self._writeback = writeback
         self._buffer = buffer
-        self._handlers = _dense(*tables, dict.fromkeys((wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET), self._silent))
+        silent = dict.fromkeys((wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET), self._silent)
+        self._handlers = _dense(*tables, silent)
         self._handlers[wire.FUSE_INTERRUPT] = self._interrupt
         self._handlers[wire.FUSE_DESTROY] = self._destroy
-        self._virtual = _dense(virtual, dict.fromkeys((wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET), self._silent))
-        self._stopping = False
+        self._virtual = _dense(virtual, silent)
         self._poller = select.poll()
         self._poller.register(engine.session.fd, select.POLLIN)
-        self._poller.register(engine.wake_fd, select.POLLIN)
+        self._stopping = False
+        self._between = False
+        """Whether no request is in hand, so that a signal's handler may do what is due."""
+        self._due = False
+        """A signal came in the middle of a request."""
+        self._clock_s = 0.0
         self.spin = Spin(engine.options.spin_us)
         #: Requests served, by opcode.
         self.counts = [0] * wire.OPCODE_MAX
 
-    def stop(self) -> None:
-        """End `run` after the request in hand. The loop's thread, or a signal handler."""
-        self._stopping = True
+    # -- serving ---------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until `stop` or until the mount is gone. Does not flush: that is the caller's, who knows how long it may take."""
-        engine, session, memory = self._engine, self._engine.session, self._buffer.memory
-        fd, buffers, posted = session.fd, [memory], engine.posted
-        readv, write, writev = os.readv, os.write, os.writev
+        """Serve until `stop` or until the mount is gone. Does not flush: that is the caller's, who knows how long it may
+        take.
+        """
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        try:
+            while not self._stopping:
+                os.set_blocking(self._engine.session.fd, self.spin.window_ns == 0)
+                self._set_clock()
+                with contextlib.suppress(_Stop):
+                    if not self._serve(spinning=self.spin.window_ns > 0):
+                        return
+        finally:
+            self._between = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)  # workers may still post
+
+    def stop(self) -> None:
+        """End `run`, called by a signal's handler in the main thread."""
+        self._stopping = True
+        if self._between:
+            self._between = False
+            raise _Stop
+
+    def _serve(self, *, spinning: bool) -> bool:
+        """Answer requests until stopped, or until spinning ought to change; False when the mount is gone."""
+        engine, session, memory, spin = self._engine, self._engine.session, self._buffer.memory, self.spin
+        fd, buffers = session.fd, [memory]
+        readv, write, writev, now_ns = os.readv, os.write, os.writev, time.monotonic_ns
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
-        handlers, virtual, counts, spin = self._handlers, self._virtual, self.counts, self.spin
-        now_ns = time.monotonic_ns
-        spin_until, look_at, served = 0, 0, 0
+        handlers, virtual, counts = self._handlers, self._virtual, self.counts
+        spin_until = served = 0
         while not self._stopping:
+            self._between = True
             try:
                 length = readv(fd, buffers)
             except BlockingIOError:
-                now = now_ns()
-                if now >= spin_until or posted:
-                    self._rest(now, served)
+                if now_ns() >= spin_until:
+                    spin.slept(served)
+                    if spin.window_ns == 0:
+                        return True
                     served = 0
-                elif now >= look_at:
-                    look_at = self._look(now)
+                    self._poller.poll()
                 continue
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.EINTR):  # the request was interrupted before it was read
                     continue
                 if error.errno == errno.ENODEV:  # unmounted
-                    return
+                    return False
                 raise
+            self._between = False
             _, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
             try:
                 counts[opcode] += 1
@@ -106,36 +140,58 @@ class Loop:
                     self._not_answered(error)
             elif answer is not None:
                 session.fail(unique, -answer)
+            if self._due:
+                self._look()
+            elif engine.clock_needed:
+                self._set_clock()
             served += 1
-            now = now_ns()
-            spin_until = now + spin.window_ns
-            if now >= look_at or posted:
-                look_at = self._look(now)
+            if spinning:
+                spin_until = now_ns() + spin.window_ns
+            elif served >= spin.try_after:
+                spin.rested()
+                return True
+        return True
 
-    # -- between requests --------------------------------------------------------------------------------
+    # -- what is due -----------------------------------------------------------------------------------
 
-    def _look(self, now: int) -> int:
-        """What is due in the middle of work; returns when to look again (time.monotonic_ns)."""
-        if self._engine.writer.must_commit(now):
-            self._engine.commit_quietly()
-        if now >= self._writeback.next_due_ns:
-            self._writeback.flush_due(now)
-        if self._engine.posted:
-            self._engine.run_posted()
-        return now + _LOOK_NS
+    def _on_alarm(self, _number: int, _frame: object) -> None:
+        if self._between:
+            self._between = False
+            self._look()
+            self._between = True
+        else:
+            self._due = True
 
-    def _rest(self, now: int, served: int) -> None:
-        """Nothing to do for now: wait for a request, for posted work, or until something is due."""
+    def _look(self) -> None:
+        """Between two requests: commit and flush what is due, do what was posted, set the clock."""
+        self._due = False
+        engine = self._engine
+        try:
+            now = time.monotonic_ns()
+            if engine.writer.must_commit(now):
+                engine.commit_quietly()
+            if now >= self._writeback.next_due_ns:
+                self._writeback.flush_due(now)
+            if engine.posted:
+                engine.run_posted()
+        except Exception:
+            logger.exception("what was due has failed")
+        self._clock_s = 0.0
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        """Have SIGALRM come when something can be due next. It repeats: one just before a read began would be lost."""
         engine, due_ns = self._engine, self._writeback.next_due_ns
-        timeout_ms = _IDLE_MS
-        if engine.writer.group_open:
-            timeout_ms = _GROUP_POLL_MS
-        elif due_ns < now + _IDLE_MS * 1_000_000:
-            timeout_ms = max(0, (due_ns - now) // 1_000_000 + 1)
-        if not engine.posted:
-            self.spin.slept(served)
-            self._poller.poll(timeout_ms)
-        self._look(time.monotonic_ns())
+        engine.clock_needed = False
+        if engine.writer.group_open or self._writeback.in_flight:
+            wanted = _TICK_S
+        elif due_ns < Writeback.NEVER_NS:
+            wanted = min(max(_TICK_S, (due_ns - time.monotonic_ns()) / 1e9), _HEARTBEAT_S)
+        else:
+            wanted = _HEARTBEAT_S
+        if wanted != self._clock_s:
+            self._clock_s = wanted
+            signal.setitimer(signal.ITIMER_REAL, wanted, wanted)
 
     # -- requests of the protocol itself -----------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The files the kernel has open here, and what was written to them that the volume does not have yet.
 
-Owned by the loop; one thread, but for `stale`, which the invalidation thread sets. A file without opens and without pending bytes
-has no entry, so the table is as large as what is in use.
+Owned by the loop; one thread, but for `stale`, which the invalidation thread sets. A file without opens and without pending
+bytes has no entry, so the table is as large as what is in use.
 """
 
 from collections.abc import Callable, Sequence

@@ -27,8 +27,8 @@ class MountOptions:
     def kernel_permissions(self) -> bool:
         """Whether the kernel has to check modes and owners.
 
-        Where only root can reach the mount nobody would ever be refused, and the kernel would ask for a directory's attributes again
-        after every change in it.
+        Where only root can reach the mount nobody would ever be refused, and the kernel would ask for a directory's
+        attributes again after every change in it.
         """
         return self.allow_other or os.getuid() != 0
 

@@ -1,7 +1,7 @@
 """Files that were deleted while a mount had them open, and whose mount is gone: they go now.
 
-Called once at the start of a mount. An opening of the volume that still lives answers on its doorbell; what belongs to another one is left
-alone. Crash here → the rest is swept at the next start.
+Called once at the start of a mount. An opening of the volume that still lives answers on its doorbell; what belongs to
+another one is left alone. Crash here → the rest is swept at the next start.
 """
 
 import logging

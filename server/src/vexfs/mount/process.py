@@ -1,7 +1,8 @@
 """The mount process: its command line, its start, its end.
 
-`python -m vexfs.mount --data DIR MOUNTPOINT`, started by the supervisor (`vexfs serve --mount`), by `vexfs mount`, or by hand. Opens the
-volume, mounts, sweeps what a killed mount left, serves until SIGTERM, SIGINT or unmount, then writes everything out and unmounts.
+`python -m vexfs.mount --data DIR MOUNTPOINT`, started by the supervisor (`vexfs serve --mount`), by `vexfs mount`, or by
+hand. Opens the volume, mounts, sweeps what a killed mount left, serves until SIGTERM, SIGINT or unmount, then writes
+everything out and unmounts.
 """
 
 import argparse
@@ -107,7 +108,6 @@ class Mount:
 
     def _stop(self) -> None:
         self._loop.stop()
-        self._engine.post(lambda: None)
 
     def _write_out(self) -> None:
         """Bytes, rows, log: in this order to the disk. New writes are answered meanwhile by nobody."""
@@ -120,7 +120,9 @@ class Mount:
             logger.exception("the last changes could not be made durable")
 
     def _close(self) -> None:
-        """Unmount and let go. The kernel may send requests while it unmounts, so that happens in a thread while the loop serves."""
+        """Unmount and let go. The kernel may send requests while it unmounts, so that happens in a thread while the loop
+        serves.
+        """
         unmounting = threading.Thread(target=self._unmount, name="vexfs-unmount", daemon=True)
         unmounting.start()
         deadline = time.monotonic() + 0.5
@@ -133,7 +135,6 @@ class Mount:
         os.close(self._fd)
         self._api.close()
         self._volume.close()
-        self._engine.close()
         logger.info("unmounted", extra={"mountpoint": str(self._options.mountpoint)})
 
     def _unmount(self) -> None:

@@ -1,7 +1,7 @@
 """Nodes as the kernel wants them: entries and attributes packed for an answer.
 
-Used by the operations, in the loop's thread and in those of `.search`. Pure functions. The times an answer may be cached are long:
-whatever another process changes is invalidated from the log (`vexfs.mount.invalidation`).
+Used by the operations, in the loop's thread and in those of `.search`. Pure functions. The times an answer may be cached are
+long: whatever another process changes is invalidated from the log (`vexfs.mount.invalidation`).
 """
 
 from vexfs.core.types import Node

@@ -1,8 +1,8 @@
 """The shape of a handler: what the loop passes it and what it gives back.
 
-A handler gets `(unique, nodeid, end, uid, gid)`; the request's bytes stand in the loop's buffer up to `end`, its body begins behind the
-header. It returns the payload of the answer, a negative errno, or None when there is no answer or it comes later. No object is made
-for a request: this is the hottest path of the mount.
+A handler gets `(unique, nodeid, end, uid, gid)`; the request's bytes stand in the loop's buffer up to `end`, its body begins
+behind the header. It returns the payload of the answer, a negative errno, or None when there is no answer or it comes later.
+No object is made for a request: this is the hottest path of the mount.
 """
 
 from collections.abc import Callable, Mapping

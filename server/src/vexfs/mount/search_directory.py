@@ -1,10 +1,10 @@
 """`.search`: ask by making up a name. `.search/QUERY/` is a directory of symbolic links to what answers the query, best first.
 
-Answers the loop's requests for nodes at or above VIRTUAL_NODEID; everything is made up here, nothing is in the volume. A directory searches
-when it is opened (or a name in it is wanted) and keeps what it found for a while, so that what a listing showed can be
-opened. Searching happens in worker threads through the API; the request is answered from there, and FUSE_INTERRUPT ends it. A
-search that fails is an I/O error, told in `.status`, never an empty directory. Names that begin with a dot never search. Only
-the owner of the mount may use it: hits are not filtered by permission.
+Answers the loop's requests for nodes at or above VIRTUAL_NODEID; everything is made up here, nothing is in the volume. A
+directory searches when it is opened (or a name in it is wanted) and keeps what it found for a while, so that what a listing
+showed can be opened. Searching happens in worker threads through the API; the request is answered from there, and
+FUSE_INTERRUPT ends it. A search that fails is an I/O error, told in `.status`, never an empty directory. Names that begin
+with a dot never search. Only the owner of the mount may use it: hits are not filtered by permission.
 
 Node numbers: VIRTUAL_NODEID | kind << 56 | number << 12 | place, where the number is the query's or the result set's.
 """

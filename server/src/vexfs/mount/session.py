@@ -46,7 +46,9 @@ class Agreement(NamedTuple):
 
 
 def agree(request: memoryview) -> tuple[Agreement, bytes]:
-    """Answer an INIT request (with its header): the agreement, and the reply's payload. Raises NotSupported for an old kernel."""
+    """Answer an INIT request (with its header): the agreement, and the reply's payload. Raises NotSupported for an old
+    kernel.
+    """
     body = request[wire.IN_HEADER_BYTES :]
     if len(body) >= wire.fuse_init_in.size:
         major, minor, readahead, low, high = wire.fuse_init_in.unpack_from(body)

@@ -11,38 +11,33 @@ from pathlib import Path
 _SERVED_MIN = 4
 """Requests between two sleeps below which the windows cost more than the wake-ups they save."""
 _SCORE_MAX = 16
-_REST_SLEEPS = 64
-"""Sleeps without a window before it is tried again."""
+_REST_REQUESTS = 512
+"""Requests served without a window before it is tried again."""
 _POWER = Path("/sys/class/power_supply")
 
 
 class Spin:
-    """`window_ns` is how long to poll after a request now; 0: sleep at once."""
+    """`window_ns` is how long to poll after a request now; 0: sleep at once, and try again after `try_after` requests."""
 
     def __init__(self, window_us: int) -> None:
         self._asked_ns = 0 if on_battery() else window_us * 1000
         self._score = _SCORE_MAX // 2
-        self._resting = 0 if _has_cores() else _REST_SLEEPS
         self.window_ns = self._asked_ns if _has_cores() else 0
+        self.try_after = _REST_REQUESTS if self._asked_ns else 1 << 62
         #: Windows that ended without a request: each cost its length in CPU.
         self.missed = 0
 
     def slept(self, served: int) -> None:
         """The loop goes to sleep after `served` requests since it last did."""
-        if self._asked_ns == 0:
-            return
-        if self._resting > 0:
-            self._resting -= 1
-            if self._resting == 0:
-                self._resting = 0 if _has_cores() else _REST_SLEEPS
-                self.window_ns = 0 if self._resting else self._asked_ns
-            return
         self.missed += 1
         self._score = min(_SCORE_MAX, self._score + 1) if served >= _SERVED_MIN else self._score - 1
         if self._score <= 0 or not _has_cores():
             self._score = 1
-            self._resting = _REST_SLEEPS
             self.window_ns = 0
+
+    def rested(self) -> None:
+        """`try_after` requests were served without a window."""
+        self.window_ns = self._asked_ns if _has_cores() else 0
 
 
 def _has_cores() -> bool:

@@ -1,7 +1,8 @@
 """The FUSE protocol as bytes: every struct, flag and opcode VexFS uses, named as in the kernel's include/uapi/linux/fuse.h.
 
-Used by the rest of `vexfs.mount`, and the only module that knows a layout. Structs are little-endian with explicit padding (`x`);
-a test holds their sizes against the kernel's. Times are signed where the kernel reads them so (before 1970). Constants only, no state.
+Used by the rest of `vexfs.mount`, and the only module that knows a layout. Structs are little-endian with explicit padding
+(`x`); a test holds their sizes against the kernel's. Times are signed where the kernel reads them so (before 1970). Constants
+only, no state.
 """
 
 from struct import Struct

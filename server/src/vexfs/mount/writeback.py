@@ -1,9 +1,9 @@
 """When and how written bytes get from memory into the volume.
 
-Driven by the loop; one thread, but for the preparing of large content, which runs in workers and comes back through `Engine.post`.
-Bytes wait at most FLUSH_AFTER_NS; one file's at most LAYER_BYTES; all files' together at most TOTAL_BYTES, beyond which the
-answers to writes wait. Small content goes into the group's rows at once; long runs become blobs, whose fsync the loop must not wait
-for: they stay readable as layers of their file until their rows are written, oldest first.
+Driven by the loop; one thread, but for the preparing of large content, which runs in workers and comes back through
+`Engine.post`. Bytes wait at most FLUSH_AFTER_NS; one file's at most LAYER_BYTES; all files' together at most TOTAL_BYTES,
+beyond which the answers to writes wait. Small content goes into the group's rows at once; long runs become blobs, whose fsync
+the loop must not wait for: they stay readable as layers of their file until their rows are written, oldest first.
 """
 
 import contextlib
@@ -31,12 +31,13 @@ LAYER_BYTES = 8 << 20
 TOTAL_BYTES = 64 << 20
 RUNS_MAX = 256
 """Scattered runs of one file are written out at this count: each costs a block read and a row."""
-_NEVER = 1 << 63
 _WORKERS = 2
 
 
 class Writeback:
     """See the module."""
+
+    NEVER_NS = 1 << 63
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -46,8 +47,10 @@ class Writeback:
         self._blocked: deque[Callable[[], None]] = deque()
         self._prepared: dict[int, list[tuple[DirtyBuffer, Future[list[Prepared]]]]] = {}
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="vexfs-content")
-        self.next_due_ns = _NEVER
+        self.next_due_ns = self.NEVER_NS
         """When (time.monotonic_ns) the oldest bytes have to go."""
+        self.in_flight = 0
+        """Layers that workers have in hand."""
 
     @property
     def total_bytes(self) -> int:
@@ -77,6 +80,7 @@ class Writeback:
         file.dirty_since_ns = time.monotonic_ns()
         if not self._dirty:
             self.next_due_ns = file.dirty_since_ns + FLUSH_AFTER_NS
+            self._engine.clock_needed = True
         self._dirty[file.ino] = file
         return dirty
 
@@ -113,7 +117,7 @@ class Writeback:
         file.dirty = None
         self._dirty.pop(file.ino, None)
         first = next(iter(self._dirty.values()), None)
-        self.next_due_ns = _NEVER if first is None else first.dirty_since_ns + FLUSH_AFTER_NS
+        self.next_due_ns = self.NEVER_NS if first is None else first.dirty_since_ns + FLUSH_AFTER_NS
 
     def _store(self, file: OpenFile, prepared: list[Prepared]) -> None:
         try:
@@ -136,11 +140,14 @@ class Writeback:
         self._submit(file, buffer)
 
     def _submit(self, file: OpenFile, buffer: DirtyBuffer) -> None:
+        self.in_flight += 1
+        self._engine.clock_needed = True
         future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer)
         future.add_done_callback(lambda _: self._engine.post(lambda: self._layer_ready(file, buffer, future)))
 
     def _layer_ready(self, file: OpenFile, buffer: DirtyBuffer, future: "Future[list[Prepared]]") -> None:
         """A worker is done. Layers are stored in their order, so one that was faster waits for those below it."""
+        self.in_flight -= 1
         ready = self._prepared.setdefault(file.ino, [])
         ready.append((buffer, future))
         while file.layers:

@@ -1,7 +1,8 @@
 """Attributes: getattr, setattr, readlink, xattrs, statfs, access.
 
 Called by the loop. What is pending in memory is part of a file's size and times. With the kernel's permission checks on
-(`default_permissions`) a request that arrives here is allowed; what remains is which bits a change of owner or content takes away.
+(`default_permissions`) a request that arrives here is allowed; what remains is which bits a change of owner or content takes
+away.
 """
 
 import errno

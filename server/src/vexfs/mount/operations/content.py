@@ -1,8 +1,8 @@
 """Bytes: open, read, write, flush, fsync, release.
 
-Called by the loop. A file's handle is its inode: the kernel names it in every request, so no table of handles is kept, only how many
-opens there are. Written bytes wait in `Writeback`; what has to wait for a disk (fsync, large content) is answered later, so that no
-request holds up another.
+Called by the loop. A file's handle is its inode: the kernel names it in every request, so no table of handles is kept, only
+how many opens there are. Written bytes wait in `Writeback`; what has to wait for a disk (fsync, large content) is answered
+later, so that no request holds up another.
 """
 
 import errno

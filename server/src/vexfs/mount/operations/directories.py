@@ -1,8 +1,8 @@
 """Directories: opendir, readdir and readdirplus, releasedir.
 
-Called by the loop. A stream pages through the names by key: it holds one page and, for each page it has seen, where it began. So a
-listing of any size takes little memory, sees each name that stays exactly once, and can be rewound. Offsets on the wire are positions
-in the stream: 1 and 2 behind `.` and `..`.
+Called by the loop. A stream pages through the names by key: it holds one page and, for each page it has seen, where it began.
+So a listing of any size takes little memory, sees each name that stays exactly once, and can be rewound. Offsets on the wire
+are positions in the stream: 1 and 2 behind `.` and `..`.
 """
 
 import errno
@@ -122,7 +122,9 @@ class DirectoryOperations:
         return b"".join(parts)
 
     def _dots(self, parts: list[bytes], ino: int, offset: int, *, plus: bool) -> int:
-        """The entries `.` and `..` when the listing begins before them; returns their bytes. The kernel knows the parent itself."""
+        """The entries `.` and `..` when the listing begins before them; returns their bytes. The kernel knows the parent
+        itself.
+        """
         for behind, name in ((_OFFSET_DOT, b"."), (_OFFSET_DOT_DOT, b"..")):
             if offset < behind:
                 record = dirent(name, ino, behind, _TYPE_DIRECTORY)

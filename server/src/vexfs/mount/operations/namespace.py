@@ -1,7 +1,7 @@
 """Names: lookup, create, link, remove, rename.
 
-Called by the loop. Every change is one transaction of the open group; the kernel keeps its own cache in step with what it asked for
-itself, so nothing is invalidated here.
+Called by the loop. Every change is one transaction of the open group; the kernel keeps its own cache in step with what it
+asked for itself, so nothing is invalidated here.
 """
 
 import errno

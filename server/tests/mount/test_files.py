@@ -1,0 +1,286 @@
+"""What programs do with files works on a real mount."""
+
+# ruff: noqa: PTH108, PTH115, PTH211 - these tests call the system calls by their own names
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import random
+import socket
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mount.conftest import Mounted
+
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+
+
+def rename2(old: Path, new: Path, flags: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), flags) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def raises(number: int) -> "contextlib.AbstractContextManager[pytest.ExceptionInfo[OSError]]":
+    return pytest.raises(OSError, check=lambda error: error.errno == number)
+
+
+def test_written_content_is_read_back_and_survives_the_kernels_cache(root: Path) -> None:
+    content = os.urandom(10_000)
+    (root / "a").write_bytes(content)
+    assert (root / "a").read_bytes() == content
+    with (root / "a").open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        assert file.read() == content
+
+
+def test_random_writes_reads_and_truncations_equal_a_byte_array(root: Path) -> None:
+    random_numbers = random.Random(7)
+    model = bytearray()
+    fd = os.open(root / "f", os.O_RDWR | os.O_CREAT)
+    try:
+        for step in range(400):
+            offset = random_numbers.randrange(0, 900_000)
+            action = random_numbers.random()
+            if action < 0.55:
+                data = random_numbers.randbytes(random_numbers.choice((1, 100, 4096, 70_000, 300_000)))
+                os.pwrite(fd, data, offset)
+                model.extend(bytes(max(0, offset + len(data) - len(model))))
+                model[offset : offset + len(data)] = data
+            elif action < 0.65:
+                os.ftruncate(fd, offset)
+                model = model[:offset] + bytes(max(0, offset - len(model)))
+            elif action < 0.7:
+                os.fsync(fd)
+            elif action < 0.75:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            else:
+                length = random_numbers.randrange(1, 200_000)
+                assert os.pread(fd, length, offset) == bytes(model[offset : offset + length]), f"step {step}"
+            assert os.fstat(fd).st_size == len(model), f"step {step}"
+    finally:
+        os.close(fd)
+    assert (root / "f").read_bytes() == bytes(model)
+
+
+def test_a_large_file_written_in_sequence_is_whole(root: Path, mount: Mounted) -> None:
+    block = os.urandom(1 << 20)
+    with (root / "large").open("wb") as file:
+        for index in range(40):
+            file.write(index.to_bytes(4, "little") + block[4:])
+    assert (root / "large").stat().st_size == 40 << 20
+    assert mount.stop() == 0
+    mount.restart()
+    with (root / "large").open("rb") as file:
+        for index in range(40):
+            assert file.read(1 << 20) == index.to_bytes(4, "little") + block[4:]
+
+
+def test_appends_of_two_writers_do_not_overwrite_each_other(root: Path) -> None:
+    def append(mark: bytes) -> None:
+        with (root / "log").open("ab", buffering=0) as file:
+            for _ in range(200):
+                file.write(mark * 10 + b"\n")
+
+    writers = [threading.Thread(target=append, args=(mark,)) for mark in (b"a", b"b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    lines = (root / "log").read_bytes().splitlines()
+    assert len(lines) == 400
+    assert set(lines) == {b"a" * 10, b"b" * 10}
+
+
+def test_memory_mapped_writes_reach_the_file(root: Path) -> None:
+    (root / "m").write_bytes(bytes(100_000))
+    with (root / "m").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[50_000:50_005] = b"hello"
+        mapped.flush()
+        assert file.seek(50_000) == 50_000
+        assert file.read(5) == b"hello"
+    assert (root / "m").read_bytes()[49_999:50_006] == b"\0hello\0"
+
+
+def test_holes_read_as_zeros(root: Path) -> None:
+    fd = os.open(root / "sparse", os.O_RDWR | os.O_CREAT)
+    os.pwrite(fd, b"x", 5_000_000)
+    assert os.pread(fd, 10, 2_000_000) == bytes(10)
+    os.close(fd)
+    assert (root / "sparse").stat().st_size == 5_000_001
+
+
+def test_opening_with_truncation_empties_the_file(root: Path) -> None:
+    (root / "t").write_bytes(b"old content")
+    with (root / "t").open("wb") as file:
+        assert (root / "t").stat().st_size == 0
+        file.write(b"new")
+    assert (root / "t").read_bytes() == b"new"
+
+
+def test_a_deleted_file_lives_until_it_is_closed(root: Path) -> None:
+    with (root / "gone").open("w+b") as file:
+        file.write(b"still here")
+        file.flush()
+        (root / "gone").unlink()
+        assert not (root / "gone").exists()
+        file.seek(0)
+        assert file.read() == b"still here"
+        file.write(b" and growing")
+        file.seek(0)
+        assert file.read() == b"still here and growing"
+        assert os.fstat(file.fileno()).st_nlink == 0
+
+
+def test_a_replaced_open_file_keeps_its_content(root: Path) -> None:
+    (root / "old").write_bytes(b"old")
+    (root / "new").write_bytes(b"new")
+    with (root / "old").open("rb") as file:
+        (root / "new").rename(root / "old")
+        assert file.read() == b"old"
+    assert (root / "old").read_bytes() == b"new"
+
+
+def test_hard_links_share_content_and_count(root: Path) -> None:
+    (root / "one").write_bytes(b"1")
+    os.link(root / "one", root / "two")
+    assert (root / "one").stat().st_nlink == 2
+    (root / "two").write_bytes(b"changed")
+    assert (root / "one").read_bytes() == b"changed"
+    (root / "one").unlink()
+    assert (root / "two").stat().st_nlink == 1
+    with raises(errno.EPERM):
+        os.link(root, root / "three")
+
+
+def test_symbolic_links_of_any_bytes(root: Path) -> None:
+    target = b"no/such/\xff\xfe target"
+    os.symlink(target, os.fsencode(root / "link"))
+    assert os.readlink(os.fsencode(root / "link")) == target
+    assert (root / "link").lstat().st_size == len(target)
+
+
+def test_rename_with_flags(root: Path) -> None:
+    (root / "a").write_text("a")
+    (root / "b").write_text("b")
+    with raises(errno.EEXIST):
+        rename2(root / "a", root / "b", RENAME_NOREPLACE)
+    rename2(root / "a", root / "b", RENAME_EXCHANGE)
+    assert (root / "a").read_text() == "b"
+    assert (root / "b").read_text() == "a"
+    rename2(root / "a", root / "c", RENAME_NOREPLACE)
+    assert sorted(path.name for path in root.iterdir()) == ["b", "c"]
+
+
+def test_directories_refuse_what_they_must(root: Path) -> None:
+    (root / "d" / "e").mkdir(parents=True)
+    with raises(errno.ENOTEMPTY):
+        (root / "d").rmdir()
+    with raises(errno.EINVAL):
+        (root / "d").rename(root / "d" / "e" / "f")
+    with raises(errno.ENAMETOOLONG):
+        (root / ("n" * 256)).touch()
+    (root / ("n" * 255)).touch()
+    (root / "d" / "e").rmdir()
+    (root / "d").rmdir()
+    assert [path.name for path in root.iterdir()] == ["n" * 255]
+
+
+def test_a_large_directory_lists_every_name_once_even_while_it_shrinks(root: Path) -> None:
+    names = {f"file-{index:05}" for index in range(3000)}
+    for name in names:
+        (root / name).touch()
+    assert {entry.name for entry in os.scandir(root)} == names
+    stay = {name for name in names if int(name[-5:]) % 2}
+    seen = []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            seen.append(entry.name)
+            if entry.name not in stay:
+                os.unlink(entry.path)
+    assert len(seen) == len(set(seen))
+    assert stay <= set(seen)
+    assert {entry.name for entry in os.scandir(root)} == stay
+    assert {entry.stat().st_size for entry in os.scandir(root)} == {0}
+
+
+def test_extended_attributes(root: Path) -> None:
+    (root / "x").touch()
+    os.setxattr(root / "x", "user.one", b"1" * 1000)
+    os.setxattr(root / "x", "user.two", b"")
+    assert sorted(os.listxattr(root / "x")) == ["user.one", "user.two"]
+    assert os.getxattr(root / "x", "user.one") == b"1" * 1000
+    with raises(errno.EEXIST):
+        os.setxattr(root / "x", "user.one", b"", os.XATTR_CREATE)
+    with raises(errno.ENODATA):
+        os.setxattr(root / "x", "user.none", b"", os.XATTR_REPLACE)
+    os.removexattr(root / "x", "user.two")
+    assert os.listxattr(root / "x") == ["user.one"]
+    with raises(errno.ENODATA):
+        os.getxattr(root / "x", "user.two")
+
+
+def test_times_and_modes_that_are_set_stay(root: Path) -> None:
+    with (root / "f").open("wb") as file:
+        file.write(b"content that is not flushed yet")
+        file.flush()
+        os.utime(root / "f", ns=(1_000_000_001, 2_000_000_002))
+        os.fchmod(file.fileno(), 0o640)
+    facts = (root / "f").stat()
+    assert (facts.st_atime_ns, facts.st_mtime_ns) == (1_000_000_001, 2_000_000_002)
+    assert stat.S_IMODE(facts.st_mode) == 0o640
+    os.utime(root / "f", ns=(-1, -5_000_000_000))
+    assert (root / "f").stat().st_mtime_ns == -5_000_000_000
+
+
+def test_special_files(root: Path) -> None:
+    os.mkfifo(root / "fifo", 0o600)
+    assert stat.S_ISFIFO((root / "fifo").stat().st_mode)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "socket"))
+        assert stat.S_ISSOCK((root / "socket").stat().st_mode)
+
+
+def test_what_was_written_is_in_the_volume_within_a_second(root: Path, mount: Mounted) -> None:
+    file = (root / "open").open("wb", buffering=0)
+    file.write(b"not closed, not synced")
+    time.sleep(1.0)
+    mount.kill()
+    with contextlib.suppress(OSError):
+        file.close()
+    mount.restart()
+    assert (root / "open").read_bytes() == b"not closed, not synced"
+
+
+def test_programs_run_from_the_mount(root: Path) -> None:
+    script = root / "script"
+    script.write_text("#!/bin/sh\necho from the mount\n")
+    with raises(errno.EACCES):
+        subprocess.run([script], check=True)
+    script.chmod(0o755)
+    assert subprocess.run([script], check=True, capture_output=True).stdout == b"from the mount\n"
+
+
+def test_the_free_space_is_the_disks(root: Path, mount: Mounted) -> None:
+    assert os.statvfs(root).f_blocks == os.statvfs(mount.data).f_blocks
+    assert os.statvfs(root).f_namemax == 255
+
+
+def test_git_works_on_the_mount(root: Path) -> None:
+    environment = {
+        **os.environ,
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@t",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@t",
+    }
+    (root / "repository").mkdir()
+    for command in ("init -q", "add -A", "commit -q --allow-empty -m first", "gc -q", "fsck --strict"):
+        (root / "repository" / f"{command.split()[0]}.txt").write_text(command)
+        subprocess.run(["git", *command.split()], cwd=root / "repository", check=True, env=environment, capture_output=True)

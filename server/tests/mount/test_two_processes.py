@@ -1,0 +1,123 @@
+"""What another process changes is seen on the mount within 50 ms, although the kernel caches names and attributes for long."""
+
+# ruff: noqa: PTH208 - a listing is what is tested
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.mount.conftest import MakeMount, Mounted, eventually
+from vexfs.core import content, files
+from vexfs.core.types import ROOT_INO, Ino
+from vexfs.store.volume import Volume
+from vexfs.store.writer import Transaction
+
+VISIBLE_S = 0.05
+
+
+def change(volume: Volume, operation: Callable[[Transaction], Any]) -> Any:
+    """One write as the API makes it: queued, committed, durable."""
+    return volume.queue.submit("test", operation).result(10).value
+
+
+def put(volume: Volume, name: bytes, data: bytes, parent: Ino = ROOT_INO) -> Ino:
+    def operation(txn: Transaction) -> Ino:
+        node = files.create(txn, parent, name, mode=0o644, uid=os.getuid(), gid=os.getgid())
+        content.write(txn, node.ino, content.prepare(volume.blobs, [(0, data)], whole=True))
+        return node.ino
+
+    return Ino(change(volume, operation))
+
+
+def test_a_new_file_appears_where_its_absence_was_cached(root: Path, beside: Volume) -> None:
+    times = []
+    for index in range(20):
+        path = root / f"new{index}"
+        assert not path.exists()
+        assert path.name not in os.listdir(root)
+        put(beside, path.name.encode(), b"from the API")
+        times.append(eventually(path.exists, VISIBLE_S))
+        eventually(lambda path=path: path.name in os.listdir(root), VISIBLE_S)  # type: ignore[misc]
+        assert path.read_bytes() == b"from the API"
+    assert statistics.median(times) < VISIBLE_S / 2
+
+
+def test_changed_content_is_read_although_pages_and_size_were_cached(root: Path, beside: Volume) -> None:
+    (root / "f").write_bytes(b"first")
+    assert (root / "f").read_bytes() == b"first"
+    ino = Ino((root / "f").stat().st_ino)
+    for index in range(10):
+        data = f"content number {index}".encode() * (index + 1)
+        change(beside, lambda txn, data=data: content.replace(txn, ino, content.prepare(beside.blobs, [(0, data)], whole=True)))
+        eventually(lambda data=data: (root / "f").read_bytes() == data, VISIBLE_S)  # type: ignore[misc]
+        assert (root / "f").stat().st_size == len(data)
+
+
+def test_changed_attributes_are_seen(root: Path, beside: Volume) -> None:
+    (root / "f").touch()
+    assert (root / "f").stat().st_mode & 0o777 == 0o644
+    eventually(lambda: beside.tail.read(0) != [], 1)
+    ino = Ino((root / "f").stat().st_ino)
+    change(beside, lambda txn: files.set_attributes(txn, ino, mode=0o600))
+    eventually(lambda: (root / "f").stat().st_mode & 0o777 == 0o600, VISIBLE_S)
+
+
+def test_a_removed_file_and_a_renamed_directory_are_seen(root: Path, beside: Volume) -> None:
+    (root / "d").mkdir()
+    (root / "d" / "f").write_text("x")
+    assert (root / "d" / "f").exists()
+    eventually(lambda: any(record.operation == "write" for record in beside.tail.read(0)), 1)
+    change(beside, lambda txn: files.rename(txn, ROOT_INO, b"d", ROOT_INO, b"e"))
+    eventually(lambda: not (root / "d").exists() and (root / "e" / "f").exists(), VISIBLE_S)
+    assert (root / "e" / "f").stat().st_nlink == 1
+    directory = Ino((root / "e").stat().st_ino)
+    change(beside, lambda txn: files.remove(txn, directory, b"f"))
+    eventually(lambda: not (root / "e" / "f").exists() and os.listdir(root / "e") == [], VISIBLE_S)
+
+
+def test_two_mounts_see_each_other(make_mount: MakeMount) -> None:
+    one, two = make_mount().path, make_mount().path
+    for index in range(10):
+        here, there = (one, two) if index % 2 else (two, one)
+        assert not (there / f"f{index}").exists()
+        (here / f"f{index}").write_text(f"content {index}")
+        eventually(lambda path=there / f"f{index}": path.exists(), VISIBLE_S)  # type: ignore[misc]
+        wanted = f"content {index}"
+        eventually(lambda path=there / f"f{index}", wanted=wanted: path.read_text() == wanted, VISIBLE_S)  # type: ignore[misc]
+        (there / f"f{index}").write_text("answered")
+        eventually(lambda path=here / f"f{index}": path.read_text() == "answered", VISIBLE_S)  # type: ignore[misc]
+        (here / f"f{index}").unlink()
+        eventually(lambda path=there / f"f{index}": not path.exists(), VISIBLE_S)  # type: ignore[misc]
+
+
+def test_appends_through_two_mounts_settle_on_the_volumes_size(make_mount: MakeMount) -> None:
+    one, two = make_mount().path, make_mount().path
+    with (one / "log").open("ab", buffering=0) as first:
+        first.write(b"one\n")
+        os.fsync(first.fileno())
+        eventually(lambda: (two / "log").exists() and (two / "log").stat().st_size == 4, VISIBLE_S)
+        with (two / "log").open("ab", buffering=0) as second:
+            second.write(b"two\n")
+            os.fsync(second.fileno())
+        eventually(lambda: (one / "log").stat().st_size == 8, VISIBLE_S)
+        first.write(b"three\n")
+        os.fsync(first.fileno())
+    assert (one / "log").read_bytes() == b"one\ntwo\nthree\n"
+    eventually(lambda: (two / "log").read_bytes() == b"one\ntwo\nthree\n", VISIBLE_S)
+
+
+def test_both_sides_write_at_once_and_nothing_is_lost(root: Path, mount: Mounted, beside: Volume) -> None:
+    directory = Ino(change(beside, lambda txn: files.make_directory(txn, ROOT_INO, b"api", mode=0o755, uid=0, gid=0).ino))
+    futures = []
+    for index in range(300):
+        (root / f"m{index}").write_bytes(b"mount")
+        name = f"a{index}".encode()
+        futures.append(
+            beside.queue.submit("test", lambda txn, name=name: files.create(txn, directory, name, mode=0o644, uid=0, gid=0).ino)
+        )
+    for future in futures:
+        future.result(10)
+    eventually(lambda: len(os.listdir(root / "api")) == 300, 1)
+    assert len([name for name in os.listdir(root) if name.startswith("m")]) == 300
+    assert mount.errors() == []
