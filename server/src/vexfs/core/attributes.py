@@ -28,19 +28,17 @@ NO_METADATA = b"{}"
 
 def get_xattr(view: Reader, ino: Ino, name: bytes) -> bytes:
     """Raises AttributeNotFound, NotFound."""
+    files.stat(view, ino)  # a removed file's rows stay for the history
     value = versioned.get_xattr(view, ino, name)
     if value is None:
-        files.stat(view, ino)
         raise AttributeNotFound(f"file {ino} has no attribute {name.decode('utf-8', 'backslashreplace')!r}")
     return value
 
 
 def list_xattrs(view: Reader, ino: Ino) -> list[bytes]:
     """Names, in byte order. Raises NotFound."""
-    names = versioned.list_xattrs(view, ino)
-    if not names:
-        files.stat(view, ino)
-    return names
+    files.stat(view, ino)
+    return versioned.list_xattrs(view, ino)
 
 
 def set_xattr(txn: Transaction, ino: Ino, name: bytes, value: bytes, *, create: bool = False, replace: bool = False) -> Node:
@@ -70,11 +68,9 @@ def remove_xattr(txn: Transaction, ino: Ino, name: bytes) -> Node:
 
 def get_metadata(view: Reader, ino: Ino) -> bytes:
     """The file's metadata: a JSON object in UTF-8, `{}` when it has none. Raises NotFound."""
+    files.stat(view, ino)
     json = versioned.get_metadata(view, ino)
-    if json is None:
-        files.stat(view, ino)
-        return NO_METADATA
-    return json.encode()
+    return NO_METADATA if json is None else json.encode()
 
 
 def set_metadata(txn: Transaction, ino: Ino, json: bytes) -> Node:

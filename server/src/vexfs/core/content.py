@@ -217,6 +217,8 @@ def truncate(txn: Transaction, ino: Ino, size_bytes: int) -> Node:
 def copy(txn: Transaction, source: Ino, target: Ino) -> Node:
     """Give `target` the content of `source`; large content moves no bytes. Raises NotFound, NotARegularFile."""
     node = _regular(txn, source)
+    if source == target:
+        return node
     replaced = _regular(txn, target)
     rows.clear_from(txn, target, 0, born=txn.revision)
     end_block = -(-node.size_bytes // BLOCK_BYTES)

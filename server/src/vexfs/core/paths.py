@@ -34,9 +34,9 @@ def parse(path: str | bytes) -> tuple[bytes, ...]:
         raise InvalidPath(f"a path starts with '/': {show(raw)!r}", path=show(raw))
     if len(raw) > PATH_MAX_BYTES:
         raise NameTooLong(f"the path has {len(raw)} bytes; at most {PATH_MAX_BYTES} are possible", limit=str(PATH_MAX_BYTES))
-    stripped = raw[1:].removesuffix(b"/")
-    if not stripped:
+    if raw == b"/":
         return ()
+    stripped = raw[1:].removesuffix(b"/")
     components = tuple(stripped.split(b"/"))
     for component in components:
         if component in (b"", b".", b".."):

@@ -12,7 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from vexfs.core import attributes, collections, files
-from vexfs.core.errors import DimensionMismatch, InvalidRequest, InvalidVector, NotARegularFile, NotFound, PointNotFound
+from vexfs.core.errors import (
+    DimensionMismatch,
+    InvalidName,
+    InvalidRequest,
+    InvalidVector,
+    NotARegularFile,
+    NotFound,
+    PointNotFound,
+)
 from vexfs.core.paths import check_name
 from vexfs.core.types import (
     CHANGE_METADATA,
@@ -53,7 +61,7 @@ def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointI
         raise InvalidRequest("the same point id stands twice in one batch")
     checked = []
     for item in items:
-        check_name(item.id.encode("utf-8", "surrogatepass"))
+        check_name(_name_of(item.id))
         if item.metadata is not None:
             attributes.check_metadata(item.metadata)
         vectors = {}
@@ -63,6 +71,13 @@ def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointI
             vectors[spec.name] = data
         checked.append(item._replace(vectors=vectors))
     return checked
+
+
+def _name_of(id: str) -> bytes:
+    try:
+        return id.encode()
+    except UnicodeEncodeError:
+        raise InvalidName("a point's id is not valid Unicode") from None
 
 
 def check_vector(spec: VectorSpec, data: bytes, *, point: str = "") -> None:
@@ -109,7 +124,7 @@ def upsert(txn: Transaction, collection: Collection, items: Sequence[PointInput]
 
 
 def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
-    name = item.id.encode()
+    name = _name_of(item.id)
     ino = dentries.get(txn, collection, name)
     if ino is None:
         ino = files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino
@@ -147,11 +162,15 @@ def from_node(view: Reader, node: Node, id: str) -> Point:
 
 def list_page(view: Reader, collection: Collection, *, after: bytes = b"", limit: int = 100) -> list[Point]:
     """Up to `limit` points with ids above `after`, in byte order."""
-    return [
-        from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
-        for entry in dentries.list_page(view, collection.ino, after=after, limit=limit)
-        if entry.node.is_regular
-    ]
+    found: list[Point] = []
+    while len(found) < limit and (page := dentries.list_page(view, collection.ino, after=after, limit=limit)):
+        regular = [entry for entry in page if entry.node.is_regular]
+        found += [
+            from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
+            for entry in regular[: limit - len(found)]
+        ]
+        after = page[-1].name
+    return found
 
 
 def delete(txn: Transaction, collection: Collection, ids: Sequence[str]) -> list[Removed]:

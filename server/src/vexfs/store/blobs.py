@@ -6,6 +6,8 @@ the folder, in that order; a crash before the rename leaves a temporary file tha
 no row names.
 """
 
+import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from vexfs.core.errors import CorruptContent, VolumeFull
+from vexfs.core.errors import CorruptContent, DataLoss, VolumeFull
 
 HASH_BYTES = 32
 _TEMPORARY = "incoming"
@@ -76,6 +78,8 @@ class BlobFolder:
             raise CorruptContent(f"blob {digest.hex()} is missing: run `vexfs check`", blob=digest.hex()) from None
         try:
             data = os.pread(fd, length, offset)
+        except OSError as error:
+            raise CorruptContent(f"blob {digest.hex()} cannot be read: {error.strerror}", blob=digest.hex()) from error
         finally:
             os.close(fd)
         if len(data) != length:
@@ -128,17 +132,16 @@ class IncomingBlob:
         self._folder = folder
         self._temporary = temporary
         self._hasher = blake3()
-        self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with _disk_errors():
+            self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self.size_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._hasher.update(data)
         view = memoryview(data)
-        try:
+        with _disk_errors():
             while view:
                 view = view[os.write(self._fd, view) :]
-        except OSError as error:
-            raise VolumeFull(f"could not write content to disk: {error.strerror}") from error
         self.size_bytes += len(data)
 
     def finish(self) -> bytes:
@@ -149,9 +152,10 @@ class IncomingBlob:
             # Another writer may have renamed it a moment ago and not have synced the folder yet.
             sync_folder(path.parent)
             return digest
-        os.fsync(self._fd)
-        self._temporary.rename(path)
-        sync_folder(path.parent)
+        with _disk_errors():
+            os.fsync(self._fd)
+            self._temporary.rename(path)
+            sync_folder(path.parent)
         return digest
 
     def discard(self) -> None:
@@ -160,6 +164,17 @@ class IncomingBlob:
             os.close(self._fd)
             self._fd = -1
             self._temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turns what the disk answers into VolumeFull or DataLoss."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise VolumeFull("the disk under the volume is full: free some space, then try again") from error
+        raise DataLoss(f"content could not be written to the disk: {error.strerror}") from error
 
 
 def sync_folder(path: Path) -> None:

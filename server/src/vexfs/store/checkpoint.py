@@ -24,24 +24,29 @@ SHORT_PASS_S = 0.004
 """A pass this short has caught up with the writers; longer ones are repeated."""
 PASSES_MAX = 5
 RESET_BYTES = 16 * 1024 * 1024
-"""A WAL above this is finished inside the turn, so that the next writer starts it anew."""
+"""A WAL with more than this in use is finished inside the turn, so that the next writer starts it anew.
+
+Its file keeps the size it once had, so that says nothing.
+"""
 WARN_BYTES = 256 * 1024 * 1024
 ELECTION_S = 1.0
+RETRY_S = 1.0
+_FRAME_BYTES = 4096 + 24
 
 
 class Checkpointer:
     """The thread; `start` once, `close` once."""
 
     def __init__(self, folder: Path, database: Path, tail: LogTail) -> None:
-        self._wal = Path(f"{database}-wal")
         self._database = database
         self._tail = tail
         self._turn = Turn(folder)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vexfs-checkpoint", daemon=True)
         self._warned = False
-        #: Passes done, and seconds of the longest one inside the turn; for metrics.
+        #: Passes done, and how many of them inside the turn; for metrics.
         self.passes = 0
+        self.passes_in_turn = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -51,14 +56,20 @@ class Checkpointer:
             self._stop.wait(ELECTION_S)
         if self._stop.is_set():
             return
+        while not self._stop.is_set():
+            try:
+                self._connect_and_follow()
+            except apsw.Error:  # the disk is full, perhaps: the WAL keeps everything meanwhile
+                logger.exception("a checkpoint failed; trying again")
+                self._stop.wait(RETRY_S)
+        self._turn.leave_checkpointer()
+
+    def _connect_and_follow(self) -> None:
         connection = sqlite.connect(self._database)
         try:
             self._follow(connection)
-        except apsw.Error:
-            logger.exception("checkpointing stopped")
         finally:
             connection.close()
-            self._turn.leave_checkpointer()
 
     def _follow(self, connection: apsw.Connection) -> None:
         done = -1
@@ -78,13 +89,14 @@ class Checkpointer:
             frames, moved = self._passive(connection)
             if time.monotonic() - began < SHORT_PASS_S:
                 break
-        if self._size() > RESET_BYTES:
+        if frames * _FRAME_BYTES > RESET_BYTES:
             frames, moved = self._in_turn(connection)
         self._warn_if_held(frames, moved)
         return frames == moved
 
     def _in_turn(self, connection: apsw.Connection) -> tuple[int, int]:
         self._turn.take()
+        self.passes_in_turn += 1
         try:
             return self._passive(connection)
         finally:
@@ -95,16 +107,11 @@ class Checkpointer:
         result: Any = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return int(result[0]), int(result[1])
 
-    def _size(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def _warn_if_held(self, frames: int, moved: int) -> None:
-        held = frames > moved and self._size() > WARN_BYTES
+        wal_bytes = frames * _FRAME_BYTES
+        held = frames > moved and wal_bytes > WARN_BYTES
         if held and not self._warned:
-            logger.warning("a long read keeps the write-ahead log from being reset", extra={"wal_bytes": self._size()})
+            logger.warning("a long read keeps the write-ahead log from being reset", extra={"wal_bytes": wal_bytes})
         self._warned = held
 
     def close(self) -> None:

@@ -42,12 +42,9 @@ class Doorbell:
         """Ring every other opening of the volume; silently forgets those that died."""
         now = time.monotonic()
         if now - self._listed_at > _LISTING_TTL_S:
-            self._others = [
-                name
-                for name in os.listdir(self._folder_fd)  # noqa: PTH208 - by descriptor
-                if name.endswith(_SUFFIX) and name != self._name
-            ]
             self._listed_at = now
+            with contextlib.suppress(OSError):  # no descriptor left, for instance: those known from before are rung
+                self._others = self._listing()
         for name in self._others:
             try:
                 self._sender.sendto(b"\0", self._address(name))
@@ -55,6 +52,10 @@ class Doorbell:
                 self._forget(name)
             except OSError:
                 pass  # its buffer is full, or the system's: it polls as well, and a commit never fails for a bell
+
+    def _listing(self) -> list[str]:
+        names = os.listdir(self._folder_fd)  # noqa: PTH208 - by descriptor
+        return [name for name in names if name.endswith(_SUFFIX) and name != self._name]
 
     def _forget(self, name: str) -> None:
         self._listed_at = 0.0

@@ -5,6 +5,8 @@ synchronous=NORMAL writes the WAL without an fsync; a commit is durable once an 
 second descriptor of the WAL is harmless (SQLite's POSIX locks lie on the database file and `-shm`).
 
 Crash here → before the fdatasync ended nobody was answered, so nothing promised is lost.
+
+A failure is for good: the kernel drops the pages it could not write, so a later fdatasync would succeed without them.
 """
 
 import logging
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from vexfs.core.errors import DataLoss
+from vexfs.core.errors import DataLoss, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Syncer:
         self._wake = threading.Condition()
         self._waiting: list[Future[None]] = []
         self._closing = False
+        self._loss: DataLoss | None = None
         self._fd = -1
         self._identity: tuple[int, int] | None = None
         #: Fdatasyncs done so far, for metrics and budgets.
@@ -34,11 +37,14 @@ class Syncer:
         self._thread.start()
 
     def sync(self) -> Future[None]:
-        """A future that resolves when everything committed before this call is durable; DataLoss when the disk refuses."""
+        """A future that resolves when everything committed before this call is durable; DataLoss when the disk refuses.
+
+        Raises Unavailable once the volume is closed.
+        """
         future: Future[None] = Future()
         with self._wake:
             if self._closing:
-                raise RuntimeError("the volume is closed")
+                raise Unavailable("the volume is closed")
             self._waiting.append(future)
             self._wake.notify()
         return future
@@ -54,17 +60,18 @@ class Syncer:
             self._answer(group)
 
     def _answer(self, group: list[Future[None]]) -> None:
-        try:
-            self._fdatasync()
-        except OSError as error:
-            loss = DataLoss(f"the disk did not confirm the write-ahead log: {error.strerror}")
-            logger.critical("fdatasync of the write-ahead log failed", exc_info=error)
-            self._on_failure(loss)
-            for future in group:
-                future.set_exception(loss)
-            return
+        if self._loss is None:
+            try:
+                self._fdatasync()
+            except OSError as error:
+                self._loss = DataLoss(f"the disk did not confirm the write-ahead log: {error.strerror}")
+                logger.critical("fdatasync of the write-ahead log failed", exc_info=error)
+                self._on_failure(self._loss)
         for future in group:
-            future.set_result(None)
+            if self._loss is None:
+                future.set_result(None)
+            else:
+                future.set_exception(self._loss)
 
     def _fdatasync(self) -> None:
         """Sync the WAL file that has the name now; when it is a new one, its folder first."""
@@ -79,9 +86,10 @@ class Syncer:
         self.count += 1
 
     def _reopen(self, identity: tuple[int, int]) -> None:
+        fd = os.open(self._wal, os.O_RDWR | os.O_CLOEXEC)
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd = os.open(self._wal, os.O_RDWR | os.O_CLOEXEC)
+        self._fd = fd
         folder = os.open(self._wal.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)

@@ -19,6 +19,7 @@ from vexfs.store.writer import Transaction
 SLICE_REVISIONS = 200
 _FIXED_SLACK_BYTES = 64 * 1024 * 1024
 _NODE_OVERHEAD_BYTES = 1024
+_NO_CHANGES = log.pack([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,14 @@ def floor(view: Executes) -> int:
 def target_floor(view: "reader.Snapshot", window: Window, *, now_ns: int) -> int:
     """The revision up to which the past is outside the window; the current floor when nothing is."""
     lowest = floor(view)
-    old = view.execute("SELECT max(revision) FROM log WHERE time_ns<?", (now_ns - window.age_ns,)).fetchall()[0][0]
-    target = max(lowest, old or 0)
+    young = "SELECT revision FROM log WHERE time_ns>=? ORDER BY revision LIMIT 1"
+    first_young = next((int(row[0]) for row in view.execute(young, (now_ns - window.age_ns,))), view.revision + 1)
+    target = max(lowest, first_young - 1)
     if _over_bytes(view, window):
         target = max(target, lowest + max(1, (view.revision - lowest) // 10))
-    return min(target, view.revision)
+    # Rows of earlier trims hold no changes: trimming only those would gain nothing and add a row of its own, for ever.
+    gain = view.execute("SELECT 1 FROM log WHERE revision<=? AND changes<>? LIMIT 1", (target, _NO_CHANGES)).fetchall()
+    return min(target, view.revision) if gain else lowest
 
 
 def _over_bytes(view: Executes, window: Window) -> bool:
@@ -82,8 +86,11 @@ def trim_slice(txn: Transaction, target: int) -> int:
 
 def _end_of_commit(view: Executes, revision: int) -> int:
     """The first revision from `revision` on that can be shown: a floor inside a commit could not."""
-    rows = view.execute("SELECT min(base) FROM log WHERE revision>? AND base>=?", (revision, revision)).fetchall()
-    return log.head(view) if rows[0][0] is None else int(rows[0][0])
+    # `base` never falls as revisions rise, so the first row found has the lowest one.
+    sql = "SELECT base FROM log WHERE revision>? AND base>=? ORDER BY revision LIMIT 1"
+    for (base,) in view.execute(sql, (revision, revision)):
+        return int(base)
+    return log.head(view)
 
 
 def _distinct(records: Iterable[LogRecord]) -> list[Change]:

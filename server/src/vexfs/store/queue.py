@@ -7,6 +7,7 @@ Order for each write: stored result of its request_id, if any → the operation 
 in the same transaction → COMMIT of the group → fdatasync → the future. A crash before the fdatasync ended answered nobody.
 """
 
+import contextlib
 import logging
 import queue
 import threading
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import apsw
 
 from vexfs.core.errors import Internal, QueueFull, VexfsError
 from vexfs.core.types import Revision
@@ -108,9 +111,10 @@ class WriteQueue:
                 going_on = self._run_group(write, group)
             except Exception:
                 logger.exception("a group of writes failed")
-                self._writer.roll_back_group()
-                going_on = True
+                going_on = not (self._closed and self._waiting.empty())  # the end's sign may have been taken
                 _fail([write, *group], Internal("a group of writes failed: the log of the server says more"))
+                with contextlib.suppress(apsw.Error):
+                    self._writer.roll_back_group()
             if not going_on:
                 return
 

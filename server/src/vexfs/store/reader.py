@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import apsw
 
-from vexfs.core.errors import RevisionNotAvailable
+from vexfs.core.errors import RevisionNotAvailable, Unavailable
 from vexfs.core.types import Node, Revision
 from vexfs.store import log, sqlite
 from vexfs.store.blobs import BlobFolder
@@ -52,7 +52,7 @@ class Snapshot:
     """The volume as of one revision; a context manager. Keep it under a second: page by key instead.
 
     A past revision that lies inside one commit of a mount shows the state before that commit: the mount keeps one version a
-    commit.
+    commit. An SQLite error inside the `with` leaves it as the domain error it stands for.
     """
 
     touched = _NOTHING_TOUCHED
@@ -86,6 +86,8 @@ class Snapshot:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+        if isinstance(error, apsw.Error):
+            raise sqlite.translate(error) from error
 
     def close(self) -> None:
         """Give the connection back; idempotent."""
@@ -108,15 +110,24 @@ class SnapshotPool:
         self.blobs = blobs
 
     def snapshot(self, at_revision: int | None = None) -> Snapshot:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = sqlite.connect(self._path, read_only=True)
+        """Raises RevisionNotAvailable, Unavailable once the volume is closed, and DataLoss when the database is damaged."""
         try:
-            return Snapshot(self, connection, at_revision)
-        except BaseException:
-            self.give_back(connection)
-            raise
+            connection = self._take()
+            try:
+                return Snapshot(self, connection, at_revision)
+            except BaseException:
+                self.give_back(connection)
+                raise
+        except apsw.Error as error:
+            raise sqlite.translate(error) from error
+
+    def _take(self) -> apsw.Connection:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the volume is closed")
+            if self._idle:
+                return self._idle.pop()
+        return sqlite.connect(self._path, read_only=True)
 
     def give_back(self, connection: apsw.Connection) -> None:
         if connection.in_transaction:

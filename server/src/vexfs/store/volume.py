@@ -5,12 +5,15 @@ connections, threads (tail, syncer, write queue when used) and a random origin t
 for `writer`.
 """
 
+import contextlib
 import os
 import secrets
-from functools import cached_property
+import threading
 from pathlib import Path
 
-from vexfs.core.errors import NotFound, VexfsError
+import apsw
+
+from vexfs.core.errors import NotFound, Unavailable, VexfsError
 from vexfs.core.types import Revision
 from vexfs.store import schema, sqlite
 from vexfs.store.blobs import BlobFolder, sync_folder
@@ -36,18 +39,28 @@ class Volume:
         self.blobs = BlobFolder(folder / "blobs")
         self.turn = Turn(folder)
         self._closed = False
-        self._doorbell: Doorbell | None = None
-        self._prepare_database()
-        self._pool = SnapshotPool(self.database, self.blobs)
-        self._doorbell = Doorbell(folder, self.origin)
-        self.tail = LogTail(self._pool, self._doorbell, role)
-        self.syncer = Syncer(self.database, role, self._fail)
+        self._opening = threading.Lock()
+        self._writer: Writer | None = None
+        self._queue: WriteQueue | None = None
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.turn.close)
+            self._prepare_database()
+            self._pool = SnapshotPool(self.database, self.blobs)
+            undo.callback(self._pool.close)
+            self._doorbell = Doorbell(folder, self.origin)
+            undo.callback(self._doorbell.close)
+            self.tail = LogTail(self._pool, self._doorbell, role)
+            undo.callback(self.tail.close)
+            self.syncer = Syncer(self.database, role, self._fail)
+            undo.callback(self.syncer.close)
+            self._parts = undo.pop_all()
 
     @classmethod
     def open(cls, folder: Path, role: str, *, create: bool = False) -> "Volume":
         """Open the volume in `folder`; `role` names the opening in logs ("api", "mount", "indexer", "check" …).
 
-        With `create` an absent one is made. Raises NotFound without it, FormatTooNew, UnsafeSqlite.
+        With `create` an absent one is made. Raises NotFound without it, FormatTooNew, UnsafeSqlite, DataLoss for what is no
+        database (any more), VolumeFull.
         """
         sqlite.refuse_unsafe_library()
         if not (folder / DATABASE).exists():
@@ -68,13 +81,15 @@ class Volume:
                     _sync_file_and_folder(self.database)
             finally:
                 connection.close()
+        except apsw.Error as error:
+            raise sqlite.translate(error) from error
         finally:
             self.turn.leave()
 
     def snapshot(self, at_revision: int | None = None) -> Snapshot:
         """A consistent view for reading, now or as of a revision inside the history window (else RevisionNotAvailable).
 
-        A context manager; keep it under a second.
+        A context manager; keep it under a second. Raises Unavailable once the volume is closed.
         """
         return self._pool.snapshot(at_revision)
 
@@ -83,54 +98,77 @@ class Volume:
         with self.snapshot() as view:
             return view.revision
 
-    @cached_property
+    @property
     def writer(self) -> Writer:
-        """The writing connection, for a process that groups by itself (the mount); not together with `queue`."""
-        connection = sqlite.connect(self.database)
-        return Writer(
-            connection, self.turn, self.blobs, origin=self.origin, coalesce=self.role == "mount", on_commit=self._committed
-        )
+        """The writing connection, for a process that groups by itself (the mount); not together with `queue`.
 
-    @cached_property
+        Raises Unavailable once the volume is closed.
+        """
+        return self._writer or self._open_writer()
+
+    @property
     def queue(self) -> WriteQueue:
-        """The write queue, started at its first use; it owns `writer` from then on."""
-        return WriteQueue(self.writer, self.syncer, self.role)
+        """The write queue, started at its first use; it owns `writer` from then on. Raises Unavailable as `writer`."""
+        return self._queue or self._open_queue()
+
+    def _open_writer(self) -> Writer:
+        with self._opening:
+            if self._closed:
+                raise Unavailable("the volume is closed")
+            if self._writer is None:
+                self._writer = Writer(
+                    sqlite.connect(self.database),
+                    self.turn,
+                    self.blobs,
+                    origin=self.origin,
+                    coalesce=self.role == "mount",
+                    on_commit=self._committed,
+                )
+            return self._writer
+
+    def _open_queue(self) -> WriteQueue:
+        writer = self.writer
+        with self._opening:
+            if self._closed:
+                raise Unavailable("the volume is closed")
+            if self._queue is None:
+                self._queue = WriteQueue(writer, self.syncer, self.role)
+            return self._queue
 
     def _committed(self, head: Revision) -> None:
-        assert self._doorbell is not None
         self._doorbell.ring()
         self.tail.moved_to(head)
 
     def _fail(self, error: VexfsError) -> None:
-        if "writer" in self.__dict__:
-            self.writer.fail(error)
+        if self._writer is not None:
+            self._writer.fail(error)
 
     @property
     def failure(self) -> VexfsError | None:
         """Why this opening takes no writes, or None."""
-        return self.writer.failure if "writer" in self.__dict__ else None
+        return None if self._writer is None else self._writer.failure
 
     def close(self) -> None:
-        """Finish the queue, commit and sync what is open, stop the threads. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        if "queue" in self.__dict__:
-            self.queue.close()
-        if "writer" in self.__dict__:
-            self._close_writer()
-        self.syncer.close()
-        self.tail.close()
-        if self._doorbell is not None:
-            self._doorbell.close()
-        self._pool.close()
-        self.turn.close()
+        """Finish the queue, commit and sync what is open, stop the threads. Idempotent.
 
-    def _close_writer(self) -> None:
-        writer = self.writer
-        if writer.failure is None and writer.commit() is not None:
-            self.syncer.sync().result()
-        writer.close()
+        Raises what the last commit or sync raised; everything is closed then, too.
+        """
+        with self._opening:
+            if self._closed:
+                return
+            self._closed = True
+        with self._parts:
+            if self._queue is not None:
+                self._queue.close()
+            if self._writer is not None:
+                self._close_writer(self._writer)
+
+    def _close_writer(self, writer: Writer) -> None:
+        try:
+            if writer.failure is None and writer.commit() is not None:
+                self.syncer.sync().result()
+        finally:
+            writer.close()
 
     def __enter__(self) -> "Volume":
         return self

@@ -17,7 +17,7 @@ from typing import Any
 
 import apsw
 
-from vexfs.core.errors import Internal, VexfsError, VolumeFull, VolumeReadOnly
+from vexfs.core.errors import Internal, Unavailable, VexfsError, VolumeFull, VolumeReadOnly
 from vexfs.core.types import Change, Ino, Node, Revision
 from vexfs.store import log, nodes, sqlite
 from vexfs.store.blobs import BlobFolder
@@ -278,6 +278,7 @@ class Writer:
                 self.commit()
         finally:
             self.roll_back_group()
+            self._failure = self._failure or Unavailable("the volume is closed")
             self._connection.close()
 
     def _open_group(self) -> None:
@@ -290,9 +291,12 @@ class Writer:
         try:
             self.execute("BEGIN IMMEDIATE")
             self._head = log.head(self)
-        except apsw.Error as error:
+        except BaseException as error:
+            self._rollback()
             self._turn.leave()
-            raise sqlite.translate(error) from error
+            if isinstance(error, apsw.Error):
+                raise sqlite.translate(error) from error
+            raise
         self.group_base = Revision(self._head)
         self._operations = 0
         self.group_open = True
