@@ -172,8 +172,14 @@ def test_texts_that_no_file_has_are_collected(writer: DerivedWriter) -> None:
     store(writer, 6, "beta")
     writer.remove(5)
     assert [text.text for text in writer.pending_texts(10)] == ["beta"]
-    assert writer.collect_unused() == 1
-    assert [text.text for text in writer.pending_texts(10)] == ["beta"]
+    unused, after = writer.unused_texts(0)
+    assert (len(unused), after) == (1, 0)
+    store(writer, 7, "alpha")
+    writer.delete_texts(unused)
+    assert writer.texts(7) == [(0, "alpha")], "a text that somebody has again stays"
+    writer.remove(7)
+    writer.delete_texts(unused)
+    assert writer.unused_texts(0) == ([], 0)
 
 
 def test_pages_of_vectors_cover_every_embedded_passage(writer: DerivedWriter, reader: DerivedReader) -> None:

@@ -5,6 +5,7 @@ vector. Threads: `embed` may be called from several at once; each call computes 
 while it does.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from vexfs.views.embedding.convert import DIMENSION, Precision, converted, finge
 
 MAX_TOKENS = 256
 """A longer text is cut: the model was trained on no more."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Embedder:
@@ -35,16 +39,15 @@ class Embedder:
 
         Raises ModelMissing when there are no weights; downloads nothing.
         """
-        import onnxruntime  # type: ignore[import-untyped]  # ships no types
         from tokenizers import Tokenizer
 
         found = weights.find(model_dir)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        path = converted(found, precision)
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            session = _session(converted(found, precision), threads)
+        except Exception:  # ONNX Runtime has no common base for what a damaged graph raises
+            logger.exception("the converted model cannot be loaded; converting it again")
+            converted(found, precision).unlink(missing_ok=True)
+            session = _session(converted(found, precision), threads)
         tokenizer = Tokenizer.from_file(str(found.tokenizer))
         tokenizer.enable_truncation(MAX_TOKENS)
         tokenizer.no_padding()
@@ -65,3 +68,13 @@ class Embedder:
     def count_tokens(self, text: str) -> int:
         """Tokens of the text as the model sees it, at most MAX_TOKENS."""
         return len(self._tokenizer.encode(text).ids)
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime  # type: ignore[import-untyped]  # ships no types
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

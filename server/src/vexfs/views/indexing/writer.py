@@ -125,7 +125,8 @@ class DerivedWriter:
         """
         sql = (
             "INSERT INTO pending_file VALUES(?, ?, ?, ?, ?) ON CONFLICT(ino) DO UPDATE SET"
-            " lane = min(lane, excluded.lane), last_revision = excluded.last_revision, due_ns = excluded.due_ns"
+            " lane = min(lane, excluded.lane), first_revision = min(first_revision, excluded.first_revision),"
+            " last_revision = max(last_revision, excluded.last_revision), due_ns = excluded.due_ns"
         )
         with self.transaction() as connection:
             connection.executemany(sql, files)
@@ -177,7 +178,7 @@ class DerivedWriter:
             self.finish(done)
 
     def remove(self, ino: int, done: PendingFile | None = None) -> None:
-        """Forgets a file. Its texts and embeddings stay until `collect_unused`, in case they come back."""
+        """Forgets a file. Its texts and embeddings stay until they are collected, in case they come back."""
         with self.transaction() as connection, _dropping_unwanted_texts(connection, ino):
             connection.execute("DELETE FROM passage WHERE ino = ?", (ino,))
             connection.execute("DELETE FROM file_state WHERE ino = ?", (ino,))
@@ -185,6 +186,10 @@ class DerivedWriter:
                 self._announce(ino, derived.WHAT_REMOVED)
             if done is not None:
                 self.finish(done)
+
+    def distrust(self) -> None:
+        """Makes every file's content count as changed: the volume's log is not the one that was followed."""
+        self.rows("UPDATE file_state SET content_revision = -1")
 
     def finish(self, done: PendingFile) -> None:
         """Takes a file off the queue, unless it changed again since `done` was read from it."""
@@ -254,17 +259,21 @@ class DerivedWriter:
 
     # --- upkeep
 
-    def collect_unused(self, limit: int = 500) -> int:
-        """Deletes texts no file has, and their embeddings; returns how many. For idle times: it looks at every text."""
+    def unused_texts(self, after_rowid: int, limit: int = 2000) -> tuple[list[bytes], int]:
+        """Of the next `limit` texts after a rowid, those no file has; and the rowid to go on from, 0 at the end."""
+        sql = (
+            "SELECT rowid, text_key, EXISTS (SELECT 1 FROM passage WHERE passage.text_key = text.text_key)"
+            " FROM text WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        )
+        found = self.rows(sql, (after_rowid, limit))
+        return [row[1] for row in found if not row[2]], found[-1][0] if len(found) == limit else 0
+
+    def delete_texts(self, keys: Sequence[bytes]) -> None:
+        """Deletes those of the texts that no file has, with their embeddings."""
+        unused = " WHERE text_key = ?1 AND NOT EXISTS (SELECT 1 FROM passage WHERE text_key = ?1)"
         with self.transaction() as connection:
-            sql = (
-                "SELECT text_key FROM text WHERE NOT EXISTS"
-                " (SELECT 1 FROM passage WHERE passage.text_key = text.text_key) LIMIT ?"
-            )
-            keys = list(connection.execute(sql, (limit,)))
-            for table in ("embedding", "pending_text", "text"):
-                connection.executemany(f"DELETE FROM {table} WHERE text_key = ?", keys)
-        return len(keys)
+            for table in ("embedding", "text"):
+                connection.executemany(f"DELETE FROM {table}{unused}", [(key,) for key in keys])
 
     def trim_changes(self) -> None:
         """Keeps the newest CHANGES_KEPT rows of the change log."""

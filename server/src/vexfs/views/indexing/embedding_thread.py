@@ -1,0 +1,126 @@
+"""The thread that embeds: takes texts off the queue in `derived.db`, the fresh lane first, and puts vectors there.
+
+Started and stopped by the indexer. It embeds one text at a time and stores them in small groups, so that a fresh text waits for
+one bulk text at most and stopping takes no longer. Without weights it has them fetched by a process of its own, and everything
+else goes on meanwhile.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from vexfs.views.embedding.fetch import ENV_OFFLINE
+from vexfs.views.embedding.model import Embedder
+from vexfs.views.embedding.weights import ModelMissing
+from vexfs.views.indexing.writer import FRESH_LANE, DerivedWriter, PendingText
+
+logger = logging.getLogger(__name__)
+
+GROUP_S = 0.25
+"""Vectors of bulk texts are stored at least this often."""
+GROUP_TEXTS = 32
+FETCH_EVERY_S = 600.0
+NICENESS = 10
+
+
+class EmbeddingThread:
+    """`writer` gives the present writer of `derived.db`; `stored` is called after each group."""
+
+    def __init__(self, writer: Callable[[], DerivedWriter], stored: Callable[[], None]) -> None:
+        self._writer = writer
+        self._stored = stored
+        self._stop = threading.Event()
+        self._work = threading.Event()
+        self._fresh = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="vexfs-embedding", daemon=True)
+        self._embedder: Embedder | None = None
+        self._fetch: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self, *, fresh: bool) -> None:
+        """There may be texts to embed; with `fresh`, before the bulk ones."""
+        if fresh:
+            self._fresh.set()
+        self._work.set()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stops after the text at hand; what is not embedded stays queued. Idempotent."""
+        self._stop.set()
+        self._work.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._end_fetch()
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._stop.is_set():
+            try:
+                if self._embedder is None:
+                    self._embedder = self._load()
+                if self._embedder is not None and not self._embed_some(self._embedder):
+                    self._work.wait(1.0)
+                    self._work.clear()
+            except Exception:
+                # A lost database, a full disk: said once a second at most, and tried again.
+                logger.exception("embedding failed; trying again")
+                self._stop.wait(1.0)
+
+    def _embed_some(self, embedder: Embedder) -> bool:
+        """One group; False when there is nothing to do."""
+        writer = self._writer()
+        writer.use_model(embedder.name)
+        self._fresh.clear()
+        texts = writer.pending_texts(GROUP_TEXTS)
+        if not texts:
+            return False
+        vectors: list[tuple[bytes, bytes]] = []
+        started = time.monotonic()
+        for text in texts:
+            if self._stop.is_set() or (vectors and self._enough(text, started)):
+                break
+            vectors.append((text.text_key, embedder.embed([text.text])[0].tobytes()))
+        writer.store_embeddings(embedder.name, vectors)
+        self._stored()
+        return True
+
+    def _enough(self, text: PendingText, started: float) -> bool:
+        interrupted = text.lane != FRESH_LANE and self._fresh.is_set()
+        return interrupted or time.monotonic() - started > GROUP_S
+
+    # --- the model
+
+    def _load(self) -> Embedder | None:
+        """The model, or None after a while of waiting for its weights."""
+        try:
+            embedder = Embedder.load()
+        except ModelMissing as error:
+            logger.warning("no embedding model; search works by words until it is there", extra={"tried": error.message})
+            self._wait_for_weights()
+            return None
+        logger.info("embedding model loaded", extra={"model": embedder.name})
+        return embedder
+
+    def _wait_for_weights(self) -> None:
+        if os.environ.get(ENV_OFFLINE):
+            self._stop.wait(FETCH_EVERY_S)
+            return
+        command = [sys.executable, "-m", "vexfs.views.embedding.fetch"]
+        self._fetch = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        while self._fetch.poll() is None and not self._stop.wait(0.2):
+            pass
+        if self._fetch.returncode not in (0, None):
+            self._stop.wait(FETCH_EVERY_S)
+        self._end_fetch()
+
+    def _end_fetch(self) -> None:
+        process, self._fetch = self._fetch, None
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(1)
