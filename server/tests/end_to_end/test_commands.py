@@ -88,6 +88,16 @@ def test_moving_copying_linking_and_removing(server: Server, way: dict[str, str]
     assert server.vexfs("ls", here, **way).split() == ["b.md", "hard.md", "soft.md"]
 
 
+def test_a_name_that_is_no_utf8_works_everywhere(server: Server, way: dict[str, str], here: str) -> None:
+    name = f"{here}/caf" + os.fsdecode(b"\xe9")
+    server.vexfs("put", "-", name, stdin=b"small", **way)
+    server.vexfs("put", "-", name + "-large", stdin=b"large" * 300_000, **way)
+    assert vexfs_outcome("cat", name, data=server.data, **way).stdout == b"small"
+    assert len(vexfs_outcome("cat", name + "-large", data=server.data, **way).stdout) == 1_500_000
+    assert server.vexfs("ls", here, **way).split() == ["caf\\xe9", "caf\\xe9-large"]
+    server.vexfs("rm", name, **way)
+
+
 def test_errors_have_a_status_and_a_reason(server: Server, way: dict[str, str], here: str) -> None:
     outcome = vexfs_outcome("cat", f"{here}/absent.md", "--json", data=server.data, **way)
     assert outcome.returncode == exits.NOT_FOUND

@@ -3,7 +3,6 @@
 Requests are protojson, content is raw bytes. Each thread keeps one connection of its own.
 """
 
-import base64
 import http.client
 import json
 import ssl
@@ -23,7 +22,7 @@ from vexfs.cli.exits import RemoteError
 from vexfs.cli.options import Target
 
 # The modules that define services: imported so that the descriptor pool knows their methods.
-from vexfs.contract.v1 import collections_pb2, common_pb2, files_pb2, points_pb2, search_pb2, server_pb2  # noqa: F401
+from vexfs.contract.v1 import collections_pb2, common_pb2, content_pb2, files_pb2, points_pb2, search_pb2, server_pb2  # noqa: F401
 
 _JSON = {"Content-Type": "application/json"}
 _RAW = {"Content-Type": "application/octet-stream"}
@@ -58,9 +57,7 @@ class RestClient:
 
     def write(self, file: common_pb2.FileRef, pieces: Iterable[bytes]) -> common_pb2.File:
         response = self._request("PUT", _content_address(file), pieces, dict(_RAW), self._timeout_s)
-        response.read()
-        stat = self.call("FilesService.StatFile", files_pb2.StatFileRequest(file=file), files_pb2.StatFileResponse)
-        return stat.file
+        return json_format.Parse(response.read(), content_pb2.WriteFileResponse(), ignore_unknown_fields=True).file
 
     def close(self) -> None:
         connection = getattr(self._local, "connection", None)
@@ -144,13 +141,11 @@ def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _content_address(file: common_pb2.FileRef) -> str:
+    """Where a file's raw content is: by id, or by path, whatever bytes that has."""
+    query = "?follow=true" if file.follow else ""
     if file.WhichOneof("name") == "id":
-        return f"/v1/files/{file.id}/content"
-    if file.WhichOneof("name") == "path_bytes":
-        shown = base64.b64encode(file.path_bytes).decode()
-        message = f"REST carries no content of a path that is not UTF-8 ({shown}); use gRPC"
-        raise RemoteError("INVALID_ARGUMENT", "INVALID_PATH", message)
-    return "/v1/content" + quote(file.path)
+        return f"/v1/files/{file.id}/content{query}"
+    return "/v1/content" + quote(file.path_bytes or file.path.encode()) + query
 
 
 def _from_body(status: int, body: bytes) -> RemoteError:
