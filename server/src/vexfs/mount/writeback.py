@@ -121,8 +121,8 @@ class Writeback:
 
     def _store(self, file: OpenFile, prepared: list[Prepared]) -> None:
         try:
-            with self._engine.begin("write") as txn:
-                for part in prepared:
+            for part in prepared:
+                with self._engine.begin("write") as txn:
                     content.write(txn, Ino(file.ino), part, mtime_ns=file.mtime_ns)
         except Unavailable as error:
             if isinstance(error, VolumeReadOnly):
