@@ -9,9 +9,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from vexfs.core import collections
+import msgspec
+
 from vexfs.core.errors import ViewUnavailable
-from vexfs.core.types import CHANGE_COLLECTION, CHANGE_NODE_REMOVED, CHANGE_VECTORS, LogRecord
+from vexfs.core.types import CHANGE_COLLECTION, CHANGE_NODE_REMOVED, CHANGE_VECTORS, CollectionSchema, LogRecord
+from vexfs.store import versioned
 from vexfs.store.volume import Volume
 from vexfs.views.dense.generation import Generation
 from vexfs.views.dense.index import DenseIndex, IndexSpec
@@ -20,6 +22,7 @@ from vexfs.views.dense.sources import PassageSource, RowSource, VolumeSource, lo
 from vexfs.views.derived import DerivedReader
 
 logger = logging.getLogger(__name__)
+_decode_schema = msgspec.json.Decoder(CollectionSchema).decode
 
 BATCH_RECORDS = 1000
 REPLAY_MAX_RECORDS = 200_000
@@ -76,9 +79,9 @@ class VolumeFollower:
     def _declared(self) -> list[IndexSpec]:
         with self._volume.snapshot() as view:
             return [
-                IndexSpec(found.ino, spec.name, spec.dimension, spec.metric)
-                for found in collections.list_all(view)
-                for spec in found.schema.vectors
+                IndexSpec(ino, spec.name, spec.dimension, spec.metric)
+                for ino, _, schema in versioned.all_schemas(view)
+                for spec in _decode_schema(schema).vectors
             ]
 
     def _apply(self, records: list[LogRecord]) -> None:
@@ -138,6 +141,11 @@ class TextFollower:
     def incarnation(self) -> int:
         """Of the derived.db that `position` counts in."""
         return self._source.incarnation
+
+    @property
+    def model(self) -> str:
+        """Of the embeddings in the index."""
+        return self._source.model
 
     def _step(self) -> bool:
         identity = self._source.identity()

@@ -108,6 +108,11 @@ class DenseView:
         return self._text.incarnation, self._text.position
 
     @property
+    def text_model(self) -> str:
+        """Name of the model whose embeddings the index of passages holds."""
+        return self._text.model
+
+    @property
     def text_unavailable(self) -> str:
         """Why derived.db cannot be read; empty when it can."""
         return self._text.unavailable
@@ -133,7 +138,7 @@ class DenseView:
         return self._launcher.pid
 
     def wait(self, reached: Callable[[], bool], deadline_s: float) -> bool:
-        """Wait until `reached()` holds, asking again whenever the view has moved.
+        """Wait until `reached()` holds, asking again whenever the view has moved and every 20 ms.
 
         False once time.monotonic() is past the deadline, or the view was stopped.
         """
@@ -142,7 +147,7 @@ class DenseView:
                 remaining = deadline_s - time.monotonic()
                 if remaining <= 0 or self._closing:
                     return False
-                self._moved.wait(min(remaining, TEND_S))
+                self._moved.wait(min(remaining, POLL_S))
         return True
 
     # -- the thread ------------------------------------------------------------------------------------

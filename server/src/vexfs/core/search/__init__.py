@@ -1,0 +1,13 @@
+"""Search: by meaning, by words, by vectors, under conditions. One engine a volume; the surfaces translate.
+
+engine.py     the entry: search, search_vectors, wait_for_views
+types.py      what is asked and answered
+rankings.py   which files stand where;  planner.py: how a ranking is found under a condition;  fusion.py: two into one
+matcher.py    path scope and filter;  queries.py: vectors of questions
+answers.py    from candidates to hits with paths and passages
+"""
+
+from vexfs.core.search.engine import SearchEngine
+from vexfs.core.search.types import Hit, Match, PassageText, SearchAnswer, TextSearch, VectorSearch
+
+__all__ = ["Hit", "Match", "PassageText", "SearchAnswer", "SearchEngine", "TextSearch", "VectorSearch"]

@@ -1,0 +1,119 @@
+"""Searching: by meaning, by words, by vectors. Which files answer this best, and how far can the answer be trusted?
+
+Made and started by the API process, once a volume; its surfaces call `search`, `search_vectors` and `progress`. Any thread may
+search; a search runs in its caller's thread, takes some milliseconds, and never waits for indexing unless it is given a
+revision to wait for. Never writes. A half that cannot answer makes the answer partial, with the reason; a request is refused
+only when nothing it asked for can be looked through.
+"""
+
+from collections.abc import Callable
+
+from vexfs.core import collections, filters
+from vexfs.core.errors import InvalidRequest, RevisionNotReached
+from vexfs.core.search.answers import Answers
+from vexfs.core.search.matcher import MatchCache, Matcher
+from vexfs.core.search.queries import Embedder, QueryVectors
+from vexfs.core.search.rankings import TextRanking, VectorRanking
+from vexfs.core.search.types import DENSE, LEXICAL, LIMIT_MAX, MODES, TEXT_MAX_BYTES, SearchAnswer, TextSearch, VectorSearch
+from vexfs.core.status import Progress
+from vexfs.store.volume import Volume
+from vexfs.views.dense.view import DenseView
+from vexfs.views.derived import LEXICAL_FOLDER, DerivedReader, derived_folder
+from vexfs.views.lexical import LexicalReader
+
+
+class SearchEngine:
+    """Everything that answers searches of one volume. `start`, search from any thread, `stop`; close the volume after that."""
+
+    def __init__(self, volume: Volume, load_embedder: Callable[[], Embedder]) -> None:
+        folder = derived_folder(volume.folder)
+        self._volume = volume
+        self._derived = DerivedReader(folder)
+        self._lexical = LexicalReader(folder / LEXICAL_FOLDER)
+        self._cache = MatchCache()
+        self.dense = DenseView(volume)
+        self.queries = QueryVectors(load_embedder)
+        self.progress = Progress(volume, self.dense, self._derived)
+        self._answers = Answers(self._derived, self._lexical)
+
+    def start(self) -> None:
+        """Begin to follow the volume and to load the model; returns at once."""
+        self.dense.start()
+        self.queries.start()
+
+    def stop(self) -> None:
+        """End the view's thread and a running builder. Idempotent."""
+        self.dense.stop()
+        self._derived.close()
+
+    def search(self, request: TextSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
+        """The files whose text answers the question.
+
+        With `min_revision`, wait for the views until `deadline_s` (of time.monotonic()). Raises RevisionNotReached,
+        InvalidRequest, InvalidFilter, InvalidVector, DimensionMismatch, NotFound (the scope), and ViewUnavailable when no view
+        that was asked for can answer.
+        """
+        _check(request)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        self._reach(min_revision, deadline_s, self.progress.text_revision)
+        with self._volume.snapshot() as view:
+            matcher = Matcher(view, self._cache, request.scope, compiled)
+            trust = self.progress.of_text(
+                dense=request.mode != LEXICAL, lexical=request.vector is None and request.mode != DENSE
+            )
+            state, model = self.dense.text_state(), self.dense.text_model
+            ranking = TextRanking(state, model, self.queries, self._lexical, request)
+            return self._answers.assemble(view, matcher, ranking, request.limit, trust, request.text)
+
+    def search_vectors(self, request: VectorSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
+        """The files of a collection whose vector is nearest.
+
+        Raises RevisionNotReached, InvalidRequest, InvalidSchema (no such vector), CollectionNotFound, InvalidFilter,
+        InvalidVector, DimensionMismatch, NotFound (the scope).
+        """
+        _check_limit(request.limit)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        self._reach(min_revision, deadline_s, self.progress.vector_revision)
+        with self._volume.snapshot() as view:
+            spec = collections.vector_spec(collections.get(view, request.collection), request.vector_name)
+            matcher = Matcher(view, self._cache, request.scope, compiled)
+            trust = self.progress.of_vectors()
+            ranking = VectorRanking(self.dense.index_state(request.collection, spec.name), spec, request)
+            return self._answers.assemble(view, matcher, ranking, request.limit, trust, None)
+
+    def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
+        """Wait until all views have `revision` (0: the newest now); the revision they have. Raises RevisionNotReached."""
+        wanted = revision or self._volume.head()
+        return self._reach(wanted, deadline_s, self.progress.revision)
+
+    def _reach(self, wanted: int, deadline_s: float | None, position: Callable[[], int]) -> int:
+        reached = position()
+        if reached >= wanted:
+            return reached
+        end = float("inf") if deadline_s is None else deadline_s
+        if self.dense.wait(lambda: position() >= wanted, end):
+            return position()
+        pending = self.progress.pending()
+        raise RevisionNotReached(
+            f"the views have revision {position()} and revision {wanted} was asked for; {pending} items are pending",
+            revision=str(position()),
+            min_revision=str(wanted),
+            pending=str(pending),
+        )
+
+
+def _check(request: TextSearch) -> None:
+    _check_limit(request.limit)
+    if request.mode not in MODES:
+        raise InvalidRequest(f"the mode {request.mode!r} is none of {', '.join(MODES)}")
+    if request.vector is not None and request.mode == LEXICAL:
+        raise InvalidRequest("a vector has no words to search by: leave the mode out, or ask for dense")
+    if request.vector is None and not request.text.strip():
+        raise InvalidRequest("the question is empty")
+    if len(request.text.encode("utf-8", "surrogatepass")) > TEXT_MAX_BYTES:
+        raise InvalidRequest(f"the question is longer than {TEXT_MAX_BYTES} bytes", limit=str(TEXT_MAX_BYTES))
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InvalidRequest(f"a search answers 1 to {LIMIT_MAX} files, not {limit}", limit=str(LIMIT_MAX))

@@ -1,0 +1,168 @@
+"""Which files a search may answer: a path scope and a filter, applied lazily or to all. Does this file pass?
+
+Made by the engine for one search, on that search's snapshot; used by one thread. Files are looked at in batches and remembered
+for the length of the search. What is dear (the directories below a scope, the files that pass out of a whole index) is kept in
+`MatchCache` from search to search, as long as the volume's revision stays the same.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from vexfs.core import files, filters, paths
+from vexfs.core.filters import Compiled
+from vexfs.core.types import Ino
+from vexfs.store import dentries
+from vexfs.store.reader import Snapshot
+from vexfs.views.dense.index import IndexState
+from vexfs.views.dense.rows import Keys, contains, files_of
+
+T = TypeVar("T")
+_ENTRIES_MAX = 64
+
+
+class MatchCache:
+    """Results that hold for one revision, the least recently used thrown out. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
+
+    def get(self, key: Hashable, valid_for: Any) -> Any:
+        """What was put under the key for just this, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry[0] != valid_for:
+                return None
+            self._entries.move_to_end(key)
+            return entry[1]
+
+    def put(self, key: Hashable, valid_for: Any, value: Any) -> None:
+        with self._lock:
+            self._entries[key] = (valid_for, value)
+            self._entries.move_to_end(key)
+            while len(self._entries) > _ENTRIES_MAX:
+                self._entries.popitem(last=False)
+
+    def obtain(self, key: Hashable, valid_for: Any, make: Callable[[], T]) -> T:
+        found = self.get(key, valid_for)
+        if found is None:
+            found = make()
+            self.put(key, valid_for, found)
+        value: T = found
+        return value
+
+
+class Scope(NamedTuple):
+    """A path scope as it stands at one revision."""
+
+    ino: Ino
+    directories: frozenset[int]
+    """The directory and all below it; empty when the scope is a single file."""
+
+
+class Matcher:
+    """The condition of one search. Without scope and filter it is `trivial` and everything passes."""
+
+    def __init__(self, view: Snapshot, cache: MatchCache, scope: Ino | None, compiled: Compiled | None) -> None:
+        self._view = view
+        self._cache = cache
+        self._filter = compiled
+        # A NamedTuple equals any tuple of equal fields, so the filter itself would be no key.
+        self._key = (scope, repr(compiled.source) if compiled is not None else "")
+        self._known: dict[int, bool] = {}
+        self.scope = None if scope is None else self._read_scope(scope)
+        self.trivial = scope is None and compiled is None
+
+    def passing(self, inos: Iterable[int]) -> set[int]:
+        """Which of these files pass."""
+        wanted = set(inos)
+        if self.trivial:
+            return wanted
+        unknown = sorted(wanted - self._known.keys())
+        if unknown:
+            passed = self._evaluate(unknown)
+            self._known.update((ino, ino in passed) for ino in unknown)
+        return {ino for ino in wanted if self._known[ino]}
+
+    def files_in_scope(self) -> Keys | None:
+        """Every file of the scope, ascending; None without a scope."""
+        scope = self.scope
+        if scope is None:
+            return None
+        return self._cache.obtain(("files", scope.ino), self._view.revision, lambda: self._list_files(scope))
+
+    def known_allowed(self, state: IndexState) -> Keys | None:
+        """What `allowed` would answer, if that is known already."""
+        found = self._cache.get(self._allowed_key(state), self._valid_for(state))
+        return None if found is None else found[0]
+
+    def allowed(self, state: IndexState) -> Keys:
+        """All files of the index that pass, ascending. Looks at every one: the last resort, and cached."""
+
+        def evaluate() -> tuple[Keys, Keys]:
+            return self._all_passing(state), state.base.keys  # kept with the answer, so that its id stays its own
+
+        return self._cache.obtain(self._allowed_key(state), self._valid_for(state), evaluate)[0]
+
+    def path_of(self, ino: int) -> bytes | None:
+        """A path to the file, inside the scope when there is one; None when no name leads there any more."""
+        names = dentries.names_of(self._view, Ino(ino))
+        if self.scope is not None and self.scope.directories:
+            names = [entry for entry in names if entry[0] in self.scope.directories]
+        for parent, name in sorted(names):
+            directory = paths.path_of(self._view, parent)
+            if directory is not None:
+                return directory.rstrip(b"/") + b"/" + name
+        return None
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _read_scope(self, ino: Ino) -> Scope:
+        def read() -> Scope:
+            below = dentries.directories_below(self._view, ino) if files.stat(self._view, ino).is_directory else []
+            return Scope(ino, frozenset(below))
+
+        return self._cache.obtain(("directories", ino), self._view.revision, read)
+
+    def _list_files(self, scope: Scope) -> Keys:
+        if not scope.directories:
+            return np.array([scope.ino], dtype=np.int64)
+        found: set[int] = set()
+        for directory in scope.directories:
+            found.update(ino for (ino,) in self._view.execute("SELECT ino FROM dentry WHERE parent = ?", (directory,)))
+        return np.array(sorted(found - scope.directories), dtype=np.int64)
+
+    def _evaluate(self, inos: Sequence[int]) -> set[int]:
+        candidates = [Ino(ino) for ino in inos if self._in_scope(ino)]
+        if self._filter is None:
+            return {int(ino) for ino in candidates}
+        return {int(ino) for ino in filters.matching(self._view, candidates, self._filter)}
+
+    def _in_scope(self, ino: int) -> bool:
+        scope = self.scope
+        if scope is None:
+            return True
+        if not scope.directories:
+            return ino == scope.ino
+        return any(parent in scope.directories for parent, _ in dentries.names_of(self._view, Ino(ino)))
+
+    def _all_passing(self, state: IndexState) -> Keys:
+        live = [files_of(part.keys[part.live]) for part in (state.base, state.tail)]
+        universe: Keys = np.unique(np.concatenate(live))
+        inside = self.files_in_scope()
+        if inside is not None:
+            universe = universe[contains(inside, universe)]
+            if self._filter is None:
+                return universe
+        return np.array(sorted(self.passing(universe.tolist())), dtype=np.int64)
+
+    def _allowed_key(self, state: IndexState) -> Hashable:
+        return ("allowed", self._key, state.spec.key)
+
+    def _valid_for(self, state: IndexState) -> tuple[int, int, int, int]:
+        """The same revision, and an index that has not moved since (its arrays only ever grow within one base)."""
+        return (self._view.revision, id(state.base.keys), len(state.tail.keys), state.live_count)

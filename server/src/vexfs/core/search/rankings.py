@@ -1,0 +1,144 @@
+"""The rankings of one search: by passages' meaning and words, or by client vectors. Which files stand where?
+
+Made by the engine for one search and asked by `answers`, deeper each time the answer is not full. Each says how it searched:
+strategy, generation, whether exact, and why a half could not answer.
+"""
+
+from typing import Protocol
+
+from vexfs.core.errors import ViewUnavailable
+from vexfs.core.search import fusion, planner
+from vexfs.core.search.fusion import Candidate, Place
+from vexfs.core.search.matcher import Matcher
+from vexfs.core.search.queries import QueryVectors
+from vexfs.core.search.types import DENSE, HYBRID, LEXICAL, TextSearch, VectorSearch
+from vexfs.core.types import VectorSpec
+from vexfs.views.dense import metrics
+from vexfs.views.dense.index import IndexState
+from vexfs.views.dense.metrics import Query
+from vexfs.views.dense.ranking import Ranked
+from vexfs.views.dense.rows import ORDINAL_MAX, files_of
+from vexfs.views.lexical import LexicalReader
+
+EXACT = "exact"
+SCANN = "scann"
+
+
+class Ranking(Protocol):
+    """An ordered set of files, as deep as one asks."""
+
+    first_depth: int
+    strategy: str
+    generation: str
+    exact: bool
+    reasons: list[str]
+
+    def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
+        """The best files that pass, going `depth` rows deep; and whether there are no others."""
+
+
+class _DenseHalf:
+    """The nearest rows of one index state."""
+
+    def __init__(self, state: IndexState, query: Query) -> None:
+        self._state = state
+        self._query = query
+        self.exact = True
+
+    def places(self, matcher: Matcher, depth: int) -> tuple[dict[int, Place], bool]:
+        found = planner.dense(self._state, self._query, depth, matcher)
+        self.exact = found.exact
+        return fusion.by_file(_triples(found)), found.complete
+
+    @property
+    def strategy(self) -> str:
+        return EXACT if self._state.searcher is None else SCANN
+
+    @property
+    def generation(self) -> str:
+        return self._state.generation
+
+
+class VectorRanking:
+    """The files of a collection by one named vector. Raises InvalidVector and DimensionMismatch when made."""
+
+    def __init__(self, state: IndexState | None, spec: VectorSpec, request: VectorSearch) -> None:
+        query = metrics.prepare_query(request.vector, spec.dimension, spec.metric)
+        usable = state is not None and (state.spec.dimension, state.spec.metric) == (spec.dimension, spec.metric)
+        self._half = _DenseHalf(state, query) if usable and state is not None else None
+        self._exclude = request.exclude
+        self.first_depth = request.limit + 1
+        self.reasons = [] if usable else ["the collection is new, and its index not there yet"]
+        self.strategy = EXACT if self._half is None else self._half.strategy
+        self.generation = "" if self._half is None else self._half.generation
+        self.exact = True
+
+    def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
+        if self._half is None:
+            return [], True
+        places, complete = self._half.places(matcher, depth)
+        self.exact = self._half.exact
+        return [found for found in fusion.one_ranking(places, None) if found.ino != self._exclude], complete
+
+
+class TextRanking:
+    """Files by their passages. Raises ViewUnavailable when made, if the only half that was asked for cannot be used."""
+
+    def __init__(
+        self, state: IndexState | None, model: str, queries: QueryVectors, lexical: LexicalReader, request: TextSearch
+    ) -> None:
+        self._request = request
+        self._lexical = lexical
+        self.mode = DENSE if request.vector is not None else request.mode
+        self.reasons: list[str] = []
+        self._half = self._dense_half(state, model, queries) if self.mode != LEXICAL else None
+        self.first_depth = max(100, 8 * request.limit)
+        self.strategy = self.mode if self.mode != DENSE else EXACT if self._half is None else self._half.strategy
+        self.generation = "" if self._half is None else self._half.generation
+        self.exact = self.mode != LEXICAL
+
+    def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
+        dense, dense_complete = ({}, True) if self._half is None else self._half.places(matcher, depth)
+        self.exact = self._half is not None and self._half.exact
+        if self.mode == DENSE:
+            return fusion.one_ranking(dense, None), dense_complete
+        lexical, lexical_complete = self._words(matcher, depth)
+        if self.mode == LEXICAL:
+            return fusion.one_ranking(None, lexical), lexical_complete
+        return fusion.fused(dense, lexical), dense_complete and lexical_complete
+
+    def _words(self, matcher: Matcher, depth: int) -> tuple[dict[int, Place], bool]:
+        try:
+            hits, complete = planner.lexical(self._lexical, self._request.text, depth, matcher)
+        except ViewUnavailable as error:
+            self._cannot(error.message)
+            return {}, True
+        return fusion.by_file((int(hit.ino), hit.ordinal, hit.score) for hit in hits), complete
+
+    def _dense_half(self, state: IndexState | None, model: str, queries: QueryVectors) -> _DenseHalf | None:
+        vector = self._request.vector
+        if vector is None:
+            try:
+                vector = queries.vector_of(self._request.text)
+            except ViewUnavailable as error:
+                if self.mode == HYBRID:
+                    self._cannot(error.message)
+                    return None
+                raise
+            if state is not None and queries.model is not None and queries.model[0] != model:
+                self._cannot(f"the passages are embedded with another model ({model}) than questions ({queries.model[0]})")
+                return None
+        elif state is None and queries.model is not None:
+            metrics.prepare_query(vector, queries.model[1], metrics.COSINE)
+        if state is None:
+            return None
+        return _DenseHalf(state, metrics.prepare_query(vector, state.spec.dimension, state.spec.metric))
+
+    def _cannot(self, reason: str) -> None:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+def _triples(found: Ranked) -> list[tuple[int, int, float]]:
+    ordinals = (found.keys & ORDINAL_MAX).tolist()
+    return list(zip(files_of(found.keys).tolist(), ordinals, found.scores.tolist(), strict=True))
