@@ -8,7 +8,7 @@ import grpc
 import pytest
 from running import Server, assert_error_shape, status_of
 
-from vexfs.api.http import BODY_MAX_BYTES
+from vexfs.api.limits import BODY_MAX_BYTES
 from vexfs.core.errors import VexfsError
 
 JSON = {"Content-Type": "application/json"}

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from running import Server, status_of
 
 from vexfs import runtime
-from vexfs.api.grpc import MESSAGE_MAX_BYTES
+from vexfs.api.limits import MESSAGE_MAX_BYTES
 
 ECHO = "/vexfs.test.v1.EchoService"
 

@@ -5,21 +5,21 @@ Handlers reach all of it through their CallContext. Made and closed on the event
 """
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from vexfs import runtime
+from vexfs.api.limits import READER_THREADS, WAITER_THREADS
 from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
+from vexfs.core.search.engine import SearchEngine
+from vexfs.core.search.queries import Embedder
 from vexfs.security import token as token_files
 from vexfs.security.origins import OriginGuard
 from vexfs.security.token import TokenGuard
 from vexfs.store.volume import Volume
-
-READER_THREADS = 8
-"""Reads that run at the same time; more wait their turn."""
+from vexfs.views.derived import DerivedReader, derived_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class Application:
 
     settings: Settings
     volume: Volume
+    engine: SearchEngine
+    derived: DerivedReader
     readers: ThreadPoolExecutor
+    waiters: ThreadPoolExecutor
     revisions: RevisionWaits
     tokens: TokenGuard
     origins: OriginGuard
@@ -51,7 +54,10 @@ class Application:
         await asyncio.to_thread(self._close_blocking)
 
     def _close_blocking(self) -> None:
-        self.readers.shutdown(wait=True, cancel_futures=True)
+        self.engine.stop()  # wakes what waits for a view
+        for pool in (self.waiters, self.readers):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.derived.close()
         self.volume.close()
 
 
@@ -61,11 +67,23 @@ async def open_application(settings: Settings) -> Application:
     folder.create()
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
     volume = Volume.open(folder.volume, "api", create=True)
+    engine = SearchEngine(volume, _load_model)
+    engine.start()
     return Application(
         settings=settings,
         volume=volume,
-        readers=ThreadPoolExecutor(min(READER_THREADS, 4 * (os.cpu_count() or 1)), thread_name_prefix="vexfs-read"),
+        engine=engine,
+        derived=DerivedReader(derived_folder(volume.folder)),
+        readers=ThreadPoolExecutor(READER_THREADS, thread_name_prefix="vexfs-read"),
+        waiters=ThreadPoolExecutor(WAITER_THREADS, thread_name_prefix="vexfs-wait"),
         revisions=RevisionWaits(volume),
         tokens=TokenGuard(secret),
         origins=OriginGuard(settings.host),
     )
+
+
+def _load_model() -> Embedder:
+    # Imported in the thread that loads it: ONNX Runtime takes its time, and nothing else waits for it.
+    from vexfs.views.embedding.model import Embedder as Model
+
+    return Model.load()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vexfs.store.writer import Transaction
 
 ANSWER_MARGIN_SECONDS = 0.05
+WAIT_MARGIN_SECONDS = 0.01
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -62,6 +63,10 @@ class Deadline:
         """Seconds left, never negative; None when there is no deadline."""
         return None if self.at is None else max(0.0, self.at - time.monotonic())
 
+    def waiting_until(self) -> float | None:
+        """Until when (time.monotonic) a wait may last, so that its own error still ends the call; None without a deadline."""
+        return None if self.at is None else self.at - WAIT_MARGIN_SECONDS
+
     def check(self) -> None:
         """Raise DeadlineExceeded when it has passed."""
         if self.at is not None and time.monotonic() >= self.at:
@@ -95,6 +100,10 @@ class CallContext:
     async def run(self, function: Callable[[], T]) -> T:
         """Run `function` in a reader thread, without a snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self.application.readers, function)
+
+    async def wait(self, function: Callable[[], T]) -> T:
+        """Run `function`, which may wait for a view, in a thread kept for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.application.waiters, function)
 
     async def write(self, response_class: type[M], function: "Callable[[Transaction], M]") -> M:
         """Run `function` as one transaction and return its response once it is durable.

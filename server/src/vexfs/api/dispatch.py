@@ -9,17 +9,18 @@ import asyncio
 import contextlib
 import hashlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import Message
 
 from vexfs.api.context import CallContext, Caller, Deadline
 from vexfs.api.errors import translate
+from vexfs.api.limits import CALLS_MAX
 from vexfs.api.registry import Method
 from vexfs.api.validation import validate
 from vexfs.contract.descriptors import Permission
-from vexfs.core.errors import PermissionDenied
+from vexfs.core.errors import PermissionDenied, QueueFull
 from vexfs.observability.hook import observe, slow_threshold_seconds
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Dispatcher:
     def __init__(self, application: "Application") -> None:
         self._application = application
         self._slow_seconds = slow_threshold_seconds()
+        self._running = 0
 
     def admit(self, caller: Caller) -> frozenset[Permission]:
         """What the caller may do. Raises ForeignOrigin or Unauthenticated unless it may speak to this server at all."""
@@ -52,7 +54,7 @@ class Dispatcher:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
         operation = method.name
         try:
-            with observe(caller.surface, operation, slow_seconds=self._slow_seconds, caller=caller.peer):
+            with observe(caller.surface, operation, slow_seconds=self._slow_seconds, caller=caller.peer), self._place():
                 timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
                 context = self._context(method, caller, timeout)
                 request = await self._load(context, load)
@@ -65,7 +67,7 @@ class Dispatcher:
         """One request, many responses. Raises VexfsError only, possibly after some responses."""
         operation = method.name
         try:
-            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
+            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer), self._place():
                 context = self._context(method, caller, caller.timeout_seconds)
                 responses = method.handler(context, await self._load(context, load))
                 async with contextlib.aclosing(responses):
@@ -84,12 +86,23 @@ class Dispatcher:
         """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
         operation = method.name
         try:
-            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer):
+            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer), self._place():
                 context = self._context(method, caller, caller.timeout_seconds)
                 async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
                     return cast(Message, await method.handler(context, self._checked(context, incoming)))
         except Exception as error:
             raise translate(error, operation) from error
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the calls that may run at the same time. Raises QueueFull."""
+        if self._running >= CALLS_MAX:
+            raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     def _context(self, method: Method, caller: Caller, timeout_seconds: float | None) -> CallContext:
         permissions = self.admit(caller)

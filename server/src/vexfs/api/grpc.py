@@ -19,14 +19,11 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RouteNotFound, code_number, to_status, translate
+from vexfs.api.limits import MESSAGE_MAX_BYTES, TRANSPORT_MAX_BYTES
 from vexfs.api.registry import Kind, Method
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import TooLarge, VexfsError
 
-MESSAGE_MAX_BYTES = 16 * 1024 * 1024
-"""The largest request message."""
-_TRANSPORT_MAX_BYTES = 4 * MESSAGE_MAX_BYTES
-"""Above this the transport itself refuses, without our details."""
 _STATUS_TRAILER = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -51,7 +48,7 @@ class GrpcSurface:
         self._address = address
         self._server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", _TRANSPORT_MAX_BYTES),
+                ("grpc.max_receive_message_length", TRANSPORT_MAX_BYTES),
                 ("grpc.max_send_message_length", -1),
                 # A second server on the same port is a mistake to be told of, not a way to share the load.
                 ("grpc.so_reuseport", 0),

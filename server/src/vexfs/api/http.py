@@ -14,10 +14,9 @@ from aiohttp import web
 
 from vexfs.api.context import Caller
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed, to_json
+from vexfs.api.limits import BODY_MAX_BYTES
 from vexfs.core.errors import Internal, QueueFull, TooLarge, Unauthenticated, VexfsError
 
-BODY_MAX_BYTES = 24 * 1024 * 1024
-"""The largest JSON body: a message of 16 MiB whose bytes are base64, and its punctuation."""
 _GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _UNIT_SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import ClientPayloadError, web
 from google.protobuf.message import Message
 
-from vexfs.api import transcoding
+from vexfs.api import json_writer, transcoding
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed
@@ -155,7 +155,7 @@ class RawContent:
                 yield content_pb2.WriteFileRequest(data=data)
 
         written = cast(content_pb2.WriteFileResponse, await self._dispatcher.collect(self._write, caller, requests))
-        response = json_response(transcoding.to_json(written))
+        response = json_response(json_writer.encode(written))
         response.headers["ETag"] = f'"{written.file.content_revision}"'
         return response
 

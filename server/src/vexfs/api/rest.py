@@ -15,7 +15,7 @@ from typing import cast
 from aiohttp import web
 from google.protobuf.message import Message
 
-from vexfs.api import transcoding
+from vexfs.api import json_writer, transcoding
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import (
@@ -26,6 +26,7 @@ from vexfs.api.errors import (
     translate,
 )
 from vexfs.api.http import ErrorShapedServer, caller_of, error_response, json_response, read_body, read_lines
+from vexfs.api.limits import LINE_MAX_BYTES
 from vexfs.api.raw_content import RawContent
 from vexfs.api.registry import Kind, Method
 from vexfs.api.routes import Route, Router
@@ -36,8 +37,6 @@ from vexfs.observability import metrics
 Page = Callable[[web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
 """Answers what is no method: the description, health, metrics, raw content."""
 
-LINE_MAX_BYTES = 32 * 1024
-"""The longest request line and header: a path of 4,096 bytes may be three times that when percent-encoded."""
 OPENAPI = resources.files("vexfs.contract").joinpath("openapi.json").read_bytes()
 """The description of the contract's routes, generated from the same protos."""
 _JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
@@ -100,7 +99,7 @@ class RestSurface:
             return await _load(request, route, variables)
 
         response = await self._dispatcher.unary(route.method, caller, load)
-        return json_response(transcoding.to_json(response, route.response_body))
+        return json_response(json_writer.encode(response, route.response_body))
 
     def _find(self, verb: str, raw_path: str) -> tuple[Route, dict[str, str]]:
         try:
@@ -124,7 +123,7 @@ class RestSurface:
             async for message in messages:
                 if not response.prepared:
                     await response.prepare(request)
-                await response.write(transcoding.to_json(message, route.response_body) + b"\n")
+                await response.write(json_writer.encode(message, route.response_body) + b"\n")
         except VexfsError as error:
             if not response.prepared:
                 raise
@@ -142,7 +141,7 @@ class RestSurface:
                 yield transcoding.read_request(route, {}, "", line)
 
         response = await self._dispatcher.collect(route.method, caller, requests)
-        return json_response(transcoding.to_json(response, route.response_body))
+        return json_response(json_writer.encode(response, route.response_body))
 
     async def _health(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         del request

@@ -5,6 +5,7 @@ waiting calls; no thread is held.
 """
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from vexfs.api.context import Deadline
@@ -13,9 +14,6 @@ from vexfs.core.types import Revision
 
 if TYPE_CHECKING:
     from vexfs.store.volume import Volume
-
-_ANSWER_SECONDS = 0.005
-"""Kept back from the deadline, so that this error is what ends the call."""
 
 
 class RevisionWaits:
@@ -35,8 +33,8 @@ class RevisionWaits:
         self._waiting[arrived] = revision
         try:
             if self._volume.tail.head() < revision:
-                remaining = deadline.remaining_seconds()
-                await asyncio.wait_for(arrived, None if remaining is None else max(0.0, remaining - _ANSWER_SECONDS))
+                end = deadline.waiting_until()
+                await asyncio.wait_for(arrived, None if end is None else max(0.0, end - time.monotonic()))
         except TimeoutError:
             head = self._volume.tail.head()
             message = f"the volume is at revision {head}; revision {revision} did not come before the deadline"

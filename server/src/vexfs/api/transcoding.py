@@ -1,4 +1,4 @@
-"""From an HTTP request to a message and from a message to JSON, by descriptors alone.
+"""From an HTTP request to a message, by descriptors alone. The way back is `json_writer`.
 
 Used by the REST surface. The mapping is protojson's: lowerCamelCase or proto names in, lowerCamelCase out, int64 as
 text, bytes as base64, times as RFC 3339. Stateless; raises MalformedRequest for whatever cannot be read.
@@ -84,14 +84,6 @@ def parse_query(query: str) -> list[tuple[str, str]]:
         raise MalformedRequest("the query of the address is not UTF-8") from error
     except ValueError as error:
         raise MalformedRequest(f"the query of the address cannot be read: {error}") from error
-
-
-def to_json(message: Message, response_body: str = "") -> bytes:
-    """A response as protojson; `response_body` names the one field that is the body."""
-    value: Any = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
-    if response_body:
-        value = value.get(message.DESCRIPTOR.fields_by_name[response_body].json_name)
-    return msgspec.json.encode(value)
 
 
 def _parse_body_field(name: str, body: bytes, request: Message) -> None:

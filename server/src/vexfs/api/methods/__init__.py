@@ -4,7 +4,7 @@ A handler is `async def stat_file(context, request) -> response`, registered by 
 surface and knows no bytes. `HANDLERS` is all of them.
 """
 
-from vexfs.api.methods import attributes, collections, content, files, links, points
+from vexfs.api.methods import attributes, collections, content, files, links, points, queries, search, server
 from vexfs.api.registry import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -14,4 +14,7 @@ HANDLERS: dict[str, Handler] = {
     **attributes.HANDLERS,
     **collections.HANDLERS,
     **points.HANDLERS,
+    **queries.HANDLERS,
+    **search.HANDLERS,
+    **server.HANDLERS,
 }
