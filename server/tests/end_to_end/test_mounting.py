@@ -1,0 +1,115 @@
+"""`vexfs mount` and `vexfs umount` on a data folder, with and without a server."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vexfs import runtime
+from vexfs.cli import exits
+from vexfs.cli.mounting import ready_name
+from vexfs.mount import lifecycle
+
+from .conftest import needs_mount
+from .running import Server, lines, vexfs_outcome, wait_until
+
+pytestmark = needs_mount
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "here"
+    yield path
+    lifecycle.detach(path)
+
+
+def test_a_second_mount_sees_what_the_first_and_the_api_write(server: Server, target: Path) -> None:
+    record = lines(server.vexfs("mount", str(target), "--json"))[0]
+    assert record["mountpoint"] == str(target)
+    server.vexfs("put", "-", "/from-api.md", stdin=b"api")
+    assert (target / "from-api.md").read_bytes() == b"api"
+    assert server.mount is not None
+    (target / "from-here.md").write_text("here")
+    wait_until((server.mount / "from-here.md").exists, 1.0, "the change in the other mount")
+    (target / "from-api.md").unlink()
+    (target / "from-here.md").unlink()
+    server.vexfs("umount", str(target))
+    assert not lifecycle.is_mounted(target)
+    assert not runtime.is_alive(record["pid"])
+
+
+def test_what_was_written_is_there_when_umount_returns(server: Server, target: Path) -> None:
+    server.vexfs("mount", str(target))
+    (target / "unsynced.md").write_text("not synced by hand")
+    server.vexfs("umount", str(target))
+    assert server.vexfs("cat", "/unsynced.md") == "not synced by hand"
+    server.vexfs("rm", "/unsynced.md")
+
+
+def test_a_mount_whose_process_died_is_repaired(server: Server, target: Path) -> None:
+    pid = lines(server.vexfs("mount", str(target), "--json"))[0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not runtime.is_alive(pid), what="the end of the mount process")
+    with pytest.raises(OSError, match="not connected"):
+        list(target.iterdir())
+    again = lines(server.vexfs("mount", str(target), "--json"))[0]
+    assert again["pid"] != pid
+    list(target.iterdir())
+    server.vexfs("umount", str(target))
+
+
+def test_a_mount_that_serves_is_left_alone(server: Server) -> None:
+    outcome = vexfs_outcome("mount", str(server.mount), data=server.data)
+    assert outcome.returncode != exits.OK
+    assert "already" in outcome.stderr.decode()
+    assert server.mount is not None
+    list(server.mount.iterdir())
+
+
+def test_files_in_use_keep_a_mount_unless_it_goes_lazily(server: Server, target: Path) -> None:
+    server.vexfs("mount", str(target))
+    with (target / "busy.md").open("w") as file:
+        outcome = vexfs_outcome("umount", str(target), data=server.data)
+        assert outcome.returncode == exits.UNREACHABLE
+        assert lifecycle.is_mounted(target)
+        file.write("still here")
+        file.flush()
+        server.vexfs("umount", "--lazy", str(target))
+        assert not lifecycle.is_mounted(target)
+    wait_until(lambda: server.vexfs("cat", "/busy.md") == "still here", what="the last write of the lazy mount")
+    server.vexfs("rm", "/busy.md")
+
+
+def test_reading_and_writing_need_no_server(make_server: Callable[..., Server], target: Path) -> None:
+    running = make_server().start()
+    running.vexfs("put", "-", "/a.md", stdin=b"a")
+    running.stop()
+    running.vexfs("mount", str(target))
+    assert (target / "a.md").read_bytes() == b"a"
+    (target / "b.md").write_text("b")
+    running.vexfs("umount", str(target))
+    running.start()
+    assert running.vexfs("cat", "/b.md") == "b"
+
+
+def test_repairing_waits_for_nobody_to_have_the_volume_open(make_server: Callable[..., Server], target: Path) -> None:
+    running = make_server().start()
+    assert running.process is not None
+    outcome = vexfs_outcome("check", "--repair", data=running.data)
+    assert outcome.returncode == exits.UNREACHABLE
+    assert str(running.process.pid) in outcome.stderr.decode()
+    running.stop()
+    running.vexfs("mount", str(target))
+    outcome = vexfs_outcome("check", "--repair", data=running.data)
+    assert outcome.returncode == exits.UNREACHABLE
+    assert ready_name(target) in outcome.stderr.decode()
+    running.vexfs("umount", str(target))
+    assert running.vexfs("check", "--repair", "--deep").endswith("clean, 0 repaired\n")
+
+
+def test_a_folder_without_data_is_not_mounted(tmp_path: Path, target: Path) -> None:
+    outcome = vexfs_outcome("mount", str(target), data=tmp_path / "nothing")
+    assert outcome.returncode == exits.NOT_FOUND
+    assert "vexfs serve" in outcome.stderr.decode()
