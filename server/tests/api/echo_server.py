@@ -12,13 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
 from vexfs.api.__main__ import settings_from
 from vexfs.api.context import CallContext
-from vexfs.api.server import serve
+from vexfs.api.server import run
 from vexfs.contract import descriptors
 from vexfs.core import errors, files
 from vexfs.core.types import ROOT_INO
@@ -103,4 +102,4 @@ HANDLERS = {
 if __name__ == "__main__":
     logs.configure("echo")
     load_contract()
-    uvloop.run(serve(settings_from(sys.argv[1:]), HANDLERS))
+    run(settings_from(sys.argv[1:]), HANDLERS)

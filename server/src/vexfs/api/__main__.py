@@ -1,21 +1,13 @@
 """`python -m vexfs.api`: the API process, as the supervisor starts it."""
 
 import argparse
-import logging
 import sys
 from pathlib import Path
-
-import uvloop
+from typing import NoReturn
 
 from vexfs.api.application import Settings
-from vexfs.api.server import serve
 from vexfs.api.tls import TlsFiles
-from vexfs.core.errors import VexfsError
 from vexfs.observability import logs
-
-_EXIT_CANNOT_START = 1
-
-_log = logging.getLogger("vexfs.api")
 
 
 def settings_from(arguments: list[str]) -> Settings:
@@ -36,19 +28,15 @@ def settings_from(arguments: list[str]) -> Settings:
     return Settings(parsed.data, parsed.host, parsed.rest_port, parsed.grpc_port, parsed.token_file, tls)
 
 
-def main() -> int:
-    """Run until stopped; returns the exit code."""
+def main() -> NoReturn:
+    """Run until stopped."""
     settings = settings_from(sys.argv[1:])
     logs.configure("api")
     from vexfs.api.methods import HANDLERS  # here, so that a wrong argument is answered before everything is loaded
+    from vexfs.api.server import run
 
-    try:
-        uvloop.run(serve(settings, HANDLERS))
-    except (VexfsError, OSError) as error:
-        _log.error("cannot start: %s", error)
-        return _EXIT_CANNOT_START
-    return 0
+    run(settings, HANDLERS)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

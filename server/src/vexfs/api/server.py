@@ -9,9 +9,13 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NoReturn
+
+import uvloop
 
 from vexfs import runtime
 from vexfs.api.application import Application, Settings, open_application
@@ -19,13 +23,33 @@ from vexfs.api.dispatch import Dispatcher
 from vexfs.api.grpc import GrpcAddress, GrpcSurface
 from vexfs.api.registry import Handler, build
 from vexfs.api.rest import RestSurface
+from vexfs.core.errors import VexfsError
 
 STOP_SECONDS = 2.8
 _CALLS_GRACE_SECONDS = 0.8
 """What running calls get to end by themselves."""
-_EXIT_UNCLEAN = 70
+_EXIT_CANNOT_START = 1
+_EXIT_FAULT = 70
 
 _log = logging.getLogger("vexfs.api")
+
+
+def run(settings: Settings, handlers: Mapping[str, Handler]) -> NoReturn:
+    """Serve until stopped, then end the process: with 0, or with 1 when it could not start, which the log explains."""
+    code = 0
+    try:
+        uvloop.run(serve(settings, handlers))
+    except (VexfsError, OSError) as error:
+        _log.error("cannot start: %s", error)
+        code = _EXIT_CANNOT_START
+    except BaseException:
+        _log.exception("ended by a fault")
+        code = _EXIT_FAULT
+    # Everything is closed. Taking the interpreter apart would only kill threads that are inside a C++ library (a model on its
+    # way into memory), which ends the process by a signal.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 async def serve(settings: Settings, handlers: Mapping[str, Handler]) -> None:
@@ -87,7 +111,7 @@ def _force_the_end() -> None:
     def leave() -> None:
         with suppress(Exception):
             _log.error("not stopped in time; leaving")
-        os._exit(_EXIT_UNCLEAN)
+        os._exit(_EXIT_FAULT)
 
     timer = threading.Timer(STOP_SECONDS, leave)
     timer.daemon = True
