@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino, Revision
 from vexfs.views import derived

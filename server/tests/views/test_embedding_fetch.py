@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from vexfs.views.embedding import fetch, weights
 from vexfs.views.embedding.weights import ModelMissing
 

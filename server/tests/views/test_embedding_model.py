@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from vexfs.views.embedding import weights
 from vexfs.views.embedding.model import MAX_TOKENS, Embedder
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vexfs.views.embedding import extract as extract_module
 from vexfs.views.embedding.extract import MAX_CONTENT_BYTES, ExtractedText, Skipped, extract
 from vexfs.views.embedding.html import read_page

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vexfs.core.errors import ViewUnavailable
 from vexfs.views.lexical import LexicalReader, LexicalWriter, Marker, words_of
 

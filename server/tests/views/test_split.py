@@ -6,6 +6,7 @@ import inspect
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vexfs.views.embedding.html import read_page
 from vexfs.views.embedding.split import MAX_TOKENS, estimate_tokens, split
 

@@ -124,6 +124,7 @@ class Indexer:
     def _work_on_files(self, parts: _Parts) -> bool:
         """Looks at what is due, for a slice of time; the fresh lane is asked for again after each batch."""
         batch = parts.writer.due_files(time.time_ns(), FILES_AT_ONCE)
+        self._embedding.hold_bulk(bool(batch))
         end = time.monotonic() + SLICE_S
         for pending in batch:
             self._look_at(parts, pending)

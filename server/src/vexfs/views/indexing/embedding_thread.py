@@ -17,13 +17,15 @@ from collections.abc import Callable
 from vexfs.views.embedding.fetch import ENV_OFFLINE
 from vexfs.views.embedding.model import Embedder
 from vexfs.views.embedding.weights import ModelMissing
-from vexfs.views.indexing.writer import FRESH_LANE, DerivedWriter, PendingText
+from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PendingText
 
 logger = logging.getLogger(__name__)
 
 GROUP_S = 0.25
 """Vectors of bulk texts are stored at least this often."""
 GROUP_TEXTS = 32
+HELD_GROUP_EVERY_S = 2.0
+"""While files wait to be read, which goes first, bulk texts still get a group this often."""
 FETCH_EVERY_S = 600.0
 NICENESS = 10
 
@@ -38,6 +40,8 @@ class EmbeddingThread:
         self._work = threading.Event()
         self._fresh = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vexfs-embedding", daemon=True)
+        self._bulk_held = False
+        self._bulk_group_at = 0.0
         self._embedder: Embedder | None = None
         self._fetch: subprocess.Popen[bytes] | None = None
 
@@ -49,6 +53,10 @@ class EmbeddingThread:
         if fresh:
             self._fresh.set()
         self._work.set()
+
+    def hold_bulk(self, held: bool) -> None:
+        """While `held`, bulk texts leave the processor to the reading of files, so that these are found by their words soon."""
+        self._bulk_held = held
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stops after the text at hand; what is not embedded stays queued. Idempotent."""
@@ -65,7 +73,7 @@ class EmbeddingThread:
                 if self._embedder is None:
                     self._embedder = self._load()
                 if self._embedder is not None and not self._embed_some(self._embedder):
-                    self._work.wait(1.0)
+                    self._work.wait(0.5)
                     self._work.clear()
             except Exception:
                 # A lost database, a full disk: said once a second at most, and tried again.
@@ -77,7 +85,7 @@ class EmbeddingThread:
         writer = self._writer()
         writer.use_model(embedder.name)
         self._fresh.clear()
-        texts = writer.pending_texts(GROUP_TEXTS)
+        texts = writer.pending_texts(GROUP_TEXTS, self._lane())
         if not texts:
             return False
         vectors: list[tuple[bytes, bytes]] = []
@@ -89,6 +97,14 @@ class EmbeddingThread:
         writer.store_embeddings(embedder.name, vectors)
         self._stored()
         return True
+
+    def _lane(self) -> int:
+        """The last lane to take texts from."""
+        now = time.monotonic()
+        if self._bulk_held and now - self._bulk_group_at < HELD_GROUP_EVERY_S:
+            return FRESH_LANE
+        self._bulk_group_at = now
+        return BULK_LANE
 
     def _enough(self, text: PendingText, started: float) -> bool:
         interrupted = text.lane != FRESH_LANE and self._fresh.is_set()
