@@ -150,6 +150,8 @@ class Disk:
             if node.folder:
                 for folder, name, target in change.names:
                     _put(folder.stable, name, target)
+                    if folder is not node:  # a rename out of another folder: what happened to the old name before is history
+                        _forget(folder, name, change.index)
             else:
                 _write(node.content, change.offset, change.data)
 
@@ -267,6 +269,12 @@ def _put(names: dict[str, _Node], name: str, target: _Node | None) -> None:
         names.pop(name, None)
     else:
         names[name] = target
+
+
+def _forget(folder: _Node, name: str, before: int) -> None:
+    for change in folder.pending:
+        if change.index < before:
+            change.names = [entry for entry in change.names if entry[0] is not folder or entry[1] != name]
 
 
 def _write(content: bytearray, offset: int, data: bytes | None) -> None:

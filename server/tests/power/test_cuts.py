@@ -16,7 +16,7 @@ _WRITER = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
 import apsw
-from power.recorder import mark
+from tests.power.recorder import mark
 path, leave_out = sys.argv[1] + "/db", sys.argv[3]
 c = apsw.Connection(path)
 c.execute("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0").fetchall()
@@ -56,7 +56,7 @@ def _run(tmp_path: Path, scratch: Path, leave_out: str, *, samples: int | None =
     root, log = tmp_path / "root", tmp_path / "events"
     root.mkdir()
     disk = Disk(root)
-    command = [sys.executable, "-c", _WRITER, str(root), str(Path(__file__).parents[1]), leave_out]
+    command = [sys.executable, "-c", _WRITER, str(root), str(Path(__file__).parents[2]), leave_out]
     environment = recorder.environment(root, log)
     assert subprocess.run(command, check=False, env=environment, timeout=60).returncode == -9
     events = read_events(log)

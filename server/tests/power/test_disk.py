@@ -117,6 +117,12 @@ def test_a_rename_into_another_folder_is_certain_with_the_new_folder(replay: _Re
     assert replay.disk.after_cut(Survival.NOTHING) == {"sub": None, "sub/f": b""}
 
 
+def test_a_name_that_was_certainly_moved_away_does_not_come_back(replay: _Replay) -> None:
+    replay(_event(Kind.MKDIR, FOLDER, path="sub"), _sync(replay.root), _create("sub/tmp"))
+    replay(_event(Kind.RENAME, path="sub/tmp", other="f"), _sync(replay.root))
+    assert all(tree == {"sub": None, "f": b""} for tree in replay.every_state())
+
+
 def test_what_lies_in_a_lost_folder_is_lost(replay: _Replay) -> None:
     replay(_event(Kind.MKDIR, FOLDER, path="sub"), _create("sub/f"), _write(b"abc"), _sync(FILE), _sync(FOLDER))
     assert replay.disk.after_cut(Survival.NOTHING) == {}

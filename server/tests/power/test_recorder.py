@@ -13,8 +13,8 @@ from .events import Event, Kind, UnsoundLog, read_events
 
 _PRELUDE = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from power.recorder import mark
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.power.recorder import mark
 root = sys.argv[1]
 """
 

@@ -16,6 +16,7 @@ import apsw
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
 from vexfs.core.errors import RevisionNotAvailable, VexfsError
 from vexfs.store import collect, compact, history, sqlite
 from vexfs.store.volume import Volume
@@ -27,13 +28,14 @@ from .model import Model
 _SEEDS = st.integers(0, 2**32 - 1)
 """Hypothesis chooses the rules; within one, a seed chooses. Drawing every detail made runs of a few dozen steps too tame."""
 
-_KINDS = (*operations.KINDS, "create", "mkdir", "write", "write_large", "replace", "truncate", "rename", "upsert", "remove")
+_OFTEN = ("create", "mkdir", "write", "write_large", "replace", "truncate", "rename", "remove")
 
 
 class StoreMachine(RuleBasedStateMachine):
     """`committed` is the model of what every reader sees, `pending` that of the mount's open group, if there is one."""
 
-    kinds: Sequence[str] = _KINDS
+    kinds: Sequence[str] = (*operations.KINDS, *_OFTEN, "upsert")
+    mount_kinds: Sequence[str] = (*operations.MOUNT_KINDS, *_OFTEN)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +57,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._api(("mkdir", path, 0o755))
         for path in (("d",), ("a", "a")):
             self._api(("create", path, 0o100644))
-        self._api(("collect", ("c",), operations.VECTORS))
+        self._api(("declare", ("c",), operations.VECTORS))
         self._api(("upsert", ("c",), operations.Places(operations.RandomChooser(seed), self.committed).items()))
 
     # ---- writing ----
@@ -85,7 +87,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(seed=_SEEDS)
     def mount_writes(self, seed: int) -> None:
         model = self.committed.copy() if self.pending is None else self.pending
-        operation = operations.choose(operations.RandomChooser(seed), model, self.kinds)
+        operation = operations.choose(operations.RandomChooser(seed), model, self.mount_kinds)
         note(f"mount: {operation}")
         want = _outcome(model, operation)
         perform = real.prepare(self.mount, operation)
@@ -95,21 +97,25 @@ class StoreMachine(RuleBasedStateMachine):
                 perform(txn)
         except VexfsError as error:
             assert want is type(error), f"{operation}: want {want}, got {error!r}"
+            assert self.mount.writer.group_open, f"{operation}: refused, and the group's earlier operations are lost with it"
             return
         assert want is None, f"{operation}: want {want}, got success"
         self.group.append(txn.revision)
         assert txn.revision == self.head + len(self.group)
 
     @rule(seed=_SEEDS)
-    def mount_writes_and_takes_it_back(self, seed: int) -> None:
+    def mount_fails_halfway(self, seed: int) -> None:
+        """An operation that has written something cannot be taken back alone: its group goes with it."""
         if self.pending is None:
             self.pending = self.committed.copy()
-        operation = operations.choose(operations.RandomChooser(seed), self.pending, self.kinds)
+        operation = operations.choose(operations.RandomChooser(seed), self.pending, self.mount_kinds)
         perform = real.prepare(self.mount, operation)
         txn = self.mount.writer.begin(operation[0])
         with contextlib.suppress(VexfsError):
             perform(txn)
         self.mount.writer.abort(txn)
+        if not self.mount.writer.group_open:
+            self.pending, self.group = None, []
 
     @precondition(lambda self: self.pending is not None)
     @rule()

@@ -11,6 +11,7 @@ import stat
 from typing import Any, NamedTuple
 
 from blake3 import blake3
+
 from vexfs.core import errors
 
 Path = tuple[str, ...]
@@ -253,7 +254,7 @@ class Model:
 
     # ---- collections and points ----
 
-    def op_collect(self, path: Path, schema: Schema) -> None:
+    def op_declare(self, path: Path, schema: Schema) -> None:
         number = self.find(path)
         inode = self.inodes[number]
         if not stat.S_ISDIR(inode.mode):
@@ -264,7 +265,7 @@ class Model:
             raise errors.VectorsDoNotFit("")
         inode.schema = schema
 
-    def op_uncollect(self, path: Path) -> None:
+    def op_undeclare(self, path: Path) -> None:
         number = self.find(path)
         if self.inodes[number].schema is None:
             raise errors.CollectionNotFound("")

@@ -138,9 +138,11 @@ _CHOICES: dict[str, Any] = {
     ),
     "remove_xattr": lambda at: (at.there(at.all), at.pick(XATTRS)),
     "metadata": lambda at: (at.there(at.all), at.pick(("{}", '{"a":[1,2]}', '{"b":"' + "z" * 600 + '"}'))),
-    "collect": lambda at: (at.there(at.folders), VECTORS),
-    "uncollect": lambda at: (at.there(at.collections),),
+    "declare": lambda at: (at.there(at.folders), VECTORS),
+    "undeclare": lambda at: (at.there(at.collections),),
     "upsert": lambda at: (at.there(at.collections), at.items()),
     "delete_points": lambda at: (at.there(at.collections), tuple(sorted({at.pick(NAMES[:4]) for _ in range(2)}))),
 }
 KINDS = tuple(_CHOICES)
+MOUNT_KINDS = tuple(kind for kind in KINDS if kind not in ("metadata", "declare", "undeclare", "upsert", "delete_points"))
+"""What comes through a mount."""

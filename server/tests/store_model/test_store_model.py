@@ -25,7 +25,7 @@ _SETTINGS = settings(
 class ContentMachine(StoreMachine):
     """The same with little but content: what was cut off must never come back."""
 
-    kinds = ("create", "write", "write_large", "truncate", "truncate", "replace", "replace")
+    kinds = mount_kinds = ("create", "write", "write_large", "truncate", "truncate", "replace", "replace")
 
 
 def test_the_volume_does_what_the_model_says() -> None:

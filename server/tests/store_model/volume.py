@@ -77,7 +77,7 @@ def _set_xattr(txn: Transaction, path: tuple[bytes, ...], name: str, value: byte
     attributes.set_xattr(txn, _ino(txn, path), name.encode(), value, create=flag == "create", replace=flag == "replace")
 
 
-def _collect(txn: Transaction, path: tuple[bytes, ...], schema: Schema) -> None:
+def _declare(txn: Transaction, path: tuple[bytes, ...], schema: Schema) -> None:
     specs = tuple(VectorSpec(name, dimension, "dot") for name, dimension in schema)
     collections.create(txn, _ino(txn, path), CollectionSchema(specs, embed_text=False))
 
@@ -110,8 +110,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "set_xattr": _set_xattr,
     "remove_xattr": lambda txn, path, name: attributes.remove_xattr(txn, _ino(txn, path), name.encode()),
     "metadata": lambda txn, path, json: attributes.set_metadata(txn, _ino(txn, path), json.encode()),
-    "collect": _collect,
-    "uncollect": lambda txn, path: collections.delete(txn, _ino(txn, path)),
+    "declare": _declare,
+    "undeclare": lambda txn, path: collections.delete(txn, _ino(txn, path)),
     "upsert": _upsert,
     "delete_points": lambda txn, path, ids: points.delete(txn, collections.resolve(txn, path), ids),
 }

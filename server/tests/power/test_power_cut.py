@@ -1,0 +1,52 @@
+"""The volume after a power cut: what was acknowledged or fsynced is there, and nothing is half there.
+
+`make test` cuts at a sample of points; `make proofs-long` (VEXFS_PROOFS=long) at every write point.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from . import recorder
+from .cuts import Report, check_cuts, every_write_point, sample
+from .disk import Disk, Survival, read_tree
+from .events import Event, Kind, read_events
+from .promises import VOLUME, Promises
+
+LONG = os.environ.get("VEXFS_PROOFS") == "long"
+_SERVER = Path(__file__).parents[2]
+
+
+def record(scratch: Path, *, seed: int, rounds: int, operations: int, python_path: str = "") -> tuple[Disk, list[Event]]:
+    """Run the workload on an empty folder `scratch/root`; the disk before it, and its events."""
+    root = scratch / "root"
+    root.mkdir()
+    disk = Disk(root)
+    environment = recorder.environment(root, scratch / "events")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (python_path, str(_SERVER))))
+    arguments = [str(root / VOLUME), str(seed), str(rounds), str(operations)]
+    subprocess.run([sys.executable, "-m", "tests.power.workload", *arguments], check=True, env=environment, timeout=300)
+    return disk, read_events(scratch / "events")
+
+
+def _cut(scratch: Path, *, seed: int, rounds: int, operations: int, samples: int | None) -> Report:
+    disk, events = record(scratch, seed=seed, rounds=rounds, operations=operations)
+    cuts = every_write_point(events) if samples is None else sample(events, samples, seed)
+    return check_cuts(disk, events, cuts, Promises().verify, scratch / "after")
+
+
+def test_the_workload_is_recorded_whole(scratch: Path) -> None:
+    disk, events = record(scratch, seed=1, rounds=2, operations=30)
+    for event in events:
+        disk.apply(event)
+    assert disk.after_cut(Survival.EVERYTHING) == read_tree(scratch / "root")
+    assert {Kind.CREATE, Kind.WRITE, Kind.TRUNCATE, Kind.RENAME, Kind.UNLINK, Kind.MKDIR} <= {event.kind for event in events}
+
+
+def test_what_was_acknowledged_survives_a_power_cut(scratch: Path) -> None:
+    if LONG:
+        report = _cut(scratch, seed=2, rounds=2, operations=40, samples=None)
+    else:
+        report = _cut(scratch, seed=2, rounds=2, operations=60, samples=150)
+    assert report.promises > 20 * report.states
