@@ -1,5 +1,8 @@
-"""A real volume in a temporary folder."""
+"""A real volume in a temporary folder: in memory where the system has such a place, because a volume has many folders."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +10,16 @@ import pytest
 
 from vexfs.store.volume import Volume
 
+_IN_MEMORY = Path("/dev/shm")
+
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "volume"
+def folder() -> Iterator[Path]:
+    """Where a volume can be made."""
+    usable = _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK)
+    parent = Path(tempfile.mkdtemp(prefix="vexfs-test-", dir=_IN_MEMORY if usable else None))
+    yield parent / "volume"
+    shutil.rmtree(parent)
 
 
 @pytest.fixture

@@ -1,6 +1,12 @@
 """Short names for what most store tests do."""
 
-from collections.abc import Callable
+import contextlib
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from vexfs.core import content, files
@@ -35,3 +41,39 @@ def make_directory(volume: Volume, name: bytes, parent: Ino = ROOT_INO) -> Node:
 def read_all(volume: Volume, ino: Ino, at_revision: int | None = None) -> bytes:
     with volume.snapshot(at_revision) as view:
         return content.read(view, ino, 0, 1 << 40)
+
+
+def child(code: str, *arguments: object) -> "subprocess.Popen[str]":
+    """Another process that runs `code`; it says `ready` on its standard output when it has come to where the test waits."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_ready(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    """Whether the condition comes true before the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+@contextlib.contextmanager
+def no_file_grows_beyond(size_bytes: int) -> Iterator[None]:
+    """Writes behind `size_bytes` of any file fail in this process, as on a failing disk (EFBIG, an I/O error to SQLite)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def wal_bytes(volume: Volume) -> int:
+    return Path(f"{volume.database}-wal").stat().st_size

@@ -6,6 +6,7 @@ early is followed by zeros; a block nobody wrote is zeros. Rows are only inserte
 the window shows.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -133,28 +134,48 @@ def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: 
 
 
 def put_extents(txn: Executes, ino: int, extents: Iterable[Extent]) -> None:
-    """New content of runs of blocks. A chunk born in the same revision inside one of them would win, so it goes."""
+    """New content of runs of blocks. What was born in the same revision inside one of them could win, so it goes."""
+    lost: list[bytes] = []
     for extent in extents:
         end = extent.first_block + extent.block_count
         txn.execute(
             "DELETE FROM chunk WHERE ino=? AND block>=? AND block<? AND born=?", (ino, extent.first_block, end, extent.born)
         )
-        txn.execute(
-            "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?, ?)",
-            (
-                ino,
-                extent.first_block,
-                extent.born,
-                extent.blob is not None,
-                extent.block_count,
-                extent.blob,
-                extent.blob_offset,
-            ),
-        )
+        lost += _cut_out(txn, ino, extent.first_block, end, extent.born)
+        _insert_extent(txn, ino, extent)
+    condemn_unreferenced(txn, lost, now_ns=time.time_ns())
+
+
+def _insert_extent(txn: Executes, ino: int, extent: Extent) -> None:
+    first_block, born, block_count, blob, blob_offset = extent
+    txn.execute(
+        "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?, ?)",
+        (ino, first_block, born, blob is not None, block_count, blob, blob_offset),
+    )
+
+
+def _cut_out(txn: Executes, ino: int, first_block: int, end_block: int, born: int) -> list[bytes]:
+    """Take a range of blocks out of the extents with data of one revision; returns the blobs that lost some."""
+    sql = (
+        "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
+        " WHERE ino=? AND born=? AND has_data AND first_block<? AND first_block+block_count>?"
+    )
+    blobs: list[bytes] = []
+    for extent in map(Extent._make, txn.execute(sql, (ino, born, end_block, first_block)).fetchall()):
+        txn.execute("DELETE FROM extent WHERE ino=? AND first_block=? AND born=? AND has_data", (ino, extent.first_block, born))
+        behind = extent.first_block + extent.block_count - end_block
+        if extent.first_block < first_block:
+            _insert_extent(txn, ino, extent._replace(block_count=first_block - extent.first_block))
+        if behind > 0:
+            offset = extent.blob_offset + (end_block - extent.first_block) * BLOCK_BYTES
+            _insert_extent(txn, ino, extent._replace(first_block=end_block, block_count=behind, blob_offset=offset))
+        blobs.append(bytes(extent.blob or b""))
+    return blobs
 
 
 def clear_from(txn: "reader.Reader", ino: int, first_block: int, *, born: int) -> None:
-    """Make every block from `first_block` on a hole; what the same transaction writes afterwards covers it."""
+    """Make every block from `first_block` on a hole; what the same transaction writes afterwards covers it, and what it
+    wrote before is gone."""
     blocks = txn.execute(
         "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL", (ino, first_block)
     ).fetchall()
