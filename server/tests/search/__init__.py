@@ -1,0 +1,1 @@
+"""Tests of search: filters, vectors, text."""
