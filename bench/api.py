@@ -32,7 +32,7 @@ VIEWS_TIMEOUT_S = 600.0
 
 
 def run(options: Options, record: Record) -> None:
-    rounds, count = options.rounds_or(5), options.size(600, 100, 10)
+    rounds, count = options.rounds_or(5), options.size(400, 100, 3)
     system = VexfsServe(mount=False)
     record.configuration |= {"rounds": rounds, "content_bytes": 1024}
     record.configuration["operations"] = f"{count} with 1 client, {4 * count} with 16"

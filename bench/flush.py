@@ -30,7 +30,7 @@ def run(options: Options, record: Record) -> None:
     systems = [system for system in every if options.wants(system.name)]
     record.configuration |= {"rounds": rounds, "files": files} | {system.name: system.configuration for system in systems}
     for number in range(rounds):
-        for pinning in processes.PINNINGS:
+        for pinning in processes.pinnings(tiny=options.tiny):
             for system in systems:
                 sys.stderr.write(f"round {number + 1}/{rounds}, {pinning}, {system.name}\n")
                 with system.start(pinning) as running:

@@ -21,7 +21,7 @@ from bench.clients.connections import Connection, GrpcConnection, RestConnection
 
 PROTOCOLS: dict[str, Callable[[str, str, str], Connection]] = {"grpc": GrpcConnection, "rest": RestConnection}
 OPERATIONS = ("put", "get", "stat", "echo")
-WARM_UP, WARM_UP_FILES = 20, 9_000_000
+WARM_UP, WARM_UP_FILES = 5, 9_000_000
 
 
 async def load(arguments: argparse.Namespace) -> dict[str, float]:
@@ -45,7 +45,7 @@ async def load(arguments: argparse.Namespace) -> dict[str, float]:
 async def _warm_up(connection: Connection, client: int, arguments: argparse.Namespace) -> None:
     """A few operations that do not count; new files of its own when it writes."""
     first = WARM_UP_FILES + client * WARM_UP if arguments.operation == "put" else arguments.first
-    indexes = iter(range(first, first + min(WARM_UP, arguments.operations)))
+    indexes = iter(range(first, first + min(WARM_UP, max(1, arguments.operations // arguments.clients))))
     await _client(connection, arguments.operation, indexes, float("inf"), [])
 
 

@@ -26,6 +26,7 @@ WORKLOADS = {
     "unlink": "unlink",
 }
 RATE, CPU = "ops/s", "µs server CPU/op"
+QUIET_TIMEOUT_S = 120.0
 BUSY_MACHINE = "The machine was not idle when at least one round began: the free numbers are not to be quoted."
 
 
@@ -34,7 +35,7 @@ def compare(systems: Sequence[System], record: Record, options: Options, *, roun
     record.configuration |= {"rounds": rounds, "files_per_workload": files, "client_threads": 1}
     record.configuration |= {system.name: system.configuration for system in systems if system.configuration}
     for round_number in range(rounds):
-        for pinning in processes.PINNINGS:
+        for pinning in processes.pinnings(tiny=options.tiny):
             turn = round_number % len(systems)
             for system in [*systems[turn:], *systems[:turn]]:
                 sys.stderr.write(f"round {round_number + 1}/{rounds}, {pinning}, {system.name}\n")
@@ -72,12 +73,12 @@ def fsops_result(output: bytes) -> tuple[int, float]:
 
 
 def settle(running: Running, record: Record, options: Options, name: str) -> None:
-    """Nothing left over from before: the disk written, the server's start over, the machine idle. A tiny run does not wait."""
+    """Nothing left over from before: the disk written, the server quiet, the machine idle. A tiny run does not wait."""
     if options.tiny:
         return
     os.sync()
-    if running.pid and not processes.wait_until_quiet(running.pid):
-        record.note(f"{name} was still busy 30 s after its start in at least one round.")
+    if running.pid and not processes.wait_until_quiet(running.pid, timeout_s=QUIET_TIMEOUT_S):
+        record.note(f"{name} was still busy {QUIET_TIMEOUT_S:.0f} s after it had to be quiet in at least one round.")
     if not processes.wait_for_idle_machine():
         record.note(BUSY_MACHINE)
 

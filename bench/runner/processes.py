@@ -18,6 +18,11 @@ ONE_CORE = "one core"
 PINNINGS = (FREE, ONE_CORE)
 
 
+def pinnings(*, tiny: bool) -> tuple[str, ...]:
+    """Both; a tiny run, which only proves that the benchmark works, takes the one that needs pinning."""
+    return (ONE_CORE,) if tiny else PINNINGS
+
+
 def cores_of(pinning: str) -> set[int]:
     """The cores a pinning allows: all of this process, or the last of them."""
     cores = os.sched_getaffinity(0)

@@ -1,7 +1,6 @@
 """Rows, ratios and targets of a benchmark run say what was measured."""
 
 import pytest
-
 from bench.runner.record import Key, Record, Target, ratio_of_systems
 
 RATE = "ops/s"
