@@ -8,6 +8,7 @@ import errno
 import logging
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -42,6 +43,8 @@ class Engine:
         #: Something came up that will be due at a time (an open group, dirty bytes); the loop sets its clock and clears this.
         self.clock_needed = False
         self._loop_thread = threading.get_ident()
+        self._unended: Transaction | None = None
+        self._unended_ino = 0
         self.writer.on_group_lost = self._group_lost
 
     # -- work from other threads -----------------------------------------------------------------------
@@ -64,13 +67,48 @@ class Engine:
 
     def begin(self, operation: str) -> Transaction:
         """A transaction of the group, noted so that a lost group can be told to the kernel. A context manager."""
+        if self._unended is not None:
+            self.end_create()
         transaction = self.writer.begin(operation)
         self.group_changes.append(transaction.changes)
         self.clock_needed = True
         return transaction
 
+    def keep_create(self, transaction: Transaction, ino: int) -> None:
+        """Leave the creation of a file open: its first content often follows, and then both are one transaction.
+
+        Its rows are written already; what is missing is its row in the log, which the next `begin` or `commit` brings.
+        """
+        self._unended, self._unended_ino = transaction, ino
+
+    def write_into(self, ino: int, write: Callable[[Transaction], object]) -> None:
+        """Run `write` in the file's creation if that is still open, else in a transaction of its own."""
+        transaction = self._unended
+        if transaction is None or self._unended_ino != ino:
+            with self.begin("write") as own:
+                write(own)
+            return
+        transaction.now_ns = time.time_ns()
+        try:
+            write(transaction)
+        except VexfsError:  # raised before it wrote: the creation stays
+            self.end_create()
+            raise
+        except BaseException as error:
+            self._unended = None
+            transaction.__exit__(type(error), error, error.__traceback__)
+            raise
+        self.end_create()
+
+    def end_create(self) -> None:
+        """Close the creation that was kept open, if one is."""
+        transaction, self._unended = self._unended, None
+        if transaction is not None:
+            self.writer.end(transaction)
+
     def commit(self) -> None:
         """Commit the group, if one is open. Raises VexfsError when it was lost."""
+        self.end_create()
         writer = self.writer
         if not writer.group_open:
             return
@@ -94,6 +132,7 @@ class Engine:
     def _group_lost(self, reason: VexfsError) -> None:
         """The last operations never happened: the kernel must forget them, and each file concerned says EIO once."""
         logger.error("the last operations are lost", extra={"reason": reason.reason, "operations": len(self.group_changes)})
+        self._unended = None
         lost, self.group_changes = self.group_changes, []
         for changes in lost:
             for change in changes:

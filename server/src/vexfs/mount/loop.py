@@ -30,6 +30,7 @@ _SMALL_BYTES = 8192
 """Up to here header and payload are joined in memory; beyond, the kernel gathers them."""
 _TICK_S = 0.001
 """How often an open group is looked at: its shortest deadline is 2 ms."""
+_SOON_NS = 100_000_000
 _HEARTBEAT_S = 0.25
 _UNANSWERED = frozenset({wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET, wire.FUSE_INTERRUPT})
 
@@ -142,7 +143,7 @@ class Loop:
                 session.fail(unique, -answer)
             if self._due:
                 self._look()
-            elif engine.clock_needed:
+            elif engine.clock_needed and self._clock_s != _TICK_S:
                 self._set_clock()
             served += 1
             if spinning:
@@ -176,7 +177,6 @@ class Loop:
                 engine.run_posted()
         except Exception:
             logger.exception("what was due has failed")
-        self._clock_s = 0.0
         self._set_clock()
 
     def _set_clock(self) -> None:
@@ -186,7 +186,7 @@ class Loop:
         if engine.writer.group_open or self._writeback.in_flight:
             wanted = _TICK_S
         elif due_ns < Writeback.NEVER_NS:
-            wanted = min(max(_TICK_S, (due_ns - time.monotonic_ns()) / 1e9), _HEARTBEAT_S)
+            wanted = _TICK_S if due_ns - time.monotonic_ns() < _SOON_NS else _SOON_NS / 2e9
         else:
             wanted = _HEARTBEAT_S
         if wanted != self._clock_s:

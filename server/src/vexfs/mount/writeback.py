@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from vexfs.core import content
 from vexfs.core.content import Prepared
@@ -122,8 +123,9 @@ class Writeback:
     def _store(self, file: OpenFile, prepared: list[Prepared]) -> None:
         try:
             for part in prepared:
-                with self._engine.begin("write") as txn:
-                    content.write(txn, Ino(file.ino), part, mtime_ns=file.mtime_ns)
+                self._engine.write_into(
+                    file.ino, partial(content.write, ino=Ino(file.ino), prepared=part, mtime_ns=file.mtime_ns)
+                )
         except Unavailable as error:
             if isinstance(error, VolumeReadOnly):
                 file.error = errno.EROFS

@@ -8,7 +8,7 @@ import errno
 import os
 
 from vexfs.core import content, files
-from vexfs.core.errors import AlreadyExists, NotFound, PermissionDenied
+from vexfs.core.errors import AlreadyExists, PermissionDenied
 from vexfs.core.types import NAME_MAX_BYTES, ROOT_INO, Ino, Node, Removed
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
@@ -55,10 +55,11 @@ class NamespaceOperations:
             return -errno.ENAMETOOLONG
         if nodeid == ROOT_INO and name == SEARCH_NAME:
             return self._search_entry if uid == self._owner else -errno.EACCES
-        try:
-            return self._entry(files.lookup(self._writer, Ino(nodeid), name))
-        except NotFound:
+        node = files.find(self._writer, Ino(nodeid), name)
+        if node is None:
             return replies.NO_ENTRY
+        file = self._open_files.get(node.ino)
+        return replies.entry(node if file is None else file.shown(node))
 
     def _check_new(self, nodeid: int, name: bytes) -> None:
         """`.search` at the root is the mount's own name."""
@@ -71,11 +72,15 @@ class NamespaceOperations:
         flags, mode, _, open_flags = wire.fuse_create_in.unpack_from(self._view, BODY)
         name = bytes(self._view[BODY + 16 : end - 1])
         self._check_new(nodeid, name)
+        txn = self._engine.begin("create")
         try:
-            with self._engine.begin("create") as txn:
-                node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
-        except AlreadyExists:
-            return self._create_existing(nodeid, name, flags, open_flags)
+            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
+        except BaseException as error:
+            txn.__exit__(type(error), error, error.__traceback__)
+            if isinstance(error, AlreadyExists):
+                return self._create_existing(nodeid, name, flags, open_flags)
+            raise
+        self._engine.keep_create(txn, node.ino)
         self._open_files.created(node.ino)
         return replies.entry(node) + _CREATED
 
@@ -128,11 +133,15 @@ class NamespaceOperations:
 
     def unlink(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         name = bytes(self._view[BODY : end - 1])
-        in_use = bool(self._open_files) and self._in_use(files.lookup(self._writer, Ino(nodeid), name).ino)
+        in_use = bool(self._open_files) and self._is_in_use(nodeid, name)
         with self._engine.begin("remove") as txn:
             removed = files.remove(txn, Ino(nodeid), name, keep_open=in_use)
         self._note_removed(removed)
         return DONE
+
+    def _is_in_use(self, parent: int, name: bytes) -> bool:
+        node = files.find(self._writer, Ino(parent), name)
+        return node is not None and self._in_use(node.ino)
 
     def _in_use(self, ino: Ino) -> bool:
         """Whether the file has to live on without a name until it is released."""
