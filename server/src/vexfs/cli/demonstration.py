@@ -107,14 +107,15 @@ class Demonstration:
         busy = False
         while not self._ended.wait(1.0):
             info = server_info(client)
-            if info.text.pending == 0 and all(view.pending == 0 for view in info.views):
+            pending = sum(view.pending for view in info.views)
+            if not pending:
                 if busy:
-                    click.echo(f"everything is indexed: {info.text.ready} files, {info.text.passages} passages")
+                    click.echo(f"everything is embedded: {info.text.ready} files, {info.text.passages} passages")
                 return
             busy = True
-            if time.monotonic() - said > 10.0:
+            if time.monotonic() - said > 15.0:
                 said = time.monotonic()
-                click.secho(f"indexed {info.text.ready} files, {info.text.pending} to go", dim=True)
+                click.secho(f"{pending} of {info.text.passages} passages still to embed", dim=True)
 
 
 def _is_imported(client: Client) -> bool:
