@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from running import Server, status_of
 
 from vexfs import runtime
-from vexfs.api.limits import MESSAGE_MAX_BYTES
+from vexfs.api.limits import CALLS_MAX, MESSAGE_MAX_BYTES
 
 ECHO = "/vexfs.test.v1.EchoService"
 
@@ -167,3 +167,20 @@ def test_reflection_tells_the_services_and_their_methods(echo: Server) -> None:
         assert "vexfs.test.v1.EchoService" in database.get_services()
         file = database.FindFileContainingSymbol("vexfs.test.v1.EchoService")
         assert "MakeDirectory" in {method.name for method in file.service[0].method}
+
+
+def test_more_calls_than_can_run_are_told_to_come_again(echo: Server) -> None:
+    async def flood() -> list[object]:
+        async with grpc.aio.insecure_channel(echo.grpc_address) as channel:
+            call = channel.unary_unary(f"{ECHO}/Sleep")
+            calls = [call(message("SleepRequest", seconds=3), metadata=echo.metadata) for _ in range(CALLS_MAX + 50)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = asyncio.run(flood())
+    refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert 1 <= len(refused) <= 50
+    for error in refused:
+        status, info = status_of(error)
+        assert (info.reason, info.metadata["retryable"]) == ("QUEUE_FULL", "true")
+        assert any(detail.TypeName() == "google.rpc.RetryInfo" for detail in status.details)
+    assert echo.alive()

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from vexfs.core.errors import VexfsError
 from vexfs.observability.metrics import OPERATION_SECONDS, OPERATIONS, OPERATIONS_RUNNING
@@ -39,11 +40,17 @@ def outcome_of(error: BaseException | None) -> str:
     return "INTERNAL"
 
 
+# A labelled counter is looked up once: that costs as much as counting. Surfaces, operations and reasons are few and fixed.
+_running = cache(OPERATIONS_RUNNING.labels)
+_count = cache(OPERATIONS.labels)
+_latency = cache(OPERATION_SECONDS.labels)
+
+
 @contextmanager
 def observe(surface: str, operation: str, *, slow_seconds: float, caller: str = "") -> Iterator[None]:
     """Count one operation and time it; `slow_seconds` is the slow log's threshold (infinity for streams, whose length is the
     caller's business)."""
-    running = OPERATIONS_RUNNING.labels(surface)
+    running = _running(surface)
     running.inc()
     started = time.perf_counter()
     error: BaseException | None = None
@@ -56,8 +63,8 @@ def observe(surface: str, operation: str, *, slow_seconds: float, caller: str = 
         seconds = time.perf_counter() - started
         running.dec()
         outcome = outcome_of(error)
-        OPERATIONS.labels(surface, operation, outcome).inc()
-        OPERATION_SECONDS.labels(surface, operation).observe(seconds)
+        _count(surface, operation, outcome).inc()
+        _latency(surface, operation).observe(seconds)
         if seconds >= slow_seconds:
             fields = {
                 "surface": surface,
