@@ -36,6 +36,7 @@ class Answers(search_pb2_grpc.SearchServiceServicer, server_pb2_grpc.ServerServi
         self.waits: list[int] = []
         self.cancelled = threading.Event()
         self.pending = 0
+        self.stands_still = False
 
     def _check(self, context: Any) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.secret}":
@@ -63,6 +64,9 @@ class Answers(search_pb2_grpc.SearchServiceServicer, server_pb2_grpc.ServerServi
     def WaitForViews(self, request: Any, context: Any) -> Any:
         self._check(context)
         self.waits.append(request.min_revision)
+        if self.stands_still:
+            self.cancelled.wait(SLOW_S)
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the views stand still")
         return search_pb2.WaitForViewsResponse(revision=request.min_revision)
 
     def GetServerInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002
@@ -227,25 +231,36 @@ def test_only_the_owner_may_search(make_mount: MakeMount) -> None:
     assert "PermissionError" in outcome.stderr
 
 
+def save(path: Path, size: int) -> None:
+    """Write and fsync, as an editor does: not right after another one."""
+    time.sleep(0.6)
+    with path.open("wb") as file:
+        file.write(b"text " * size)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def test_fsync_of_a_small_file_waits_until_it_is_findable(root: Path, api: Answers) -> None:
-    def save(name: str, size: int) -> None:
-        with (root / name).open("wb") as file:
-            file.write(b"text " * size)
+    deadline = time.monotonic() + 30
+    while not api.waits and time.monotonic() < deadline:
+        save(root / "small", 10)
+    waits = len(api.waits)
+    assert waits > 0
+    for index in range(5):  # fsyncs in quick succession only sync
+        with (root / f"quick{index}").open("wb") as file:
+            file.write(b"text")
             file.flush()
             os.fsync(file.fileno())
-
-    save("first", 10)
-    assert len(api.waits) == 1
-    save("right after", 10)
-    assert len(api.waits) == 1  # fsyncs in quick succession only sync
-    time.sleep(0.6)
-    save("large", 10_000)
-    assert len(api.waits) == 1
-    time.sleep(0.6)
+    save(root / "large", 10_000)
     api.pending = 100
-    save("while others are pending", 10)
-    assert len(api.waits) == 1
-    time.sleep(0.6)
-    api.pending = 0
-    save("again", 10)
-    assert len(api.waits) == 2
+    save(root / "while others are pending", 10)
+    assert len(api.waits) == waits
+
+
+def test_fsync_returns_in_time_when_the_views_stand_still(root: Path, api: Answers) -> None:
+    api.stands_still = True
+    for index in range(8):
+        begun = time.monotonic()
+        save(root / f"f{index}", 10)
+        assert time.monotonic() - begun < 0.6 + 0.3 + 1.0
+    assert len(api.waits) <= 1

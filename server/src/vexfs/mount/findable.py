@@ -24,8 +24,11 @@ SIZE_MAX_BYTES = 16_384
 QUIET_S = 0.5
 """No wait when the last fsync is younger: a database at work, not a person."""
 BACKOFF_S = 30.0
-"""After a wait that brought nothing."""
-_ASK_S = 0.05
+"""No further wait for so long after one that brought nothing: the indexer stands still."""
+BACKOFF_UNREACHABLE_S = 2.0
+"""The same after the API did not answer in time what is pending."""
+_ASK_S = 0.1
+_FIRST_CONTACT_S = 1.0
 
 
 class FindableWait:
@@ -35,17 +38,33 @@ class FindableWait:
         self._engine = engine
         self._api = api
         self._enabled = enabled
+        self._met = False
         self._last_fsync_s = 0.0
         self._not_before_s = 0.0
         self._busy = threading.Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vexfs-findable")
+
+    def start(self) -> None:
+        """Load what is needed for asking, in the background: the first fsync must not wait for that."""
+        if self._enabled:
+            self._worker.submit(self._meet)
+
+    def _meet(self) -> None:
+        try:
+            self._api.pending_texts(_FIRST_CONTACT_S, Job())
+        except VexfsError as error:
+            logger.info("the API does not answer yet", extra={"reason": error.message})
+        except Exception:
+            logger.exception("the API cannot be asked")
+            return
+        self._met = True
 
     def plan(self, nodeid: int) -> int:
         """The revision worth waiting for, or 0. Call once for every fsync, after its commit."""
         now = time.monotonic()
         quiet = now - self._last_fsync_s >= QUIET_S
         self._last_fsync_s = now
-        if not (self._enabled and quiet and nodeid and now >= self._not_before_s) or self._busy.locked():
+        if not (self._met and quiet and nodeid and now >= self._not_before_s) or self._busy.locked():
             return 0
         try:
             node = files.stat(self._engine.writer, nodeid)
@@ -67,12 +86,14 @@ class FindableWait:
 
     def _wait(self, unique: int, revision: int) -> None:
         started = time.monotonic()
+        backoff_s = BACKOFF_UNREACHABLE_S
         try:
             job = Job()
             if self._api.pending_texts(_ASK_S, job) <= 1:
+                backoff_s = BACKOFF_S
                 self._api.wait_for_views(revision, max(0.01, WAIT_S - (time.monotonic() - started)), job)
         except VexfsError:
-            self._not_before_s = time.monotonic() + BACKOFF_S
+            self._not_before_s = time.monotonic() + backoff_s
         except Exception:
             logger.exception("waiting for the views failed")
             self._not_before_s = time.monotonic() + BACKOFF_S

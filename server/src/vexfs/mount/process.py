@@ -93,6 +93,7 @@ class Mount:
         """Serve until a signal or the end of the mount; then everything is in the volume and durable."""
         orphans.sweep(self._engine)
         self._invalidator.start()
+        self._findable.start()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop())
         runtime.announce_ready(self._options.data, self._options.ready_name, {"mountpoint": str(self._options.mountpoint)})
