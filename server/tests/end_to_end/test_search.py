@@ -114,7 +114,7 @@ def test_a_file_copied_into_the_mount_is_found_although_an_import_goes_on(
     def is_found() -> bool:
         return "/note.md" in [hit["file"] for hit in running.search("what does my pet eat", "--limit", "3")]
 
-    wait_until(is_found, 15.0, "finding the note")
+    wait_until(is_found, 30.0, "finding the note")
     pending = {view["view"]: view["pending"] for view in lines(running.vexfs("status", "--json"))[0]["views"]}
     assert pending["dense"] > 0, "the import was over before the note was found: this test has shown nothing"
 
