@@ -27,7 +27,7 @@ GROUP_TEXTS = 32
 HELD_GROUP_EVERY_S = 2.0
 """While files wait to be read, which goes first, bulk texts still get a group this often."""
 FETCH_EVERY_S = 600.0
-NICENESS = 10
+NICENESS = 19
 
 
 class EmbeddingThread:
