@@ -1,6 +1,8 @@
 """`derived.db`: what the writer stores is what readers see, also across its loss."""
 
+import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,24 @@ def test_the_change_log_tells_what_happened_and_wakes_waiters(writer: DerivedWri
     assert not batch.reset
 
 
+def test_waiters_are_woken_by_the_doorbell_not_by_looking(
+    writer: DerivedWriter, reader: DerivedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived, "POLL_S", 60.0)
+    incarnation, head = reader.incarnation(), reader.head()
+    answers: list[bool] = []
+    threads = [threading.Thread(target=lambda: answers.append(reader.wait(incarnation, head, 30))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)  # a new listener is heard of after a moment
+    started = time.monotonic()
+    store(writer, 5, "alpha")
+    for thread in threads:
+        thread.join()
+    assert answers == [True] * 3
+    assert time.monotonic() - started < 10
+
+
 def test_a_trimmed_log_tells_its_readers_to_start_over(
     writer: DerivedWriter, reader: DerivedReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,8 +150,7 @@ def test_a_reader_notices_a_removed_and_a_new_database(writer: DerivedWriter, re
     store(writer, 5, "alpha")
     before = reader.incarnation()
     assert not writer.lost()
-    for path in writer.folder.iterdir():
-        path.unlink()
+    shutil.rmtree(writer.folder)
     assert writer.lost()
     with pytest.raises(ViewUnavailable):
         reader.file_state(5)

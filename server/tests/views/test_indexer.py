@@ -56,10 +56,11 @@ def test_changes_moves_and_removals_are_followed(indexer: RunningIndexer, tree: 
     assert indexer.found("alpha") == []
     assert indexer.found("beta") == [kept]
     assert indexer.derived.file_state(gone) is None
+    indexer.wait(volume, derived.VIEW_EMBEDDING)
     changes = len(indexer.derived.changes(indexer.derived.incarnation(), 0).changes)
     sub = tree.directory("sub")
     tree.move("kept.txt", "other.txt", new_parent=sub)
-    indexer.wait(volume)
+    indexer.wait(volume, derived.VIEW_EMBEDDING)
     assert indexer.found("beta") == [kept]
     assert len(indexer.derived.changes(indexer.derived.incarnation(), 0).changes) == changes, "a rename indexes nothing again"
 

@@ -10,6 +10,7 @@ Threads: a `DerivedReader` may be used from several threads; each call is one sh
 creates the file, and never returns part of a file's rows: a call sees one state of the database.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ import apsw
 
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino, Revision
+from vexfs.store.doorbell import Doorbell
 
 DATABASE_NAME = "derived.db"
 LEXICAL_FOLDER = "lexical"
@@ -46,6 +48,8 @@ VIEW_EMBEDDING = "embedding"
 """Up to which revision every passage has its embedding here (a dense index still has to read the change log)."""
 
 TEXT_KEY_BYTES = 16
+POLL_S = 0.25
+"""How late a lost ring of the doorbell is made up for."""
 
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
@@ -155,6 +159,40 @@ class Pending(NamedTuple):
     """Distinct passage texts waiting for their embedding."""
 
 
+class _Waiting:
+    """A doorbell for each thread that waits: one ring must wake them all. Only its thread uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._bells: dict[int, tuple[tuple[int, int], Doorbell]] = {}
+
+    def wait(self, timeout_s: float) -> None:
+        """Until the writer rings, or the time is over; soon while there is no folder."""
+        try:
+            self._bell().wait(timeout_s)
+        except OSError:
+            time.sleep(min(timeout_s, 0.02))
+
+    def _bell(self) -> Doorbell:
+        """This thread's, made again when the folder is another one than it lies in."""
+        thread = threading.get_ident()
+        status = self._folder.stat()
+        identity = (status.st_dev, status.st_ino)
+        known = self._bells.get(thread)
+        if known is not None and known[0] == identity:
+            return known[1]
+        if known is not None:
+            self._bells.pop(thread)
+            known[1].close()
+        bell = Doorbell(self._folder, secrets.randbits(62))
+        self._bells[thread] = (identity, bell)
+        return bell
+
+    def close(self) -> None:
+        while self._bells:
+            self._bells.popitem()[1][1].close()
+
+
 def derived_folder(volume_folder: Path) -> Path:
     return volume_folder / "derived"
 
@@ -171,8 +209,14 @@ class DerivedReader:
         self._connection: apsw.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._incarnation = 0
+        self._waiting = _Waiting(folder)
 
     def close(self) -> None:
+        """Idempotent; when no thread waits any more."""
+        self._disconnect()
+        self._waiting.close()
+
+    def _disconnect(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -201,7 +245,7 @@ class DerivedReader:
     def wait(self, incarnation: int, after: int, timeout_s: float) -> bool:
         """Blocks until the log has something after `after`, or the incarnation is another; False when the time is over.
 
-        Looks every 10 ms, which costs some 10 µs; a missing database counts as nothing new.
+        A doorbell wakes it; it also looks every quarter of a second. A missing database counts as nothing new.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -213,7 +257,7 @@ class DerivedReader:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(0.01, left))
+            self._waiting.wait(min(POLL_S, left))
 
     # --- files and passages
 
@@ -327,7 +371,7 @@ class DerivedReader:
             try:
                 return list(connection.execute(sql, tuple(parameters)))
             except apsw.Error as error:
-                self.close()
+                self._disconnect()
                 raise ViewUnavailable(f"the index of the text cannot be read now: {error}") from error
 
     def _value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -338,11 +382,11 @@ class DerivedReader:
         try:
             status = self._path.stat()
         except FileNotFoundError:
-            self.close()
+            self._disconnect()
             raise ViewUnavailable("the index of the text is not there; the indexer builds it again") from None
         identity = (status.st_dev, status.st_ino)
         if self._connection is None or identity != self._identity:
-            self.close()
+            self._disconnect()
             self._connection, self._incarnation = _connect(self._path)
             self._identity = identity
         return self._connection

@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 import apsw
 
 from vexfs.core.types import Ino, Revision
+from vexfs.store.doorbell import Doorbell
 from vexfs.views import derived
 
 FRESH_LANE = 0
 BULK_LANE = 1
+FRESH_PASSAGES = 16
+"""Of a file in the fresh lane; what it has beyond is bulk."""
 CHANGES_KEPT = 200_000
 """Rows of the change log; a reader further behind loads everything again."""
 
@@ -65,11 +68,15 @@ class DerivedWriter:
         status = self._path.stat()
         self._identity = (status.st_dev, status.st_ino)
         self._writes_since_trim = 0
+        self._doorbell = Doorbell(folder, secrets.randbits(62))
+        self._depth = 0
+        self._announced = False
 
     def close(self) -> None:
         """Idempotent; the last close checkpoints the file."""
         with self._lock:
             self._connection.close()
+            self._doorbell.close()
 
     def lost(self) -> bool:
         """Whether the file at the path is no longer the one that is open."""
@@ -81,9 +88,17 @@ class DerivedWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
-        """Groups several calls of this writer into one commit; nests."""
-        with self._lock, self._connection:
-            yield self._connection
+        """Groups several calls of this writer into one commit, after which the readers are told; nests."""
+        with self._lock:
+            self._depth += 1
+            try:
+                with self._connection:
+                    yield self._connection
+            finally:
+                self._depth -= 1
+                if self._announced and self._depth == 0:
+                    self._announced = False
+                    self._doorbell.ring()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -161,7 +176,7 @@ class DerivedWriter:
                     connection.execute(
                         "INSERT INTO pending_text VALUES(?, ?, ?, ?) ON CONFLICT(text_key) DO UPDATE SET"
                         " lane = min(lane, excluded.lane), rank = min(rank, excluded.rank)",
-                        (passage.text_key, done.lane, rank, done.first_revision),
+                        (passage.text_key, done.lane if rank < FRESH_PASSAGES else BULK_LANE, rank, done.first_revision),
                     )
             self._announce(state.ino, derived.WHAT_PASSAGES)
             if complete:
@@ -285,6 +300,7 @@ class DerivedWriter:
 
     def _announce(self, ino: int, what: str) -> None:
         self.rows("INSERT INTO change(ino, what) VALUES(?, ?)", (ino, what))
+        self._announced = True
         self._writes_since_trim += 1
         if self._writes_since_trim >= CHANGES_KEPT // 10:
             self._writes_since_trim = 0
@@ -339,5 +355,7 @@ def _open_existing(path: Path) -> tuple[apsw.Connection, int] | None:
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5000)
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216")
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+    # A checkpoint waits for the disk: some 16 MB of new pages each.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 33554432")
     return connection
