@@ -28,8 +28,10 @@ from vexfs.core.errors import Unavailable, VexfsError
 from vexfs.mount import lifecycle
 from vexfs.security import token
 
-#: From the signal until what has not ended by itself is ended by force. The whole stop takes at most 3 s.
+#: From the signal until a process that has not ended by itself is ended by force. The whole stop takes at most 3 s.
 STOP_SECONDS = 2.2
+#: The indexer has no promise to keep: it may be loading its model, and loses nothing when it is killed.
+INDEXER_STOP_SECONDS = 1.2
 #: The head start of the mount, which writes out and unmounts, before the API is told to stop.
 MOUNT_AHEAD_SECONDS = 0.5
 #: A child that has not answered by then after its start does not come up at all.
@@ -50,6 +52,8 @@ class Child:
     name: str
     command: Callable[[], list[str]]
     death_signal: signal.Signals = signal.SIGKILL
+    #: Seconds it gets to end by itself.
+    patience_s: float = STOP_SECONDS
     process: subprocess.Popen[bytes] | None = None
     ready: dict[str, Any] | None = None
     started: float = 0.0
@@ -96,7 +100,7 @@ class Supervisor:
         self._wake = selectors.DefaultSelector()
         self.children = [
             Child(name="api", command=self._api_command),
-            Child(name="indexer", command=self._indexer_command),
+            Child(name="indexer", command=self._indexer_command, patience_s=INDEXER_STOP_SECONDS),
         ]
         if self.settings.mount is not None:
             self.children.append(Child(name="mount", command=self._mount_command, death_signal=signal.SIGTERM))
@@ -169,7 +173,7 @@ class Supervisor:
             self._sleep(max(0.0, min(due) - time.monotonic()) if due else None)
 
     def _stop_all(self) -> None:
-        """End every child: mount and indexer first, then the API, and by force what is still there at the end."""
+        """End every child: mount and indexer first, then the API; by force what is not gone when its patience ends."""
         begun = time.monotonic()
         self._signals.clear()
         first = [child for child in self.children if child.name != "api"]
@@ -178,8 +182,8 @@ class Supervisor:
         self._await_end([child for child in first if child.name == "mount"], begun + MOUNT_AHEAD_SECONDS)
         for child in self.children:
             child.send(signal.SIGTERM)
-        self._await_end(self.children, begun + STOP_SECONDS)
-        for child in self.children:
+        for child in sorted(self.children, key=lambda child: child.patience_s):
+            self._await_end([child], begun + child.patience_s)
             if child.is_running():
                 _log.warning("the %s process did not stop in time and is ended by force", child.name)
                 child.send(signal.SIGKILL)
