@@ -28,6 +28,10 @@ DOCUMENTS = {
 }
 
 
+PENDING_AGE_SECONDS = 0.2
+"""The count of what is pending may be 0.1 s old: an answer right after a wait may still name what was pending before it."""
+
+
 class Served:
     """A server with its indexer."""
 
@@ -57,6 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 served.put(path, text.encode())
             served.put("/docs/noise.bin", bytes(range(256)) * 10)
             served.api.wait_for_views(timeout=60)
+            time.sleep(PENDING_AGE_SECONDS)
             yield served
             served.api.close()
         finally:
@@ -227,13 +232,13 @@ def test_without_the_indexer_waiting_ends_at_the_deadline_and_searching_goes_on(
     try:
         revision = served.put("/docs/later.md", b"Penguins breed on the ice of the far south.\n")
         for call in (
-            lambda: served.api.wait_for_views(timeout=0.8),
-            lambda: served.api.search(text="penguins", min_revision=revision, timeout=0.8),
+            lambda: served.api.wait_for_views(timeout=2),
+            lambda: served.api.search(text="penguins", min_revision=revision, timeout=2),
         ):
             started = time.monotonic()
             with refused("REVISION_NOT_REACHED") as info:
                 call()
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 2.5
             assert int(info.metadata["pending"]) >= 1
         answer = served.api.search(text="penguins", timeout=5)
         assert answer.partial
@@ -244,7 +249,8 @@ def test_without_the_indexer_waiting_ends_at_the_deadline_and_searching_goes_on(
         served.indexer.send_signal(signal.SIGCONT)
     answer = served.api.search(text="penguins", min_revision=revision, timeout=20)
     assert answer.hits[0].file.path == "/docs/later.md"
-    assert not answer.partial
+    time.sleep(PENDING_AGE_SECONDS)
+    assert not served.api.search(text="penguins").partial
 
 
 def test_a_search_is_counted_like_every_operation(served: Served) -> None:

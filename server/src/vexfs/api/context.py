@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from vexfs.store.reader import Reader
     from vexfs.store.writer import Transaction
 
-ANSWER_MARGIN_SECONDS = 0.05
-WAIT_MARGIN_SECONDS = 0.01
+ANSWER_MARGIN_SECONDS = 0.1
+"""How long before the caller's deadline the answer leaves, or a tenth of the time when that is less."""
+WAIT_MARGIN_SECONDS = 0.1
+"""How long before that a wait for a revision ends, or a tenth of the time when that is less."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -52,12 +54,14 @@ class Deadline:
     It lies a little before the caller's own, because an answer that says why it is late has to arrive in time.
     """
 
-    __slots__ = ("at",)
+    __slots__ = ("_wait_margin", "at")
 
     def __init__(self, timeout_seconds: float | None) -> None:
         self.at = None
+        self._wait_margin = 0.0
         if timeout_seconds is not None:
             self.at = time.monotonic() + timeout_seconds - min(ANSWER_MARGIN_SECONDS, timeout_seconds * 0.1)
+            self._wait_margin = min(WAIT_MARGIN_SECONDS, timeout_seconds * 0.1)
 
     def remaining_seconds(self) -> float | None:
         """Seconds left, never negative; None when there is no deadline."""
@@ -65,7 +69,7 @@ class Deadline:
 
     def waiting_until(self) -> float | None:
         """Until when (time.monotonic) a wait may last, so that its own error still ends the call; None without a deadline."""
-        return None if self.at is None else self.at - WAIT_MARGIN_SECONDS
+        return None if self.at is None else self.at - self._wait_margin
 
     def check(self) -> None:
         """Raise DeadlineExceeded when it has passed."""

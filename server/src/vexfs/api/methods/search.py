@@ -36,6 +36,8 @@ _STATES = {
 }
 _SLICE_SECONDS = 0.5
 """A wait is cut into pieces of this length, so that a caller that has gone is noticed."""
+_SLICE_MIN_SECONDS = 0.05
+"""What is left below this is not worth another piece, which might end too late to say why."""
 
 
 async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchResponse:
@@ -126,9 +128,9 @@ async def reached(context: CallContext, min_revision: int, run: Callable[[float 
         until = now + _SLICE_SECONDS if end is None else min(end, now + _SLICE_SECONDS)
         try:
             return await carry(lambda until=until: run(until))  # type: ignore[misc]
-        except RevisionNotReached:
-            if end is not None and time.monotonic() >= end:
-                raise
+        except RevisionNotReached as error:
+            if end is not None and time.monotonic() >= end - _SLICE_MIN_SECONDS:
+                raise error from None
 
 
 def view_position(status: ViewStatus) -> common_pb2.ViewPosition:
