@@ -150,7 +150,7 @@ def matching(view: Reader, inos: Sequence[Ino], compiled: Compiled) -> set[Ino]:
     found: set[Ino] = set()
     for start in range(0, len(inos), _BATCH_FILES):
         batch = inos[start : start + _BATCH_FILES]
-        found.update(facts.node.ino for facts in _read(view, batch, compiled) if compiled.predicate(facts))
+        found.update(facts.node.ino for facts in read(view, batch, compiled) if compiled.predicate(facts))
     return found
 
 
@@ -234,8 +234,8 @@ def _attribute_predicate(
             return lambda facts: low <= facts.node.mtime_ns < high
         return lambda facts: low <= facts.node.btime_ns < high
     if isinstance(node, Name):
-        matches = re.compile(fnmatch.translate(node.pattern)).match
-        return lambda facts: any(matches(name) is not None for name in facts.names)
+        matches = name_test(node.pattern)
+        return lambda facts: any(map(matches, facts.names))
     if isinstance(node, Owner):
         return lambda facts: facts.node.uid == node.uid
     if isinstance(node, Group):
@@ -247,11 +247,11 @@ def _metadata_predicate(node: Metadata) -> Predicate:
     keys = node.key.split(".")
     test = node.test
     if isinstance(test, Exists):
-        return lambda facts: test.wanted is any(True for _ in _values(facts.metadata, keys))
+        return lambda facts: test.wanted is any(True for _ in values_at(facts.metadata, keys))
     passes = _value_test(test)
     if len(keys) == 1:
-        return lambda facts: any(map(passes, _elements(facts.metadata.get(keys[0], _ABSENT))))
-    return lambda facts: any(passes(value) for found in _values(facts.metadata, keys) for value in _elements(found))
+        return lambda facts: any(map(passes, elements(facts.metadata.get(keys[0], _ABSENT))))
+    return lambda facts: any(passes(value) for found in values_at(facts.metadata, keys) for value in elements(found))
 
 
 def _value_test(test: Equals | OneOf | Range | Prefix) -> Callable[[Any], bool]:
@@ -260,8 +260,8 @@ def _value_test(test: Equals | OneOf | Range | Prefix) -> Callable[[Any], bool]:
         return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and inside(value)
     if isinstance(test, Prefix):
         return lambda value: isinstance(value, str) and value.startswith(test.text)
-    wanted = {_comparable(value) for value in (test.values if isinstance(test, OneOf) else (test.value,))}
-    return lambda value: not isinstance(value, (dict, list)) and _comparable(value) in wanted
+    wanted = {comparable(value) for value in (test.values if isinstance(test, OneOf) else (test.value,))}
+    return lambda value: not isinstance(value, (dict, list)) and comparable(value) in wanted
 
 
 def _range_test(bounds: Range) -> Callable[[float], bool]:
@@ -274,33 +274,39 @@ def _range_test(bounds: Range) -> Callable[[float], bool]:
     )
 
 
+def name_test(pattern: str) -> Callable[[str], bool]:
+    """Whether a name matches a shell pattern."""
+    matches = re.compile(fnmatch.translate(pattern)).match
+    return lambda name: matches(name) is not None
+
+
 _ABSENT = object()
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     """Python holds True equal to 1; metadata does not."""
     return (bool, value) if isinstance(value, bool) else value
 
 
-def _elements(value: Any) -> Iterator[Any]:
+def elements(value: Any) -> Iterator[Any]:
     """The value, or the elements of an array; nothing for what is absent."""
     if isinstance(value, list):
         for element in value:
-            yield from _elements(element)
+            yield from elements(element)
     elif value is not _ABSENT:
         yield value
 
 
-def _values(value: Any, keys: Sequence[str]) -> Iterator[Any]:
+def values_at(value: Any, keys: Sequence[str]) -> Iterator[Any]:
     """Every value that the keys lead to; arrays on the way are looked through."""
     if not keys:
         yield value
     elif isinstance(value, dict):
         if keys[0] in value:
-            yield from _values(value[keys[0]], keys[1:])
+            yield from values_at(value[keys[0]], keys[1:])
     elif isinstance(value, list):
         for element in value:
-            yield from _values(element, keys)
+            yield from values_at(element, keys)
 
 
 # -- reading -------------------------------------------------------------------------------------------
@@ -313,7 +319,8 @@ _METADATA_SQL = "(SELECT json FROM metadata WHERE metadata.ino = node.ino ORDER 
 _decode = msgspec.json.Decoder().decode
 
 
-def _read(view: Reader, inos: Sequence[Ino], compiled: Compiled) -> Iterator[Facts]:
+def read(view: Reader, inos: Sequence[Ino], compiled: Compiled) -> Iterator[Facts]:
+    """What the filter looks at, of those of the files that exist; in no particular order."""
     asked = msgspec.json.encode([int(ino) for ino in inos]).decode()
     names = _names(view, asked) if compiled.needs_names else {}
     sql = _NODE_SQL.format(metadata=_METADATA_SQL if compiled.needs_metadata else "NULL")

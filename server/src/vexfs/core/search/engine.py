@@ -57,7 +57,7 @@ class SearchEngine:
         compiled = None if request.filter is None else filters.compile(request.filter)
         self._reach(min_revision, deadline_s, self.progress.text_revision)
         with self._volume.snapshot() as view:
-            matcher = Matcher(view, self._cache, request.scope, compiled)
+            matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
             trust = self.progress.of_text(
                 dense=request.mode != LEXICAL, lexical=request.vector is None and request.mode != DENSE
             )
@@ -76,7 +76,7 @@ class SearchEngine:
         self._reach(min_revision, deadline_s, self.progress.vector_revision)
         with self._volume.snapshot() as view:
             spec = collections.vector_spec(collections.get(view, request.collection), request.vector_name)
-            matcher = Matcher(view, self._cache, request.scope, compiled)
+            matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
             trust = self.progress.of_vectors()
             ranking = VectorRanking(self.dense.index_state(request.collection, spec.name), spec, request)
             return self._answers.assemble(view, matcher, ranking, request.limit, trust, None)

@@ -2,7 +2,8 @@
 
 Made by the engine for one search, on that search's snapshot; used by one thread. Files are looked at in batches and remembered
 for the length of the search. What is dear (the directories below a scope, the files that pass out of a whole index) is kept in
-`MatchCache` from search to search, as long as the volume's revision stays the same.
+`MatchCache` from search to search, as long as the volume's revision stays the same. A whole index is read in short reads of
+their own, because a snapshot must not be held for long.
 """
 
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 
 from vexfs.core import files, filters, paths
 from vexfs.core.filters import Compiled
+from vexfs.core.search.columns import FactsTable, OpenView
 from vexfs.core.types import Ino
 from vexfs.store import dentries
 from vexfs.store.reader import Snapshot
@@ -22,12 +24,16 @@ from vexfs.views.dense.rows import Keys, contains, files_of
 
 T = TypeVar("T")
 _ENTRIES_MAX = 64
+_TABLES_MAX = 4
+_ROW_BY_ROW_MAX = 1_000
+"""So few files are looked at one by one; of more a table is made."""
 
 
-class MatchCache:
+class RevisionCache:
     """Results that hold for one revision, the least recently used thrown out. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, entries_max: int) -> None:
+        self._entries_max = entries_max
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
 
@@ -44,7 +50,7 @@ class MatchCache:
         with self._lock:
             self._entries[key] = (valid_for, value)
             self._entries.move_to_end(key)
-            while len(self._entries) > _ENTRIES_MAX:
+            while len(self._entries) > self._entries_max:
                 self._entries.popitem(last=False)
 
     def obtain(self, key: Hashable, valid_for: Any, make: Callable[[], T]) -> T:
@@ -54,6 +60,14 @@ class MatchCache:
             self.put(key, valid_for, found)
         value: T = found
         return value
+
+
+class MatchCache(RevisionCache):
+    """What searches of one volume share: small results, and a few tables, which are large (some 500 bytes a file)."""
+
+    def __init__(self) -> None:
+        super().__init__(_ENTRIES_MAX)
+        self.tables = RevisionCache(_TABLES_MAX)
 
 
 class Scope(NamedTuple):
@@ -67,8 +81,11 @@ class Scope(NamedTuple):
 class Matcher:
     """The condition of one search. Without scope and filter it is `trivial` and everything passes."""
 
-    def __init__(self, view: Snapshot, cache: MatchCache, scope: Ino | None, compiled: Compiled | None) -> None:
+    def __init__(
+        self, view: Snapshot, open_view: OpenView, cache: MatchCache, scope: Ino | None, compiled: Compiled | None
+    ) -> None:
         self._view = view
+        self._open_view = open_view
         self._cache = cache
         self._filter = compiled
         # A NamedTuple equals any tuple of equal fields, so the filter itself would be no key.
@@ -96,12 +113,14 @@ class Matcher:
         return self._cache.obtain(("files", scope.ino), self._view.revision, lambda: self._list_files(scope))
 
     def known_allowed(self, state: IndexState) -> Keys | None:
-        """What `allowed` would answer, if that is known already."""
+        """What `allowed` would answer, if that costs little: it is known, or its table is."""
+        if self._cache.tables.get(self._table_key(state), self._valid_for(state)) is not None:
+            return self.allowed(state)
         found = self._cache.get(self._allowed_key(state), self._valid_for(state))
         return None if found is None else found[0]
 
     def allowed(self, state: IndexState) -> Keys:
-        """All files of the index that pass, ascending. Looks at every one: the last resort, and cached."""
+        """All files of the index that pass, ascending. Looks at every one, unless it is known: the last resort."""
 
         def evaluate() -> tuple[Keys, Keys]:
             return self._all_passing(state), state.base.keys  # kept with the answer, so that its id stays its own
@@ -151,17 +170,33 @@ class Matcher:
         return any(parent in scope.directories for parent, _ in dentries.names_of(self._view, Ino(ino)))
 
     def _all_passing(self, state: IndexState) -> Keys:
+        key, valid_for = self._table_key(state), self._valid_for(state)
+        known = self._cache.tables.get(key, valid_for)
+        if known is None:
+            candidates = self._candidates(state)
+            if self._filter is None:
+                return candidates
+            if len(candidates) <= _ROW_BY_ROW_MAX:
+                return np.array(sorted(self.passing(candidates.tolist())), dtype=np.int64)
+            known = (FactsTable(self._open_view, candidates), state.base.keys)
+            self._cache.tables.put(key, valid_for, known)
+        table: FactsTable = known[0]
+        return table.inos if self._filter is None else table.passing(self._filter)
+
+    def _candidates(self, state: IndexState) -> Keys:
+        """The files of the index that lie in the scope, ascending."""
         live = [files_of(part.keys[part.live]) for part in (state.base, state.tail)]
         universe: Keys = np.unique(np.concatenate(live))
         inside = self.files_in_scope()
         if inside is not None:
             universe = universe[contains(inside, universe)]
-            if self._filter is None:
-                return universe
-        return np.array(sorted(self.passing(universe.tolist())), dtype=np.int64)
+        return universe
 
     def _allowed_key(self, state: IndexState) -> Hashable:
         return ("allowed", self._key, state.spec.key)
+
+    def _table_key(self, state: IndexState) -> Hashable:
+        return (self.scope and self.scope.ino, state.spec.key)
 
     def _valid_for(self, state: IndexState) -> tuple[int, int, int, int]:
         """The same revision, and an index that has not moved since (its arrays only ever grow within one base)."""

@@ -52,7 +52,8 @@ class _DenseHalf:
 
     @property
     def strategy(self) -> str:
-        return EXACT if self._state.searcher is None else SCANN
+        """How the last answer was found."""
+        return EXACT if self.exact else SCANN
 
     @property
     def generation(self) -> str:
@@ -69,7 +70,7 @@ class VectorRanking:
         self._exclude = request.exclude
         self.first_depth = request.limit + 1
         self.reasons = [] if usable else ["the collection is new, and its index not there yet"]
-        self.strategy = EXACT if self._half is None else self._half.strategy
+        self.strategy = EXACT
         self.generation = "" if self._half is None else self._half.generation
         self.exact = True
 
@@ -77,7 +78,7 @@ class VectorRanking:
         if self._half is None:
             return [], True
         places, complete = self._half.places(matcher, depth)
-        self.exact = self._half.exact
+        self.exact, self.strategy = self._half.exact, self._half.strategy
         return [found for found in fusion.one_ranking(places, None) if found.ino != self._exclude], complete
 
 
@@ -93,7 +94,7 @@ class TextRanking:
         self.reasons: list[str] = []
         self._half = self._dense_half(state, model, queries) if self.mode != LEXICAL else None
         self.first_depth = max(100, 8 * request.limit)
-        self.strategy = self.mode if self.mode != DENSE else EXACT if self._half is None else self._half.strategy
+        self.strategy = EXACT if self.mode == DENSE else self.mode
         self.generation = "" if self._half is None else self._half.generation
         self.exact = self.mode != LEXICAL
 
@@ -101,6 +102,7 @@ class TextRanking:
         dense, dense_complete = ({}, True) if self._half is None else self._half.places(matcher, depth)
         self.exact = self._half is not None and self._half.exact
         if self.mode == DENSE:
+            self.strategy = EXACT if self._half is None else self._half.strategy
             return fusion.one_ranking(dense, None), dense_complete
         lexical, lexical_complete = self._words(matcher, depth)
         if self.mode == LEXICAL:
