@@ -14,12 +14,13 @@ from vexfs.mount import wire
 
 logger = logging.getLogger(__name__)
 
+# Readdirplus always, not FUSE_READDIRPLUS_AUTO: with it `find -size` over 10⁶ files took three times as long, because programs
+# list first and stat afterwards, and the kernel then looked up each name; a listing without stat takes half as long again.
 _WANTED = (
     wire.FUSE_ASYNC_READ
     | wire.FUSE_ATOMIC_O_TRUNC
     | wire.FUSE_BIG_WRITES
     | wire.FUSE_DO_READDIRPLUS
-    | wire.FUSE_READDIRPLUS_AUTO
     | wire.FUSE_ASYNC_DIO
     | wire.FUSE_PARALLEL_DIROPS
     | wire.FUSE_MAX_PAGES

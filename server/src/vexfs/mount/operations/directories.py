@@ -79,13 +79,8 @@ class DirectoryOperations:
         handle = self._next_handle
         self._next_handle += 1
         self._streams[handle] = DirectoryStream(nodeid)
-        keep = wire.FOPEN_KEEP_CACHE if self._is_cache_good(nodeid) else 0
-        return wire.fuse_open_out.pack(handle, wire.FOPEN_CACHE_DIR | keep)
-
-    def _is_cache_good(self, nodeid: int) -> bool:
-        """Whether the kernel's copy of the listing, if it has one, is the volume's."""
-        low, high = self._engine.invalidator.uncertain
-        return high == 0 or not low < files.stat(self._engine.writer, nodeid).revision <= high
+        # No FOPEN_CACHE_DIR: a listing from the kernel's cache cannot bring attributes, and `ls -l` would look each name up.
+        return wire.fuse_open_out.pack(handle, 0)
 
     def releasedir(self, _unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         handle = wire.fuse_release_in.unpack_from(self._view, BODY)[0]
