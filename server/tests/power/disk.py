@@ -25,7 +25,7 @@ Tree = dict[str, bytes | None]
 """Relative path → content, or None for a folder. Parents come before their children."""
 
 
-class Survival(enum.Enum):
+class Survival(enum.StrEnum):
     """How it is decided which unsynced changes reached the disk."""
 
     NOTHING = "nothing"

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.store_model import volume as real
-from tests.store_model.model import Model
+from tests.store_model.model import Data, Model
+from vexfs.core.types import BLOCK_BYTES
 from vexfs.store import history, requests
 from vexfs.store.check import check_volume
 from vexfs.store.reader import Snapshot
@@ -61,7 +62,7 @@ class Promises:
             promise = pickle.loads(data)
             if isinstance(promise, Wrote):
                 self._operations[promise.revision] = promise.operation
-                del self._models[promise.revision :]  # that revision was lost before, and is used again
+                del self._models[max(1, promise.revision) :]  # that revision was lost before, and is used again
             else:
                 self.acknowledged = max(self.acknowledged, promise.revision)
                 if promise.request_id:
@@ -73,7 +74,7 @@ class Promises:
         while len(self._models) <= revision:
             model = self._models[-1].copy()
             operation = self._operations.get(len(self._models))
-            if operation is not None:
+            if operation is not None and operation[0] not in _HOUSEKEEPING:
                 model.apply(operation)
             self._models.append(model)
         return self._models[revision]
@@ -99,7 +100,7 @@ class Promises:
                 self._verify_past(view, past)
         findings = [finding for finding in check_volume(folder / VOLUME) if finding.invariant not in _LEFTOVERS]
         assert not findings, f"check finds {findings}"
-        if rng.random() < 0.2:
+        if self.acknowledged == 0 or rng.random() < 0.2:
             self._write(folder)
         return self.acknowledged + len(self._requests)
 
@@ -126,12 +127,17 @@ class Promises:
         _same(self.model(min([revision, *(row[0] for row in base)])), view)
 
     def _write(self, folder: Path) -> None:
+        """The volume goes on from where it was found."""
+        path = ("after the cut",)
+        operations: list[real.Operation] = [("create", path, 0o100644)]
+        operations += [("replace", path, Data(seed, 5 * BLOCK_BYTES)) for seed in range(100, 104)]
         with Volume.open(folder / VOLUME, "api") as volume:
-            operation: real.Operation = ("mkdir", ("after the cut",), 0o755)
-            revision = volume.queue.submit("mkdir", real.prepare(volume, operation)).result(timeout=30).revision
             with volume.snapshot() as view:
-                model = self.model(revision - 1).copy()
+                model = self.model(view.revision).copy()
+            for operation in operations:
+                volume.queue.submit(operation[0], real.prepare(volume, operation)).result(timeout=30)
                 model.apply(operation)
+            with volume.snapshot() as view:
                 _same(model, view)
 
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from . import recorder
-from .cuts import Report, check_cuts, every_write_point, sample
+from .cuts import Cut, Report, check_cuts, every_write_point, sample
 from .disk import Disk, Survival, read_tree
 from .events import Event, Kind, read_events
 from .promises import VOLUME, Promises
@@ -18,15 +20,19 @@ LONG = os.environ.get("VEXFS_PROOFS") == "long"
 _SERVER = Path(__file__).parents[2]
 
 
-def record(scratch: Path, *, seed: int, rounds: int, operations: int, python_path: str = "") -> tuple[Disk, list[Event]]:
-    """Run the workload on an empty folder `scratch/root`; the disk before it, and its events."""
+def record(
+    scratch: Path, *, seed: int, rounds: int, operations: int, dies: str = "blob", python_path: str = ""
+) -> tuple[Disk, list[Event]]:
+    """Run a process that dies, then the workload, on an empty folder `scratch/root`; the disk before them, and their events."""
     root = scratch / "root"
     root.mkdir()
     disk = Disk(root)
     environment = recorder.environment(root, scratch / "events")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (python_path, str(_SERVER))))
-    arguments = [str(root / VOLUME), str(seed), str(rounds), str(operations)]
-    subprocess.run([sys.executable, "-m", "tests.power.workload", *arguments], check=True, env=environment, timeout=300)
+    volume = str(root / VOLUME)
+    for program in (["dying", volume, dies], ["workload", volume, str(seed), str(rounds), str(operations)]):
+        name, *arguments = program
+        subprocess.run([sys.executable, "-m", f"tests.power.{name}", *arguments], check=True, env=environment, timeout=300)
     return disk, read_events(scratch / "events")
 
 
@@ -50,3 +56,13 @@ def test_what_was_acknowledged_survives_a_power_cut(scratch: Path) -> None:
     else:
         report = _cut(scratch, seed=2, rounds=2, operations=60, samples=150)
     assert report.promises > 20 * report.states
+
+
+@pytest.mark.parametrize("dies", range(1, 12 if LONG else 6))
+def test_what_a_killed_process_left_unsynced_fools_nobody(scratch: Path, dies: int) -> None:
+    """It exists, and is not durable: the next process must not build on it."""
+    disk, events = record(scratch, seed=5, rounds=1, operations=8, dies=str(dies))
+    marks = [at for at, event in enumerate(events, start=1) if event.kind == Kind.MARK]
+    cuts = [Cut(at, survival, at) for at in marks[:: 1 if LONG else 8] for survival in (Survival.NOTHING, Survival.FILES)]
+    report = check_cuts(disk, events, cuts, Promises().verify, scratch / "after")
+    assert report.promises > report.states

@@ -6,7 +6,7 @@ Covers making the volume, both writers, blobs, request results, checkpoints, tri
 opening again.
 """
 
-import json
+import contextlib
 import os
 import sys
 import threading
@@ -18,8 +18,9 @@ from typing import Any
 
 from tests.store_model import operations
 from tests.store_model import volume as real
-from tests.store_model.model import Model
+from tests.store_model.model import Data, Model
 from vexfs.core.errors import VexfsError
+from vexfs.core.types import BLOCK_BYTES
 from vexfs.store import collect, compact, history
 from vexfs.store.checkpoint import Checkpointer
 from vexfs.store.maintenance import Maintenance, Settings
@@ -32,6 +33,7 @@ from .recorder import mark
 _OFTEN = ("create", "mkdir", "write", "write_large", "write_large", "replace")
 _API_KINDS = (*operations.KINDS, *_OFTEN, "upsert")
 _MOUNT_KINDS = (*operations.MOUNT_KINDS, *_OFTEN)
+FIRST_CONTENT = Data(0, 6 * BLOCK_BYTES)
 _NOW = Settings(window=history.Window(age_ns=0), blob_grace_ns=0)
 
 
@@ -42,6 +44,7 @@ class Workload:
         self._folder = folder
         self._seed = seed
         self._model = Model()
+        self._newest = 0
         self._lock = threading.Lock()
 
     def run(self, rounds: int, operations_each: int) -> None:
@@ -50,16 +53,43 @@ class Workload:
             _promise(Acknowledged(self._last()))
 
     def _live(self, seed: int, count: int) -> None:
-        with Volume.open(self._folder, "api", create=True) as api, Volume.open(self._folder, "mount") as mount:
+        with Volume.open(self._folder, "api", create=True) as api:
+            self._begin(api)
             checkpointer = Checkpointer(api.folder, api.database, api.tail)
             checkpointer.start()
-            self._together(
-                lambda: self._write_as_api(api, seed, count),
-                lambda: self._write_as_api(api, seed + 1, count),
-                lambda: self._write_as_mount(mount, seed + 2, 2 * count),
-                lambda: self._keep(api, count),
-            )
+            with Volume.open(self._folder, "mount") as mount:
+                self._together(
+                    lambda: self._write_as_api(api, seed, count),
+                    lambda: self._write_as_api(api, seed + 1, count),
+                    lambda: self._write_as_mount(mount, seed + 2, 2 * count),
+                    lambda: self._keep(api, count),
+                )
+                self._remove_content(api)
+                self._keep(api, 0)
+                self._write_last(mount)
+            _promise(Acknowledged(self._newest))  # what closing finds open is durable when it returns
             checkpointer.close()
+
+    def _begin(self, volume: Volume) -> None:
+        """The first content is one that a process before may have stored, and not have lived to sync."""
+        if self._newest == 0:
+            path = ("first",)
+            operations: list[real.Operation] = [("create", path, 0o100644), ("replace", path, FIRST_CONTENT)]
+            for operation in operations:
+                self._submit(volume, operation, "")
+
+    def _remove_content(self, volume: Volume) -> None:
+        """Nobody else writes or syncs now: the blob's removal depends on the collector's own care."""
+        path = (f"content {self._newest}",)
+        for operation in (("create", path, 0o100644), ("replace", path, Data(self._newest, 6 * BLOCK_BYTES)), ("remove", path)):
+            self._submit(volume, operation, "")
+
+    def _write_last(self, mount: Volume) -> None:
+        """One more operation in a group that nobody commits."""
+        operation: real.Operation = ("mkdir", (f"last {self._newest}",), 0o755)
+        with mount.writer.begin("mkdir") as txn:
+            real.prepare(mount, operation)(txn)
+            self._wrote(txn, operation)
 
     def _last(self) -> int:
         with Volume.open(self._folder, "reader") as volume:
@@ -88,30 +118,35 @@ class Workload:
         """Inside the turn, so the model changes in the order of revisions."""
         _promise(Wrote(txn.revision, operation))
         with self._lock:
-            try:
-                self._model.apply(operation)
-            except VexfsError as error:
-                raise RuntimeError(f"the volume did {operation}, which the model refuses: {error!r}") from error
+            self._newest = txn.revision
+            self._apply(operation)
+
+    def _apply(self, operation: real.Operation) -> None:
+        try:
+            self._model.apply(operation)
+        except VexfsError as error:
+            raise RuntimeError(f"the volume did {operation}, which the model refuses: {error!r}") from error
 
     def _write_as_api(self, volume: Volume, seed: int, count: int) -> None:
         """A closed loop of acknowledged writes; some carry a request id."""
         chooser = operations.RandomChooser(seed)
         for number in range(count):
             operation = self._choose(chooser, _API_KINDS)
-            request_id = f"{seed}-{number}" if number % 3 == 0 else ""
-            perform = real.prepare(volume, operation)
+            with contextlib.suppress(VexfsError):
+                self._submit(volume, operation, f"{seed}-{number}" if number % 3 == 0 else "")
 
-            def function(txn: Transaction, operation: Any = operation, perform: Any = perform) -> None:
-                perform(txn)
-                self._wrote(txn, operation)
+    def _submit(self, volume: Volume, operation: real.Operation, request_id: str) -> None:
+        perform = real.prepare(volume, operation)
 
-            try:
-                answer = volume.queue.submit(
-                    operation[0], function, request_id=request_id, serialize=lambda _, revision: json.dumps(revision).encode()
-                ).result()
-            except VexfsError:
-                continue
-            _promise(Acknowledged(answer.revision, request_id))
+        def function(txn: Transaction) -> None:
+            perform(txn)
+            self._wrote(txn, operation)
+
+        def serialize(_: None, revision: int) -> bytes:
+            return str(revision).encode()
+
+        answer = volume.queue.submit(operation[0], function, request_id=request_id, serialize=serialize).result()
+        _promise(Acknowledged(answer.revision, request_id))
 
     def _write_as_mount(self, volume: Volume, seed: int, count: int) -> None:
         """Groups as long as the turn allows; an fsync now and then."""
@@ -140,7 +175,7 @@ class Workload:
     def _keep(self, volume: Volume, count: int) -> None:
         """Trim, collect and compact as the maintenance does, with a window and a grace of nothing."""
         maintenance = Maintenance(volume, _NOW)
-        for _ in range(max(3, count // 8)):
+        for _ in range(1 + count // 8):
             time.sleep(0.02)
             maintenance.trim()
             while collect.collect(volume, grace_ns=0):
