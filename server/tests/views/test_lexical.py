@@ -56,6 +56,12 @@ def test_words_are_found_in_all_their_spellings(writer: LexicalWriter, reader: L
     assert found(reader, query) == [11]
 
 
+def test_the_words_of_a_question_do_not_outweigh_what_it_asks_for(writer: LexicalWriter, reader: LexicalReader) -> None:
+    fill(writer, "what do they do and why does it do what they do", "whales eat krill", "ships sink")
+    assert found(reader, "what do whales eat") == [11]
+    assert found(reader, "what do they do") == [10]
+
+
 def test_the_exact_identifier_comes_before_its_parts(writer: LexicalWriter, reader: LexicalReader) -> None:
     fill(writer, "the args of parse: args and parse and args", "calls parse_args once", "unrelated")
     assert found(reader, "parse_args") == [11, 10]

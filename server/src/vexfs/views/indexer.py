@@ -44,7 +44,7 @@ IDLE_WAIT_S = 0.25
 STOP_S = 2.5
 """After SIGTERM the process is gone by then, finished or not: everything it keeps survives that."""
 NICENESS = 15
-"""Of everything but the volume's upkeep. On one busy core the mount then keeps 97 % of it; at 5 a burst of creates lost a quarter."""
+"""Of everything but the volume's upkeep. At 5, a burst of creates on one busy core lost a quarter of its rate to indexing."""
 
 
 class _Parts:
@@ -202,7 +202,8 @@ def run(folder: Path) -> None:
     with _only_one(data), Volume.open(data.volume, "indexer", create=True) as volume:
         maintenance = Maintenance(volume)
         maintenance.start()
-        os.nice(NICENESS)  # this thread and those it starts from here on: a checkpoint takes the writer's turn and must not dawdle
+        # This thread and those it starts from here on, not the upkeep: a checkpoint takes the writer's turn and must not dawdle.
+        os.nice(NICENESS)
         try:
             indexer = Indexer(volume)
             _stop_on_signals(indexer)

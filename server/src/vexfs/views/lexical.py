@@ -37,6 +37,12 @@ _CAMEL = re.compile(r"\b[A-Za-z][A-Za-z0-9]*?(?:[a-z0-9][A-Z]|[A-Z][A-Z][a-z])[A
 _IDEOGRAPHS = re.compile(r"[぀-ヿ㐀-䶿一-鿿가-힯豈-﫿]")
 _COMPOUND = re.compile(r"\w+(?:[._:/-]+\w+)+|\w+")
 
+_QUESTION_WORDS = frozenset(
+    "a an and are as at be by can could did do doe for from had has have how i in is it me my of on or our should that the their"
+    " them then there these they this those to was we were what when where which who whi will with would you your".split()
+)
+"""As the analyzer leaves them (it makes "does" and "why" into "doe" and "whi")."""
+
 
 class LexicalHit(NamedTuple):
     """A passage and its BM25 score; scores compare within one search only."""
@@ -214,7 +220,7 @@ class LexicalReader:
         return max(0, self._current().num_docs - 1)
 
     def _query(self, text: str) -> tantivy.Query | None:
-        terms = self.terms(text)[:QUERY_WORDS_MAX]
+        terms = self._telling(self.terms(text))[:QUERY_WORDS_MAX]
         if not terms:
             return None
         parts = [tantivy.Query.term_query(self._schema, "words", term) for term in terms]
@@ -223,6 +229,11 @@ class LexicalReader:
             for phrase in self._compounds(text)
         ]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
+
+    @staticmethod
+    def _telling(terms: list[str]) -> list[str]:
+        """Without the words a question is built of, unless it has no others: in a small volume they are rare, and would win."""
+        return [term for term in terms if term not in _QUESTION_WORDS] or terms
 
     def _compounds(self, text: str) -> list[list[str]]:
         """The words of `snake_case`, `dotted.names`, `a-b` and ideographic runs: together they count more."""
