@@ -23,6 +23,8 @@ from vexfs.core.errors import Unavailable, VexfsError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 3.0
+#: How lines of the mount process for people begin.
+MOUNT_SAYS = "vexfs mount: "
 
 
 def mount_obstacle() -> str | None:
@@ -31,7 +33,9 @@ def mount_obstacle() -> str | None:
         return "there is no /dev/fuse: load it (modprobe fuse), or in a container add --device /dev/fuse --cap-add SYS_ADMIN"
     if os.geteuid() != 0 and shutil.which("fusermount3") is None:
         return "fusermount3 is missing: install the package fuse3 (Debian, Ubuntu: sudo apt install fuse3)"
-    if os.geteuid() == 0 and not os.access("/dev/fuse", os.R_OK | os.W_OK):
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        if os.geteuid() != 0:
+            return "/dev/fuse is closed to ordinary users: sudo chmod 666 /dev/fuse"
         return "/dev/fuse cannot be opened: in a container add --device /dev/fuse --cap-add SYS_ADMIN"
     return None
 
@@ -51,12 +55,14 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
-            self._start()
+            self._start_with_or_without_mount()
             demonstration = Demonstration(self._data, self._mount, self._ended)
             threading.Thread(target=demonstration.run, name="vexfs-demonstration", daemon=True).start()
             while not self._ended.wait(0.2):
                 if self._server is not None and self._server.poll() is not None:
-                    raise Unavailable(f"the server ended by itself; {self._log} says why:\n{self._tail()}")
+                    raise Unavailable(
+                        "the server ended by itself:\n" + "\n".join(self._said()[-5:]) + f"\n{self._log} says more"
+                    )
             click.echo("\nstopping")
         finally:
             self._stop()
@@ -67,14 +73,25 @@ class Run:
 
     # ---- the server -----------------------------------------------------------------------------------------------
 
+    def _start_with_or_without_mount(self) -> None:
+        """A machine that cannot mount after all still gets everything else."""
+        try:
+            self._start()
+        except Unavailable:
+            refused = [line for line in self._said() if line.startswith(MOUNT_SAYS)]
+            if self._mount is None or not refused:
+                raise
+            click.secho(f"not mounting: {refused[-1].removeprefix(MOUNT_SAYS)}", fg="yellow", err=True)
+            self._mount = None
+            self._start()
+
     def _start(self) -> None:
         """Start the server in a process of its own and wait until it answers, or somebody presses Ctrl-C."""
         runtime.DataFolder(self._data).create()
         command = [sys.executable, "-m", "vexfs.cli.main", "serve", "--data", str(self._data)]
         if self._mount is not None:
             command += ["--mount", str(self._mount)]
-        with self._log.open("ab") as log:
-            begun = log.tell()
+        with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -90,7 +107,7 @@ class Run:
                 self._welcome(record["rest"], record["grpc"])
                 return
             if self._server.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable(f"the server did not start; {self._log} says why:\n{self._tail(begun)}")
+                raise Unavailable("the server did not start:\n" + "\n".join(self._said()[-5:]) + f"\n{self._log} says more")
             time.sleep(0.05)
 
     def _stop(self) -> None:
@@ -103,8 +120,10 @@ class Run:
             self._server.kill()
             self._server.wait()
 
-    def _tail(self, begun: int = 0) -> str:
-        return "\n".join(self._log.read_bytes()[begun:].decode("utf-8", "replace").splitlines()[-5:])
+    def _said(self) -> list[str]:
+        """What the server wrote for people, else its last lines for machines."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        return [line for line in lines if not line.startswith("{")] or lines[-3:]
 
     def _welcome(self, rest: str, grpc: str) -> None:
         where = f", mounted on {short(self._mount)}" if self._mount is not None else ""
