@@ -202,7 +202,7 @@ def run(folder: Path) -> None:
     with _only_one(data), Volume.open(data.volume, "indexer", create=True) as volume:
         maintenance = Maintenance(volume)
         maintenance.start()
-        # This thread and those it starts from here on, not the upkeep: a checkpoint takes the writer's turn and must not dawdle.
+        # This thread and those it starts, not the upkeep: a checkpoint takes the writer's turn and must not dawdle.
         os.nice(NICENESS)
         try:
             indexer = Indexer(volume)
