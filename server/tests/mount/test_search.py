@@ -146,7 +146,7 @@ def test_a_failed_search_is_an_io_error_with_its_reason_in_status(root: Path, ap
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
         os.listdir(root / ".search" / "partial answer")
     assert [name for name in os.listdir(root / ".search" / "nothing found") if not name.startswith(".")] == []
-    assert len(api.searches) == 3
+    assert api.searches.count("partial answer") > 1  # views that lack something get a moment
 
 
 def test_without_the_api_it_fails_and_says_so(root: Path) -> None:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from vexfs.core.errors import VexfsError
 from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
 from vexfs.mount import replies, wire
-from vexfs.mount.api_client import ApiClient, Cancelled, Failed, Job
+from vexfs.mount.api_client import ApiClient, Cancelled, Failed, Found, Job
 from vexfs.mount.engine import Engine
 from vexfs.mount.operations.directories import dirent
 from vexfs.mount.requests import BODY, DONE, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
@@ -34,6 +34,8 @@ LIMIT = 20
 """Hits of a query."""
 TIMEOUT_S = 20.0
 STATUS_TIMEOUT_S = 2.0
+CATCH_UP_S = 2.0
+_ASK_AGAIN_S = 0.2
 FRESH_S = 5.0
 """A listing younger than this is shown again; an older one is asked for anew."""
 KEEP_S = 300.0
@@ -295,9 +297,7 @@ class SearchDirectory:
 
     def _search(self, query: Query, job: Job) -> ResultSet:
         try:
-            found = self._api.search(query.text, LIMIT, TIMEOUT_S, job)
-            if not found.hits and found.facts.get("partial"):
-                raise Failed(f"nothing found, but not everything could be looked through: {found.facts.get('partial_reasons')}")
+            found = self._ask(query.text, job)
         except Cancelled:
             raise
         except VexfsError as error:
@@ -311,6 +311,20 @@ class SearchDirectory:
             while len(self._sets) > _SETS_MAX:
                 self._sets.popitem(last=False)
         return results
+
+    def _ask(self, text: str, job: Job) -> Found:
+        """Ask the API. An empty answer from views that lack something is no answer: they get a moment, then it is a failure."""
+        deadline = time.monotonic() + CATCH_UP_S
+        while True:
+            found = self._api.search(text, LIMIT, TIMEOUT_S, job)
+            if found.hits or not found.facts.get("partial"):
+                return found
+            if time.monotonic() >= deadline:
+                reasons = "; ".join(found.facts.get("partial_reasons", []))
+                raise Failed(f"nothing found, but not everything could be looked through: {reasons}")
+            if job.cancelled:
+                raise Cancelled("the request was interrupted")
+            time.sleep(_ASK_AGAIN_S)
 
     # -- reading ---------------------------------------------------------------------------------------
 
