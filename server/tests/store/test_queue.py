@@ -242,9 +242,7 @@ def test_nobody_who_submits_while_it_closes_waits_for_ever(folder: Path) -> None
 
 
 @pytest.mark.usefixtures("endless_groups")
-def test_a_fault_in_the_commit_answers_everybody_and_the_queue_goes_on(
-    volume: Volume, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_the_commit_answers_everybody_and_the_queue_goes_on(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(volume)
     futures: list[Future[Any]] = [volume.queue.submit("create", create(b"%d" % number)) for number in range(3)]
     with monkeypatch.context() as patch:

@@ -8,6 +8,7 @@ Crash here → unlinked but the row still there: condemned and absent, the next 
 absent and writes it again.
 """
 
+import contextlib
 import time
 
 from vexfs.store.volume import Volume
@@ -41,6 +42,34 @@ def _unlink(txn: Transaction, condemned: list[bytes]) -> int:
             txn.execute("DELETE FROM blob WHERE hash=?", (blob,))
             count += 1
     return count
+
+
+def condemn_strays(volume: Volume, *, older_than_s: float = ABANDONED_S) -> int:
+    """Condemn blobs no row knows, written long ago for a write that never came; returns how many.
+
+    Whoever still wants one takes it back from the condemned, as any other. Blocks for one commit a batch.
+    """
+    before_s = time.time() - older_than_s
+    strays: list[tuple[bytes, int]] = []
+    for blob in volume.blobs.all_hashes():
+        with contextlib.suppress(FileNotFoundError):  # collected since it was listed
+            status = volume.blobs.path(blob).stat()
+            if status.st_mtime < before_s and not _is_known(volume, blob):
+                strays.append((blob, status.st_size))
+    for start in range(0, len(strays), BATCH):
+        batch = strays[start : start + BATCH]
+        volume.queue.submit("condemn", lambda txn, batch=batch: _condemn(txn, batch), durable=False).result()  # type: ignore[misc]
+    return len(strays)
+
+
+def _is_known(volume: Volume, blob: bytes) -> bool:
+    with volume.snapshot() as view:
+        return bool(view.execute("SELECT 1 FROM blob WHERE hash=?", (blob,)).fetchall())
+
+
+def _condemn(txn: Transaction, strays: list[tuple[bytes, int]]) -> None:
+    for blob, size_bytes in strays:
+        txn.execute("INSERT OR IGNORE INTO blob VALUES(?, ?, ?)", (blob, size_bytes, txn.now_ns))
 
 
 def sweep_incoming(volume: Volume, *, older_than_s: float = ABANDONED_S) -> int:

@@ -31,6 +31,8 @@ class Settings:
     window: Window = field(default_factory=Window)
     window_interval_s: float = 60.0
     blob_grace_ns: int = collect.GRACE_NS
+    sweep_interval_s: float = 24 * 3600.0
+    abandoned_s: float = collect.ABANDONED_S
 
 
 class Maintenance:
@@ -45,16 +47,13 @@ class Maintenance:
         self._seen = volume.tail.head()
         self._written: dict[int, float] = {}
         self._window_due = 0.0
+        self._sweep_due = 0.0
 
     def start(self) -> None:
         self._checkpointer.start()
         self._thread.start()
 
     def _run(self) -> None:
-        try:
-            collect.sweep_incoming(self._volume)
-        except OSError:
-            logger.exception("temporary files could not be swept")
         while not self._stop.wait(self._settings.interval_s):
             try:
                 self.run_once()
@@ -68,6 +67,10 @@ class Maintenance:
             self._window_due = now + self._settings.window_interval_s
             self.trim()
             self._expire_requests()
+        if now >= self._sweep_due:
+            self._sweep_due = now + self._settings.sweep_interval_s
+            collect.sweep_incoming(self._volume, older_than_s=self._settings.abandoned_s)
+            collect.condemn_strays(self._volume, older_than_s=self._settings.abandoned_s)
         while collect.collect(self._volume, grace_ns=self._settings.blob_grace_ns) and not self._stop.is_set():
             pass
         self._compact(now)
