@@ -56,8 +56,8 @@ run: setup ## serve on 8080 and 8083, mount ./mnt, import a corpus, show three s
 generate: setup-dev generate-contract ## make again what is generated from proto/
 
 lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
-	@$(BIN)/ruff check server
-	@$(BIN)/ruff format --check server
+	@$(BIN)/ruff check server bench
+	@$(BIN)/ruff format --check server bench
 	@$(BIN)/mypy
 
 test: lint ## every check and every test, with line coverage of the server

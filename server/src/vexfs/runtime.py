@@ -12,7 +12,6 @@ thread, no state of its own apart from the lock a `ServerLock` holds. Never open
     DATA/run/NAME.log              what a process in the background writes
 """
 
-import contextlib
 import ctypes
 import fcntl
 import hashlib
