@@ -41,6 +41,7 @@ class Mutant(NamedTuple):
         target = folder / PACKAGE.name / self.file
         lines = target.read_bytes().splitlines(keepends=True)
         line = lines[self.line - 1]
+        assert line[self.start : self.end] == self.text.encode(), f"{self.file} has changed since its syncs were looked for"
         lines[self.line - 1] = line[: self.start] + self.replacement.encode() + line[self.end :]
         target.write_bytes(b"".join(lines))
 

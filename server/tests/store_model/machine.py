@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from vexfs.core.errors import RevisionNotAvailable, VexfsError
 from vexfs.store import collect, compact, history, sqlite
+from vexfs.store.reader import Reader
 from vexfs.store.volume import Volume
 
 from . import operations
@@ -235,6 +236,6 @@ def _outcome(model: Model, operation: real.Operation) -> type[VexfsError] | None
     return None
 
 
-def _same(model: Model, view: real.Reader) -> None:
+def _same(model: Model, view: Reader) -> None:
     difference = real.difference(model.dump(), real.dump(view))
     assert not difference, difference

@@ -44,20 +44,19 @@ def _parent(txn: Transaction, path: tuple[bytes, ...]) -> tuple[Ino, bytes]:
     return node.ino, name
 
 
-def _owner() -> dict[str, int]:
-    return {"uid": os.getuid(), "gid": os.getgid()}
-
-
 def _create(txn: Transaction, path: tuple[bytes, ...], mode: int) -> None:
-    files.create(txn, *_parent(txn, path), mode=mode, **_owner())
+    parent, name = _parent(txn, path)
+    files.create(txn, parent, name, mode=mode, uid=os.getuid(), gid=os.getgid())
 
 
 def _mkdir(txn: Transaction, path: tuple[bytes, ...], mode: int) -> None:
-    files.make_directory(txn, *_parent(txn, path), mode=mode, **_owner())
+    parent, name = _parent(txn, path)
+    files.make_directory(txn, parent, name, mode=mode, uid=os.getuid(), gid=os.getgid())
 
 
 def _symlink(txn: Transaction, path: tuple[bytes, ...], target: str) -> None:
-    files.make_symlink(txn, *_parent(txn, path), target=os.fsencode(target), **_owner())
+    parent, name = _parent(txn, path)
+    files.make_symlink(txn, parent, name, target=os.fsencode(target), uid=os.getuid(), gid=os.getgid())
 
 
 def _link(txn: Transaction, path: tuple[bytes, ...], new_path: Path) -> None:
