@@ -172,6 +172,20 @@ def test_a_new_file_is_found_by_whoever_waits_and_a_removed_one_is_gone(served: 
     assert ino not in [hit.node.ino for hit in answer.hits] and len(answer.hits) == len(DOCUMENTS)
 
 
+def test_a_search_waits_only_for_what_it_uses(served: Served) -> None:
+    """Words are there long before the embeddings of a large file."""
+    lines = "\n\n".join(f"Chapter {number} tells of lanterns, harbours and the number {number * 37}." for number in range(3000))
+    put(served.volume, served.docs, "novel.md", lines)
+    written, end = served.volume.head(), time.monotonic() + READY_S
+    served.engine.search(TextSearch("lanterns", "lexical"), min_revision=written, deadline_s=end)
+    answer = served.search("lanterns", "lexical")
+    assert answer.revision >= written and not answer.partial
+    answer = served.search("lanterns", "dense")
+    assert answer.partial and answer.pending > 0
+    write(served.volume, lambda txn: files.remove(txn, served.docs, b"novel.md"))
+    served.ready()
+
+
 def test_with_the_indexer_standing_still_a_search_is_partial_and_waits_end(served: Served) -> None:
     served.ready()
     served.indexer.send_signal(signal.SIGSTOP)

@@ -84,10 +84,10 @@ class Progress:
 
     # -- positions -------------------------------------------------------------------------------------
 
-    def text_revision(self) -> int:
-        """Up to where every text can be found by words and by meaning; 0 while derived.db is not there."""
+    def text_revision(self, *, dense: bool = True, lexical: bool = True) -> int:
+        """Up to where every text can be found by meaning, by words, or both; 0 while derived.db is not there."""
         positions = self._text_positions()
-        return min(positions.lexical, positions.embedded)
+        return min(_used(positions, dense=dense, lexical=lexical))
 
     def vector_revision(self) -> int:
         """Up to where every client vector can be found."""
@@ -162,8 +162,7 @@ class Progress:
             reasons.append(f"{waiting.files} files wait to be indexed")
         if dense and waiting.passages:
             reasons.append(f"{waiting.passages} passages wait for their embedding")
-        used = [position for position, counts in ((positions.embedded, dense), (positions.lexical, lexical)) if counts]
-        revision = min(used, default=0)
+        revision = min(_used(positions, dense=dense, lexical=lexical))
         if revision < head and not reasons:
             reasons.append(f"the views have revision {revision} of {head}")
         return Trust(revision, waiting.files + (waiting.passages if dense else 0) + unread, tuple(reasons))
@@ -203,6 +202,12 @@ class Progress:
         """How many files and passages there are. Raises ViewUnavailable."""
         ready, skipped = self._derived.count_files(STATE_READY), self._derived.count_files(STATE_SKIPPED)
         return TextCounts(ready, self._waiting().files, skipped, self._derived.count_passages())
+
+
+def _used(positions: _TextPositions, *, dense: bool, lexical: bool) -> list[int]:
+    """The positions that a search with these halves depends on."""
+    halves = ((positions.embedded, dense), (positions.lexical, lexical))
+    return [position for position, used in halves if used] or [positions.log]
 
 
 def _state(lost: bool, revision: int, head: int, pending: int) -> str:

@@ -55,12 +55,11 @@ class SearchEngine:
         """
         _check(request)
         compiled = None if request.filter is None else filters.compile(request.filter)
-        self._reach(min_revision, deadline_s, self.progress.text_revision)
+        dense, lexical = request.mode != LEXICAL, request.vector is None and request.mode != DENSE
+        self._reach(min_revision, deadline_s, lambda: self.progress.text_revision(dense=dense, lexical=lexical))
         with self._volume.snapshot() as view:
             matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
-            trust = self.progress.of_text(
-                dense=request.mode != LEXICAL, lexical=request.vector is None and request.mode != DENSE
-            )
+            trust = self.progress.of_text(dense=dense, lexical=lexical)
             state, model = self.dense.text_state(), self.dense.text_model
             ranking = TextRanking(state, model, self.queries, self._lexical, request)
             return self._answers.assemble(view, matcher, ranking, request.limit, trust, request.text)
