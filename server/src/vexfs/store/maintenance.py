@@ -63,6 +63,7 @@ class Maintenance:
     def run_once(self) -> None:
         """One round of everything that is due. Blocks for several short turns."""
         now = time.monotonic()
+        self._note_written(now)  # before the trim takes the log rows that tell of it
         if now >= self._window_due:
             self._window_due = now + self._settings.window_interval_s
             self.trim()
@@ -97,12 +98,14 @@ class Maintenance:
         if due:
             self._volume.queue.submit("expire", lambda txn: requests.expire(txn, now_ns=now_ns), durable=False).result()
 
-    def _compact(self, now: float) -> None:
+    def _note_written(self, now: float) -> None:
         for record in self._volume.tail.read(self._seen):
             self._seen = record.revision
             for change in record.changes:
                 if change.kind == CHANGE_CONTENT and len(self._written) < _COMPACT_CANDIDATES_MAX:
                     self._written[change.ino] = now
+
+    def _compact(self, now: float) -> None:
         quiet = [ino for ino, written in self._written.items() if now - written >= COMPACT_QUIET_S]
         for ino in quiet:
             del self._written[ino]

@@ -1,0 +1,37 @@
+"""Every format there ever was is opened, migrated, clean, and shows what it showed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vexfs.store import schema
+from vexfs.store.check import check_volume
+from vexfs.store.volume import Volume
+
+from .formats.reading import read_volume
+from .helpers import make_file
+
+FORMATS = Path(__file__).parent / "formats"
+
+
+def test_every_format_up_to_the_present_has_its_volume() -> None:
+    assert sorted(path.name for path in FORMATS.iterdir() if path.name.isdigit()) == [
+        str(number) for number in range(1, schema.FORMAT + 1)
+    ]
+
+
+@pytest.mark.parametrize("number", range(1, schema.FORMAT + 1))
+def test_a_volume_of_an_old_format_opens_clean_and_shows_what_it_showed(number: int, folder: Path) -> None:
+    shutil.copytree(FORMATS / str(number), folder)
+    expected = json.loads((folder / "expected.json").read_text())
+    assert len(expected) > 5
+    with Volume.open(folder, "api") as volume:
+        with volume.snapshot() as view:
+            assert view.execute("PRAGMA user_version").fetchall() == [(schema.FORMAT,)]
+        assert read_volume(volume) == expected
+    assert check_volume(folder, deep=True) == []
+    with Volume.open(folder, "api") as volume:
+        make_file(volume, b"new", b"x")
+        assert volume.head() == len(expected)
