@@ -37,12 +37,11 @@ _CAMEL = re.compile(r"\b[A-Za-z][A-Za-z0-9]*?(?:[a-z0-9][A-Z]|[A-Z][A-Z][a-z])[A
 _IDEOGRAPHS = re.compile(r"[぀-ヿ㐀-䶿一-鿿가-힯豈-﫿]")
 _COMPOUND = re.compile(r"\w+(?:[._:/-]+\w+)+|\w+")
 
-_QUESTION_WORDS = frozenset(
-    (
-        "a an and are as at be by can could did do doe for from had has have how i in is it me my of on or our should that the"
-        " their them then there these they this those to was we were what when where which who whi will with would you your"
-    ).split(" ")  # noqa: SIM905 - sixty words are read better as a line than as a list
+_FUNCTION_WORDS = (
+    "a an and are as at be by can could did do doe for from had has have how i in is it me my of on or our should that the"
+    " their them then there these they this those to was we were what when where which who whi will with would you your"
 )
+_QUESTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """As the analyzer leaves them (it makes "does" and "why" into "doe" and "whi")."""
 
 
