@@ -6,6 +6,7 @@ from concurrent import futures
 
 import grpc
 import pytest
+
 from vexfs.contract.descriptors import methods
 from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2, files_pb2_grpc
 

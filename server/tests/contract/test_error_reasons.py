@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from vexfs.contract.descriptors import methods, reasons
 from vexfs.contract.v1 import errors_pb2
 from vexfs.core import errors

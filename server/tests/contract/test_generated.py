@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from vexfs.contract.descriptors import methods
 
 REPOSITORY = Path(__file__).parents[3]

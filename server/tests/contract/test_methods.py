@@ -7,6 +7,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from protovalidate import Validator
+
 from vexfs.contract.descriptors import CONTRACT, ContractFault, Method, describe, methods, reasons
 from vexfs.contract.v1 import common_pb2, errors_pb2, options_pb2
 from vexfs.contract.v1.third_party.buf.validate import validate_pb2
