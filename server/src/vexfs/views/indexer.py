@@ -119,6 +119,7 @@ class Indexer:
             parts.words.tell_position()
             self._tell_embedding_position()
         else:
+            self._tell_embedding_position()  # also what a crash kept from being told
             self._unused.work(parts.writer, now)
             self._wait(parts)
 
