@@ -287,6 +287,8 @@ class Model:
         for point, _, _ in items:
             if point in directory.entries and not stat.S_ISREG(self.inodes[directory.entries[point]].mode):
                 raise errors.NotARegularFile("")
+            if point in directory.entries and self._owners(directory.entries[point]) != {self._owner(number)}:
+                raise errors.VectorsDoNotFit("")
         for point, vectors, metadata in items:
             if point not in directory.entries:
                 self._add((*path, point), Inode(stat.S_IFREG | 0o644))
@@ -321,6 +323,10 @@ class Model:
             return
         if self._has_vectors(number):
             raise errors.VectorsDoNotFit("")
+
+    def _owners(self, number: int) -> set[int]:
+        """The collections that the file's names lie in."""
+        return {self._owner(parent) for parent, inode in self.inodes.items() if number in inode.entries.values()}
 
     def _owner(self, number: int) -> int:
         while number != 1 and self.inodes[number].schema is None:
