@@ -28,7 +28,7 @@ from vexfs.core.errors import VexfsError
 CORPUS = f"/python{sys.version_info.major}.{sys.version_info.minor}"
 #: Tests, and what was installed beside the library.
 NOT_SOURCES = ("test/", "tests/", "idle_test/", "site-packages/", "dist-packages/", "ensurepip/_bundled/")
-EXAMPLES = ("parse command line arguments", "wait for several downloads at once", "undo the last change of a database")
+EXAMPLES = ("parse command line arguments", "keep a list sorted while inserting", "pick a random element")
 #: After that long the examples are shown with what there is.
 PATIENCE_SECONDS = 40.0
 
