@@ -1,9 +1,22 @@
 """The dirty buffer behaves like an array of bytes with a mask."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vexfs.mount import dirty
 from vexfs.mount.dirty import DirtyBuffer
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pieces() -> Iterator[None]:
+    """Small enough a limit that appended pieces occur within the span."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dirty, "PIECE_MIN_BYTES", 8)
+        yield
+
 
 SPAN = 64
 

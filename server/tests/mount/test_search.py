@@ -69,7 +69,7 @@ class Answers(search_pb2_grpc.SearchServiceServicer, server_pb2_grpc.ServerServi
             context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the views stand still")
         return search_pb2.WaitForViewsResponse(revision=request.min_revision)
 
-    def GetServerInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+    def GetServerInfo(self, request: Any, context: Any) -> Any:
         self._check(context)
         response = server_pb2.GetServerInfoResponse(revision=9, version="test")
         response.text.pending = self.pending

@@ -9,45 +9,61 @@ from bisect import bisect_left, bisect_right
 Buffer = bytes | bytearray | memoryview
 
 
-class DirtyBuffer:
-    """Byte runs by offset. `byte_count` is how many bytes they hold together."""
+PIECE_MIN_BYTES = 65_536
+"""Appended data of at least this size is kept as it came until the run is needed in one piece: copied once."""
 
-    __slots__ = ("_runs", "_starts", "byte_count")
+
+class DirtyBuffer:
+"""Appended data from this size on is kept as it came until the run is needed in one piece: large files are copied once."""
+
+    __slots__ = ("_pieces", "_runs", "_starts", "byte_count", "end")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._runs: list[bytes | bytearray] = []
+        self._pieces: list[bytes] = []
+        """What follows the last run, in order."""
         self.byte_count = 0
+        self.end = 0
 
     @property
     def run_count(self) -> int:
         return len(self._starts)
 
-    @property
-    def end(self) -> int:
-        """Offset behind the last dirty byte; 0 when there is none."""
-        return self._starts[-1] + len(self._runs[-1]) if self._starts else 0
-
     def write(self, offset: int, data: bytes) -> None:
         """Lay `data` over what is there."""
         if not data:
             return
-        starts = self._starts
-        if not starts or offset > self.end:
-            starts.append(offset)
+        if not self._starts or offset > self.end:
+            self._join()
+            self._starts.append(offset)
             self._runs.append(data)
             self.byte_count += len(data)
+            self.end = offset + len(data)
         elif offset == self.end:
             self._grow_last(data)
         else:
+            self._join()
             self._merge(offset, data)
+            self.end = self._starts[-1] + len(self._runs[-1])
 
     def _grow_last(self, data: bytes) -> None:
-        last = self._runs[-1]
-        if not isinstance(last, bytearray):
-            last = self._runs[-1] = bytearray(last)
-        last += data
+        if len(data) >= PIECE_MIN_BYTES:
+            self._pieces.append(data)
+        else:
+            self._join()
+            last = self._runs[-1]
+            if not isinstance(last, bytearray):
+                last = self._runs[-1] = bytearray(last)
+            last += data
         self.byte_count += len(data)
+        self.end += len(data)
+
+    def _join(self) -> None:
+        """Make the last run one piece."""
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self._runs[-1] = b"".join([self._runs[-1], *pieces])
 
     def _merge(self, offset: int, data: bytes) -> None:
         """Replace every run that `data` touches by one."""
@@ -83,6 +99,7 @@ class DirtyBuffer:
 
     def overlay(self, offset: int, target: bytearray) -> None:
         """Lay the dirty bytes over `target`, which holds the file's bytes from `offset` on."""
+        self._join()
         end = offset + len(target)
         index = max(bisect_right(self._starts, offset) - 1, 0)
         while index < len(self._starts) and self._starts[index] < end:
@@ -94,20 +111,24 @@ class DirtyBuffer:
 
     def truncate(self, size: int) -> None:
         """Forget every byte at or behind `size`."""
+        self._join()
         keep = bisect_left(self._starts, size)
         self.byte_count -= sum(len(run) for run in self._runs[keep:])
         del self._starts[keep:], self._runs[keep:]
-        if keep and self.end > size:
-            kept = self._runs[-1][: size - self._starts[-1]]
-            self.byte_count -= len(self._runs[-1]) - len(kept)
-            self._runs[-1] = kept
+        self.end = self._starts[-1] + len(self._runs[-1]) if keep else 0
+        if self.end > size:
+            self._runs[-1] = self._runs[-1][: size - self._starts[-1]]
+            self.byte_count -= self.end - size
+            self.end = size
 
     def runs(self) -> list[tuple[int, bytes]]:
-        """(offset, bytes) in order. The runs share memory with the buffer: take them from one that is no longer written."""
+        """(offset, bytes) in order. Large runs are not copied, so call it when nothing more is written to the buffer."""
+        self._join()
         return [
             (start, run if isinstance(run, bytes) else bytes(run)) for start, run in zip(self._starts, self._runs, strict=True)
         ]
 
     def longest_run(self) -> int:
         """Bytes in the longest run."""
-        return max(map(len, self._runs), default=0)
+        longest = max(map(len, self._runs), default=0)
+        return max(longest, self.end - self._starts[-1]) if self._starts else 0

@@ -6,6 +6,7 @@ everything out and unmounts.
 """
 
 import argparse
+import ctypes
 import gc
 import logging
 import os
@@ -40,8 +41,18 @@ logger = logging.getLogger(__name__)
 
 _FLUSH_TIMEOUT_S = 1.2
 _SYNC_TIMEOUT_S = 1.0
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_LARGE_BUFFER_BYTES = 256 * 1024
 _SWITCH_INTERVAL_S = 0.0005
 """How long a helper thread may hold the interpreter while the loop has a request."""
+
+
+def bound_memory() -> None:
+    """Have glibc give large buffers back to the system when they are freed, instead of keeping a heap as large as its peak."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BUFFER_BYTES)
+        libc.mallopt(_M_ARENA_MAX, 2)
 
 
 class Mount:
@@ -70,9 +81,10 @@ class Mount:
     def _make_loop(self) -> Loop:
         buffer = RequestBuffer()
         self._search.use(buffer)
+        self._content = ContentOperations(self._engine, self._writeback, buffer, self._findable)
         tables = [
             NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry()).table(),
-            ContentOperations(self._engine, self._writeback, buffer, self._findable).table(),
+            self._content.table(),
             AttributeOperations(self._engine, self._writeback, buffer).table(),
             DirectoryOperations(self._engine, buffer).table(),
         ]
@@ -129,6 +141,7 @@ class Mount:
         deadline = time.monotonic() + 0.5
         while unmounting.is_alive() and time.monotonic() < deadline:
             unmounting.join(0.01)
+        self._content.close()
         self._findable.close()
         self._search.close()
         self._writeback.close()
@@ -171,6 +184,7 @@ def parse(arguments: Sequence[str] | None = None) -> MountOptions:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process; its exit status."""
     options = parse(arguments)
+    bound_memory()
     logs.configure("mount")
     try:
         Mount(options).serve()

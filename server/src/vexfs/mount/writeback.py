@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 FLUSH_AFTER_NS = 700_000_000
 """Below the second that is promised, so that flush and commit end inside it."""
 LAYER_BYTES = 8 << 20
-TOTAL_BYTES = 64 << 20
+TOTAL_BYTES = 32 << 20
 RUNS_MAX = 256
 """Scattered runs of one file are written out at this count: each costs a block read and a row."""
 _WORKERS = 2
@@ -144,8 +144,9 @@ class Writeback:
     def _submit(self, file: OpenFile, buffer: DirtyBuffer) -> None:
         self.in_flight += 1
         self._engine.clock_needed = True
-        future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer)
-        future.add_done_callback(lambda _: self._engine.post(lambda: self._layer_ready(file, buffer, future)))
+        future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer.runs())
+        # The callback must not hold the future that holds it: the buffer would wait for the cycle collector.
+        future.add_done_callback(lambda done: self._engine.post(partial(self._layer_ready, file, buffer, done)))
 
     def _layer_ready(self, file: OpenFile, buffer: DirtyBuffer, future: "Future[list[Prepared]]") -> None:
         """A worker is done. Layers are stored in their order, so one that was faster waits for those below it."""
@@ -244,9 +245,8 @@ class Writeback:
             self._workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare(blobs: BlobFolder, buffer: DirtyBuffer) -> list[Prepared]:
+def _prepare(blobs: BlobFolder, runs: list[tuple[int, bytes]]) -> list[Prepared]:
     """In a worker: each long run becomes blobs of its own, the short ones stay together."""
-    runs = buffer.runs()
     long = [run for run in runs if len(run[1]) >= INLINE_MAX_BYTES]
     short = tuple(run for run in runs if len(run[1]) < INLINE_MAX_BYTES)
     prepared = [content.prepare(blobs, [run]) for run in long]

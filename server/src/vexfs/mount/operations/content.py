@@ -9,11 +9,11 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from vexfs.core import attributes, content, files
-from vexfs.core.errors import AttributeNotFound, VexfsError
-from vexfs.core.types import Ino
+from vexfs.core import content, files
+from vexfs.core.errors import VexfsError
+from vexfs.core.types import INLINE_MAX_BYTES, Ino, Node
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.findable import FindableWait
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _WRITE_BODY = BODY + wire.fuse_write_in.size
 _CAPABILITY = b"security.capability"
+_READERS = 2
 _FULL = wire.fuse_write_out.pack
 _OPENED_FOR_READING = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE | wire.FOPEN_NOFLUSH)
 _OPENED_UNCACHED = wire.fuse_open_out.pack(0, wire.FOPEN_NOFLUSH)
@@ -39,6 +40,7 @@ class ContentOperations:
         self._writeback = writeback
         self._view = buffer.view
         self._findable = findable
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vexfs-read")
 
     def table(self) -> Table:
         return {
@@ -107,12 +109,15 @@ class ContentOperations:
 
     # -- reading and writing ---------------------------------------------------------------------------
 
-    def read(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+    def read(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         _, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
         file = self._open_files.get(nodeid)
-        if file is None or not file.pending:
-            return content.read(self._writer, Ino(nodeid), offset, size)
         node = files.stat(self._writer, nodeid)
+        if file is None or not file.pending:
+            if node.size_bytes > INLINE_MAX_BYTES and self._is_committed(node):
+                self._readers.submit(self._read_later, unique, node, offset, size)
+                return None
+            return content.read_node(self._writer, node, offset, size)
         length = min(size, file.shown(node).size_bytes - offset)
         if length <= 0:
             return DONE
@@ -121,6 +126,26 @@ class ContentOperations:
         target[: len(stored)] = stored
         file.overlay(offset, target)
         return bytes(target)
+
+    def _is_committed(self, node: Node) -> bool:
+        """Whether other connections see the content, too."""
+        return not self._writer.group_open or node.content_revision <= self._writer.group_base
+
+    def _read_later(self, unique: int, node: Node, offset: int, size: int) -> None:
+        """In a reader's thread: large content may have to come from the disk, and the loop does not wait for that."""
+        try:
+            with self._engine.volume.snapshot() as view:
+                answer: bytes | int = content.read(view, node.ino, offset, size)
+        except VexfsError as error:
+            answer = -error.errno
+        except Exception:
+            logger.exception("a read failed", extra={"ino": node.ino})
+            answer = -errno.EIO
+        self._engine.session.answer(unique, answer)
+
+    def close(self) -> None:
+        """Answer what is being read, then stop the readers; idempotent."""
+        self._readers.shutdown(wait=True)
 
     def write(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         _, offset, size, write_flags, _, flags = wire.fuse_write_in.unpack_from(self._view, BODY)
@@ -224,12 +249,3 @@ class ContentOperations:
         """The file's errno, which is reported now."""
         file = self._open_files.get(nodeid)
         return 0 if file is None else file.take_error()
-
-    def drop_capability(self, nodeid: int) -> None:
-        """A file whose content changes loses its capabilities."""
-        try:
-            attributes.get_xattr(self._writer, Ino(nodeid), _CAPABILITY)
-        except AttributeNotFound:
-            return
-        with self._engine.begin("remove_xattr") as txn:
-            attributes.remove_xattr(txn, Ino(nodeid), _CAPABILITY)
