@@ -14,7 +14,7 @@ PIECE_MIN_BYTES = 65_536
 
 
 class DirtyBuffer:
-"""Appended data from this size on is kept as it came until the run is needed in one piece: large files are copied once."""
+    """Byte runs by offset. `byte_count` is how many bytes they hold together, `end` the offset behind the last (0: none)."""
 
     __slots__ = ("_pieces", "_runs", "_starts", "byte_count", "end")
 
