@@ -47,10 +47,11 @@ def test_help_lists_every_command_and_loads_none() -> None:
 
 
 def test_help_is_there_at_once() -> None:
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     times = []
-    for _ in range(7):
+    for _ in range(9):
         begun = time.perf_counter()
-        assert vexfs("--help").returncode == 0
+        subprocess.run([*VEXFS, "--help"], stdout=subprocess.DEVNULL, env=unmeasured, timeout=60, check=True)
         times.append(time.perf_counter() - begun)
     assert min(times) < 0.15
 
