@@ -16,7 +16,7 @@ from pathlib import Path
 from . import recorder
 from .events import Kind, read_events
 from .promises import VOLUME, Promises
-from .test_power_cut import LONG
+from .test_power_cut import LONG, PACKAGE
 
 _SERVER = Path(__file__).parents[2]
 _ROUNDS = 200 if LONG else 5
@@ -27,7 +27,7 @@ def _start(root: Path, log: Path, seed: int) -> list[subprocess.Popen[bytes]]:
     """Both writers, once each has opened the volume and written."""
     marks_only = root.parent / "nothing"
     marks_only.mkdir(exist_ok=True)
-    environment = recorder.environment(marks_only, log) | {"PYTHONPATH": str(_SERVER)}
+    environment = recorder.environment(marks_only, log) | {"PYTHONPATH": os.pathsep.join((str(PACKAGE.parent), str(_SERVER)))}
     before = log.stat().st_size if log.exists() else 0
     arguments = [sys.executable, "-m", "tests.power.killed", str(root / VOLUME)]
     writers = [subprocess.Popen([*arguments, str(seed), role], env=environment) for role in ("api", "mount")]

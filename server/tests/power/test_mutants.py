@@ -43,7 +43,7 @@ def _likely_cuts(events: list[Event]) -> list[Cut]:
 def test_a_left_out_sync_is_caught(scratch: Path, mutant: mutants.Mutant) -> None:
     mutant.plant(scratch / "mutant")
     disk, events = record(
-        scratch, seed=3, rounds=2 if LONG else 1, operations=30 if LONG else 16, python_path=str(scratch / "mutant")
+        scratch, seed=3, rounds=2 if LONG else 1, operations=30 if LONG else 16, package=scratch / "mutant" / "vexfs"
     )
     promises = Promises()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import vexfs
+
 from . import recorder
 from .cuts import Cut, Report, check_cuts, every_write_point, sample
 from .disk import Disk, Survival, read_tree
@@ -17,18 +19,19 @@ from .events import Event, Kind, read_events
 from .promises import VOLUME, Promises
 
 LONG = os.environ.get("VEXFS_PROOFS") == "long"
+PACKAGE = Path(vexfs.__file__).parent
 _SERVER = Path(__file__).parents[2]
 
 
 def record(
-    scratch: Path, *, seed: int, rounds: int, operations: int, dies: str = "blob", python_path: str = ""
+    scratch: Path, *, seed: int, rounds: int, operations: int, dies: str = "blob", package: Path = PACKAGE
 ) -> tuple[Disk, list[Event]]:
     """Run a process that dies, then the workload, on an empty folder `scratch/root`; the disk before them, and their events."""
     root = scratch / "root"
     root.mkdir()
     disk = Disk(root)
     environment = recorder.environment(root, scratch / "events")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (python_path, str(_SERVER))))
+    environment["PYTHONPATH"] = os.pathsep.join((str(package.parent), str(_SERVER)))
     volume = str(root / VOLUME)
     for program in (["dying", volume, dies], ["workload", volume, str(seed), str(rounds), str(operations)]):
         name, *arguments = program

@@ -3,6 +3,7 @@
 `make test` cuts at a sample of points; `make proofs-long` (VEXFS_PROOFS=long) at every write point.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from .cuts import check_cuts, every_write_point, sample
 from .disk import Disk
 from .events import Kind, read_events
 from .promises import VOLUME
-from .test_power_cut import LONG
+from .test_power_cut import LONG, PACKAGE
 
 _REPAIR = """
 import sys
@@ -63,7 +64,9 @@ def test_a_repair_whose_power_is_cut_can_be_done_again(scratch: Path) -> None:
     root.mkdir()
     _damage(root / VOLUME)
     disk = Disk(root)
-    environment = recorder.environment(root, scratch / "events") | {"PYTHONPATH": str(_SERVER)}
+    environment = recorder.environment(root, scratch / "events") | {
+        "PYTHONPATH": os.pathsep.join((str(PACKAGE.parent), str(_SERVER)))
+    }
     command = [sys.executable, "-c", _REPAIR, str(root / VOLUME)]
     subprocess.run(command, check=True, env=environment, timeout=120)
     events = read_events(scratch / "events")
