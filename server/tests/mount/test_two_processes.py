@@ -2,7 +2,9 @@
 
 # ruff: noqa: PTH208 - a listing is what is tested
 import os
+import signal
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +134,36 @@ def test_both_sides_write_at_once_and_nothing_is_lost(root: Path, mount: Mounted
     eventually(lambda: len(os.listdir(root / "api")) == 300, 1)
     assert len([name for name in os.listdir(root) if name.startswith("m")]) == 300
     assert mount.errors() == []
+
+
+FEW_RECORDS = """
+import sys
+from vexfs.mount import invalidation, process
+invalidation.BEHIND_MAX = 20
+sys.exit(process.main(sys.argv[1:]))
+"""
+
+
+def test_a_mount_that_falls_far_behind_has_everything_looked_up_again(make_mount: MakeMount) -> None:
+    mount = make_mount(program=[sys.executable, "-c", FEW_RECORDS])
+    assert mount.process is not None
+    with Volume.open(mount.data / "volumes" / "main", "api") as volume:
+        old, gone = put(volume, b"old", b"old content"), put(volume, b"gone", b"x")
+        eventually((mount.path / "gone").exists, 1)
+        assert (mount.path / "old").read_bytes() == b"old content"
+        assert not (mount.path / "new").exists()
+        assert old != gone
+        mount.process.send_signal(signal.SIGSTOP)
+        try:
+            for index in range(50):
+                put(volume, f"many{index}".encode(), b"x")
+            change(volume, lambda txn: content.replace(txn, old, content.prepare(volume.blobs, [(0, b"new")], whole=True)))
+            change(volume, lambda txn: files.remove(txn, ROOT_INO, b"gone"))
+            put(volume, b"new", b"n")
+        finally:
+            mount.process.send_signal(signal.SIGCONT)
+        eventually((mount.path / "new").exists, 2)
+        eventually(lambda: not (mount.path / "gone").exists(), 2)
+        eventually(lambda: (mount.path / "old").read_bytes() == b"new", 2)
+        assert len(os.listdir(mount.path)) == 52
+    assert "dropped as a whole" in mount.log.read_text()

@@ -102,16 +102,14 @@ class Invalidator:
             head = int(self._volume.tail.head())
             if head <= self._position:
                 return
-            if head - self._position > BEHIND_MAX or self._volume.tail.oldest() > self._position:
+            records = [] if head - self._position > BEHIND_MAX else self._volume.tail.read(self._position, PAGE_RECORDS)
+            if not records or records[0].revision != self._position + 1:  # too far behind, even behind the log's tail
                 self._forget_everything(head)
                 continue
-            records = self._volume.tail.read(self._position, PAGE_RECORDS)
             for record in records:
                 if record.origin != self._volume.origin:
                     self._announce(record)
                 self._position = int(record.revision)
-            if not records:
-                return
 
     def _skip(self) -> None:
         """Move over ranges of own records that begin where we stand."""

@@ -69,7 +69,16 @@ class Mount:
         except BaseException:
             self._volume.close()
             raise
-        session = Session.start(self._fd)
+        try:
+            self._make_parts(Session.start(self._fd))
+        except BaseException:
+            lifecycle.detach(options.mountpoint)
+            os.close(self._fd)
+            self._volume.close()
+            raise
+
+    def _make_parts(self, session: Session) -> None:
+        options = self._options
         self._invalidator = Invalidator(self._volume, session, self._mark_stale)
         self._engine = Engine(self._volume, session, self._invalidator, options)
         self._writeback = Writeback(self._engine)
@@ -103,24 +112,22 @@ class Mount:
 
     def serve(self) -> None:
         """Serve until a signal or the end of the mount; then everything is in the volume and durable."""
-        orphans.sweep(self._engine)
-        self._invalidator.start()
-        self._findable.start()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stop())
-        runtime.announce_ready(self._options.data, self._options.ready_name, {"mountpoint": str(self._options.mountpoint)})
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        gc.collect()
-        gc.freeze()
-        logger.info("mounted", extra={"mountpoint": str(self._options.mountpoint)})
+            signal.signal(number, lambda *_: self._loop.stop())
         try:
+            orphans.sweep(self._engine)
+            self._invalidator.start()
+            self._findable.start()
+            facts = {"mountpoint": str(self._options.mountpoint)}
+            runtime.announce_ready(self._options.data, self._options.ready_name, facts)
+            sys.setswitchinterval(_SWITCH_INTERVAL_S)
+            gc.collect()
+            gc.freeze()
+            logger.info("mounted", extra=facts)
             self._loop.run()
             self._write_out()
         finally:
             self._close()
-
-    def _stop(self) -> None:
-        self._loop.stop()
 
     def _write_out(self) -> None:
         """Bytes, rows, log: in this order to the disk. New writes are answered meanwhile by nobody."""
