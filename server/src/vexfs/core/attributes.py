@@ -24,6 +24,9 @@ from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
 
 NO_METADATA = b"{}"
+METADATA_DEPTH_MAX = 32
+"""Objects and arrays in each other: as many as every reader of JSON and `google.protobuf.Struct` takes."""
+_TOO_DEEP = f"metadata nests deeper than {METADATA_DEPTH_MAX} objects and arrays"
 
 
 def get_xattr(view: Reader, ino: Ino, name: bytes) -> bytes:
@@ -91,8 +94,20 @@ def check_metadata(json: bytes) -> None:
         value = msgspec.json.decode(json)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidMetadata(f"metadata is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidMetadata(_TOO_DEEP, limit=str(METADATA_DEPTH_MAX)) from None
     if not isinstance(value, dict):
         raise InvalidMetadata(f"metadata is a JSON object, not {_name_of(value)}")
+    _check_depth(value)
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(METADATA_DEPTH_MAX):
+        inner = [tuple(item.values()) if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
+        level = [item for items in inner for item in items]
+    if any(isinstance(item, (dict, list)) for item in level):
+        raise InvalidMetadata(_TOO_DEEP, limit=str(METADATA_DEPTH_MAX))
 
 
 def _name_of(value: object) -> str:

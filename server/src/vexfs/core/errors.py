@@ -10,7 +10,8 @@ holds them against that enum. Messages are for people: no caller matches on thei
     ├── NotFound ── CollectionNotFound, PointNotFound, AttributeNotFound
     ├── AlreadyExists ── CollectionExists, AttributeExists
     ├── PreconditionFailed ── NotADirectory, IsADirectory, DirectoryNotEmpty, NotARegularFile, NotASymlink, MoveIntoItself,
-    │                         VectorsDoNotFit, RootImmutable, TooManyLinks, RequestIdReused, ContentChanged
+    │                         VectorsDoNotFit, RootImmutable, TooManyLinks, LinkNotPermitted, RequestIdReused,
+    │                         ContentChanged
     ├── RevisionNotAvailable, RevisionNotReached
     ├── Unauthenticated, PermissionDenied ── ForeignOrigin
     ├── ResourceExhausted ── TooLarge, QueueFull, VolumeFull
