@@ -44,10 +44,11 @@ class Invalidator:
         self._mark_stale = mark_stale
         self._position = int(volume.head())
         self._own: deque[tuple[int, int]] = deque()
+        self._own_lock = threading.Lock()
         self._asked: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._closing = False
-        self._committing = False
+        self._loop_thread = threading.get_ident()
         #: Content born in (from, to] may be cached stale by the kernel: no KEEP_CACHE for it at the next open.
         self.uncertain: tuple[int, int] = (0, 0)
         self._unsubscribe = volume.tail.subscribe(self._moved)
@@ -60,7 +61,14 @@ class Invalidator:
 
     def skip_own(self, base: int, head: int) -> None:
         """The records in (base, head] are this mount's: they need not even be read."""
-        self._own.append((base, head))
+        with self._own_lock:
+            known = self._own[-1][1] if self._own else self._position
+            if self._own and known == base:
+                base = self._own.pop()[0]
+            self._own.append((base, head))
+        if known < base:
+            # Others committed just before, and the tail may never tell: by the time it looks, the head is this commit.
+            self._wake.set()
 
     def forget_inode(self, ino: int) -> None:
         """Have the kernel drop a file's attributes and pages."""
@@ -81,7 +89,9 @@ class Invalidator:
     # -- the thread ------------------------------------------------------------------------------------
 
     def _moved(self, _head: Revision) -> None:
-        self._wake.set()
+        """Called in the loop's thread after its own commits, which are no news, else in the tail's."""
+        if threading.get_ident() != self._loop_thread:
+            self._wake.set()
 
     def _run(self) -> None:
         while not self._closing:
@@ -113,8 +123,9 @@ class Invalidator:
 
     def _skip(self) -> None:
         """Move over ranges of own records that begin where we stand."""
-        while self._own and self._own[0][0] <= self._position:
-            self._position = max(self._position, self._own.popleft()[1])
+        with self._own_lock:
+            while self._own and self._own[0][0] <= self._position:
+                self._position = max(self._position, self._own.popleft()[1])
 
     def _announce(self, record: LogRecord) -> None:
         removed = {change.ino for change in record.changes if change.kind == CHANGE_NODE_REMOVED}
