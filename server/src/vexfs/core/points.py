@@ -20,6 +20,7 @@ from vexfs.core.errors import (
     NotARegularFile,
     NotFound,
     PointNotFound,
+    VectorsDoNotFit,
 )
 from vexfs.core.paths import check_name
 from vexfs.core.types import (
@@ -132,6 +133,10 @@ def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
         node = files.stat(txn, ino)
         if not node.is_regular:
             raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
+        if node.nlink > 1 and any(
+            collections.owner_of(txn, parent).ino != collection for parent, _ in dentries.names_of(txn, ino)
+        ):
+            raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
         nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
     if item.metadata is not None:
         versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)

@@ -33,7 +33,8 @@ class BlobFolder:
         """Make the folders, durably, before any blob: called under the writer's turn when a volume is opened.
 
         All shards are made at once, because a shard that merely exists may be one that another process has not synced yet.
-        `incoming` comes last: once it is there, everything is.
+        `incoming` comes last: once it is there, everything is; should a power cut take it, the next opening makes it again.
+        `blobs` itself becomes durable when SQLite makes the database beside it, and syncs their folder.
         """
         if self._incoming.is_dir():
             return
@@ -42,8 +43,6 @@ class BlobFolder:
             (self._folder / f"{shard:02x}").mkdir(mode=0o700, exist_ok=True)
         sync_folder(self._folder)
         self._incoming.mkdir(mode=0o700)
-        sync_folder(self._folder)
-        sync_folder(self._folder.parent)
 
     def path(self, digest: bytes) -> Path:
         """Where the blob of that hash lies, present or not."""

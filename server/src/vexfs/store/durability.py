@@ -74,7 +74,7 @@ class Syncer:
                 future.set_exception(self._loss)
 
     def _fdatasync(self) -> None:
-        """Sync the WAL file that has the name now; when it is a new one, its folder first."""
+        """Sync the WAL file that has the name now; its name is durable since SQLite wrote its first frame."""
         try:
             status = self._wal.stat()
         except FileNotFoundError:
@@ -90,11 +90,6 @@ class Syncer:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd
-        folder = os.open(self._wal.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
         self._identity = identity
 
     def close(self) -> None:

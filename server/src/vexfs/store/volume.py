@@ -78,7 +78,6 @@ class Volume:
             try:
                 if schema.format_of(connection) != schema.FORMAT:
                     schema.migrate(connection, uid=os.getuid(), gid=os.getgid())
-                    _sync_file_and_folder(self.database)
             finally:
                 connection.close()
         except apsw.Error as error:
@@ -178,19 +177,8 @@ class Volume:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder with its parents, each durable in the one above."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def _sync_file_and_folder(path: Path) -> None:
-    """A new database is durable with its folder entry, before anything is promised on it."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    sync_folder(path.parent)
+    """Make a volume's folder and the one above, durably, also where they exist: who made them may not have lived to sync."""
+    for made in (*reversed(folder.parents), folder):
+        made.mkdir(mode=0o700, exist_ok=True)
+    for made in (folder, folder.parent):
+        sync_folder(made.parent)
