@@ -14,7 +14,7 @@ from vexfs.core.errors import Unavailable
 from vexfs.security import token
 
 if TYPE_CHECKING:
-    import grpc
+    import grpc  # type: ignore[import-untyped]  # grpcio ships no types
 
 _PREFIX = "/vexfs.v1."
 

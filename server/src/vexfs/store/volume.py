@@ -179,6 +179,7 @@ class Volume:
 def _make_folder(folder: Path) -> None:
     """Make a volume's folder and the one above, durably, also where they exist: who made them may not have lived to sync."""
     for made in (*reversed(folder.parents), folder):
-        made.mkdir(mode=0o700, exist_ok=True)
+        if not made.is_dir():
+            made.mkdir(mode=0o700, exist_ok=True)
     for made in (folder, folder.parent):
         sync_folder(made.parent)
