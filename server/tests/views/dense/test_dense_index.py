@@ -41,7 +41,7 @@ class EveryRow:
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def candidates(self, query: Query, depth: int) -> RowIds:  # noqa: ARG002  # the protocol has them
+    def candidates(self, query: Query, depth: int) -> RowIds:  # the protocol has them
         return np.arange(self.count)
 
 
