@@ -159,8 +159,9 @@ class Doing:
 
 KINDS = sorted(name[1:] for name in vars(Doing) if name.startswith("_") and not name.startswith("__"))
 CONTENT_KINDS = ("make", "write", "replace", "truncate", "copy")
+POINT_KINDS = ("upsert", "unpoint", "uncollect", "collect")
 OPERATION = st.tuples(
-    st.one_of(st.sampled_from(CONTENT_KINDS), st.sampled_from(KINDS)),
+    st.one_of(st.sampled_from(CONTENT_KINDS), st.sampled_from(KINDS), st.sampled_from(POINT_KINDS)),
     st.sampled_from(NAMES),
     st.sampled_from(NAMES),
     st.sampled_from(SIZES),
@@ -179,7 +180,7 @@ def in_memory_folder() -> Path:
     role=st.sampled_from(["api", "mount"]),
     targets=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_trim_changes_nothing_that_the_window_shows(
     operations: list[tuple[str, bytes, bytes, int, int, int]], role: str, targets: tuple[int, int]
 ) -> None:
@@ -189,6 +190,8 @@ def test_a_trim_changes_nothing_that_the_window_shows(
             doing = Doing(volume)
             for name in NAMES[:2]:
                 doing.do("make", name, b"", 0, 0, 3)
+            for kind in ("mkdir", "collect", "upsert"):
+                doing.do(kind, b"c", b"a", 0, 0, 3)
             for operation in operations:
                 doing.do(*operation)
         with Volume.open(folder / "volume", "indexer") as volume:
