@@ -9,7 +9,7 @@ import pytest
 
 from vexfs.core import content, files
 from vexfs.core.errors import DataLoss, VexfsError, VolumeFull, VolumeReadOnly
-from vexfs.core.types import ROOT_INO, Ino
+from vexfs.core.types import CHANGE_NODE, ROOT_INO, Change, Ino
 from vexfs.store import blobs
 from vexfs.store.check import check_volume
 from vexfs.store.volume import Volume
@@ -75,6 +75,26 @@ def test_a_full_database_in_a_mounts_group_gives_the_group_up_and_the_volume_goe
     assert mount.writer.commit() == 2
     with mount.snapshot() as view:
         assert files.stat(view, node.ino).mode == 0o100644
+
+
+@pytest.mark.parametrize("role", ["api", "mount"])
+def test_an_operation_whose_log_row_does_not_fit_leaves_nothing(folder: Path, role: str) -> None:
+    with Volume.open(folder, role, create=True) as volume:
+        with volume.writer.begin("create") as txn:
+            node = files.create(txn, ROOT_INO, b"kept", mode=0o644, uid=1, gid=1)
+        volume.writer.commit()
+        limit_pages(volume, 20)
+        with pytest.raises(VolumeFull), volume.writer.begin("chmod") as txn:
+            files.set_attributes(txn, node.ino, mode=0o600)
+            for number in range(2000):
+                txn.note(Change(CHANGE_NODE, node.ino, 0, b"%0200d" % number))
+        unlimit_pages(volume)
+        with volume.writer.begin("create") as txn:
+            files.create(txn, ROOT_INO, b"next", mode=0o644, uid=1, gid=1)
+        assert volume.writer.commit() == 2
+        assert names(volume) == [b"kept", b"next"]
+        with volume.snapshot() as view:
+            assert files.stat(view, node.ino) == node
 
 
 def test_a_failed_commit_loses_its_group_whole_and_the_volume_turns_read_only(mount: Volume, folder: Path) -> None:

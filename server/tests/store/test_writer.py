@@ -68,6 +68,15 @@ def test_an_operation_that_raises_gives_a_directory_its_times_back(mount: Volume
         assert files.stat(view, ROOT_INO) == touched
 
 
+def test_an_operation_that_raises_leaves_no_pending_times_behind(mount: Volume) -> None:
+    w = mount.writer
+    root = files.stat(w, ROOT_INO)
+    txn = w.begin("touch")
+    txn.touch(root.with_entries_changed(1, txn.revision, 1))
+    w.abort(txn)
+    assert not w.touched and files.stat(w, ROOT_INO) == root
+
+
 def test_an_aborted_write_of_a_directory_gives_its_times_back(mount: Volume) -> None:
     """The directory's pending times are taken over by an operation that writes its row itself, and then is refused."""
     w = mount.writer
