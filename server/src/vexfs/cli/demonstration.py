@@ -22,7 +22,7 @@ from vexfs.cli.options import Target
 from vexfs.cli.records import reference
 from vexfs.cli.search import show_hit
 from vexfs.cli.waiting import server_info
-from vexfs.contract.v1 import attributes_pb2, search_pb2
+from vexfs.contract.v1 import attributes_pb2, search_pb2, server_pb2
 from vexfs.core.errors import VexfsError
 
 CORPUS = f"/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -69,13 +69,9 @@ class Demonstration:
             _mark_imported(client)
 
     def _examples(self, client: Client) -> None:
-        """Three searches, as soon as words can be looked up in everything that was imported."""
+        """Three searches, as soon as every file can be found by its words, and by the meaning of how it begins."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._ended.is_set() and time.monotonic() < deadline:
-            info = server_info(client)
-            lexical = [view for view in info.views if view.view == "lexical"]
-            if lexical and all(view.pending == 0 for view in lexical):
-                break
+        while not self._ended.is_set() and time.monotonic() < deadline and not _is_answerable(server_info(client)):
             time.sleep(0.5)
         for question in EXAMPLES:
             if self._ended.is_set():
@@ -116,6 +112,15 @@ class Demonstration:
             if time.monotonic() - said > 15.0:
                 said = time.monotonic()
                 click.secho(f"{pending} of {info.text.passages} passages still to embed", dim=True)
+
+
+def _is_answerable(info: server_pb2.GetServerInfoResponse) -> bool:
+    """Whether all words are indexed, and about the first two passages of each file embedded: files' beginnings come first."""
+    pending = {view.view: view.pending for view in info.views}
+    embedded = info.text.passages - pending.get("dense", 0)
+    return (
+        pending.get("lexical", 1) == 0 and info.text.pending == 0 and embedded >= min(2 * info.text.ready, info.text.passages)
+    )
 
 
 def _is_imported(client: Client) -> bool:
