@@ -13,13 +13,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from . import recorder
 from .events import Kind, read_events
 from .promises import VOLUME, Promises
 from .test_power_cut import LONG, PACKAGE
 
 _SERVER = Path(__file__).parents[2]
-_ROUNDS = 200 if LONG else 5
+_VOLUMES, _KILLS_EACH = (25, 8) if LONG else (1, 5)
 _START_S = 60.0
 
 
@@ -49,14 +51,14 @@ def _kill(writers: list[subprocess.Popen[bytes]], rng: random.Random) -> None:
         assert writer.wait(timeout=30) == -signal.SIGKILL
 
 
-def test_what_was_acknowledged_survives_kills(scratch: Path) -> None:
+def _live(scratch: Path, rounds: int, rng: random.Random) -> int:
+    """One volume, written and killed `rounds` times; returns how many revisions were acknowledged."""
     root, log = scratch / "root", scratch / "events"
-    root.mkdir()
-    rng = random.Random(int(os.environ.get("VEXFS_KILL_SEED", "1")))
+    root.mkdir(parents=True)
     promises = Promises()
-    acknowledged = 0
-    for number in range(_ROUNDS):
-        writers = _start(root, log, 10 * number)
+    for _ in range(rounds):
+        before = promises.acknowledged
+        writers = _start(root, log, rng.randrange(10**6))
         try:
             _kill(writers, rng)
         finally:
@@ -67,6 +69,12 @@ def test_what_was_acknowledged_survives_kills(scratch: Path) -> None:
         shutil.rmtree(scratch / "after", ignore_errors=True)
         shutil.copytree(root, scratch / "after", ignore=shutil.ignore_patterns("*.sock"))
         promises.verify(scratch / "after", marks)
-        assert promises.acknowledged >= acknowledged
-        acknowledged = promises.acknowledged
-    assert acknowledged > 10 * _ROUNDS, f"{_ROUNDS} rounds, and only {acknowledged} revisions were acknowledged"
+        assert promises.acknowledged >= before
+    shutil.rmtree(scratch)
+    return promises.acknowledged
+
+
+@pytest.mark.parametrize("volume", range(_VOLUMES))
+def test_what_was_acknowledged_survives_kills(scratch: Path, volume: int) -> None:
+    acknowledged = _live(scratch / "volume", _KILLS_EACH, random.Random(volume))
+    assert acknowledged > 10 * _KILLS_EACH, f"{_KILLS_EACH} kills, and only {acknowledged} revisions were acknowledged"
