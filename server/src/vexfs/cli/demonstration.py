@@ -115,7 +115,7 @@ class Demonstration:
 
 
 def _is_answerable(info: server_pb2.GetServerInfoResponse) -> bool:
-    """Whether all words are indexed, and about the first two passages of each file embedded: files' beginnings come first."""
+    """Whether all words are indexed, and the first passages of each file embedded: beginnings come first."""
     pending = {view.view: view.pending for view in info.views}
     embedded = info.text.passages - pending.get("dense", 0)
     return (
