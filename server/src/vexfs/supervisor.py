@@ -199,9 +199,12 @@ class Supervisor:
         child.ready = None
         child.restart_at = None
         child.started = time.monotonic()
+        # A person at a terminal reads what this process says; of the others' JSON, what matters.
+        quiet = {"VEXFS_LOG_LEVEL": "WARNING"} if sys.stderr.isatty() else {}
         child.process = subprocess.Popen(
             child.command(),
             stdin=subprocess.DEVNULL,
+            env=quiet | os.environ,
             process_group=0,  # a Ctrl-C at the terminal reaches the supervisor only, which stops them in order
             preexec_fn=runtime.die_with_parent(child.death_signal),  # noqa: PLW1509 - the supervisor has one thread
         )
