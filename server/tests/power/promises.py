@@ -8,7 +8,6 @@ request id are there; `check` finds nothing; the volume can be written.
 
 import pickle
 import random
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +117,7 @@ class Promises:
 
     def _verify_requests(self, view: Snapshot) -> None:
         for request_id, revision in self._requests.items():
-            stored = requests.find(view, request_id, b"", now_ns=time.time_ns())
+            stored = requests.find(view, request_id, b"", now_ns=0)  # however long this takes, none has expired
             assert stored is not None and stored.revision == revision, f"the answer kept for {request_id} is {stored}"
 
     def _verify_past(self, view: Snapshot, revision: int) -> None:

@@ -13,10 +13,12 @@ from .cuts import BrokenPromise, Cut, check_cuts
 from .disk import Survival
 from .events import Event, Kind
 from .promises import Promises
-from .test_power_cut import LONG, record
+from .test_power_cut import LONG, PACKAGE, record
 
 _MUTANTS = mutants.find()
 _STATES = 600 if LONG else 80
+_ATTEMPTS = 3
+"""The writers' threads meet as they like, so that one run may happen not to need the sync."""
 
 
 def test_the_search_finds_the_syncs_there_are() -> None:
@@ -42,13 +44,20 @@ def _likely_cuts(events: list[Event]) -> list[Cut]:
 @pytest.mark.parametrize("mutant", _MUTANTS, ids=[mutant.name for mutant in _MUTANTS])
 def test_a_left_out_sync_is_caught(scratch: Path, mutant: mutants.Mutant) -> None:
     mutant.plant(scratch / "mutant")
-    disk, events = record(
-        scratch, seed=3, rounds=2 if LONG else 1, operations=30 if LONG else 16, package=scratch / "mutant" / "vexfs"
-    )
+    for attempt in range(_ATTEMPTS):
+        try:
+            _cut_without_it(scratch / str(attempt), scratch / "mutant" / PACKAGE.name, seed=3 + attempt)
+        except BrokenPromise:
+            return
+    pytest.fail(f"nothing is lost without {mutant.name}: is it needed?")
+
+
+def _cut_without_it(scratch: Path, package: Path, *, seed: int) -> None:
+    scratch.mkdir()
+    disk, events = record(scratch, seed=seed, rounds=2 if LONG else 1, operations=30 if LONG else 16, package=package)
     promises = Promises()
 
     def check(folder: Path, marks: list[bytes]) -> int:
         return promises.verify(folder, [mark for mark in marks if mark != mutants.MARK])
 
-    with pytest.raises(BrokenPromise):
-        check_cuts(disk, events, _likely_cuts(events), check, scratch / "after")
+    check_cuts(disk, events, _likely_cuts(events), check, scratch / "after")
