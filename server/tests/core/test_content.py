@@ -307,6 +307,16 @@ def test_bytes_cut_off_do_not_come_back_when_the_file_grows(bench: Bench) -> Non
             assert bench.read(node.ino) == data_of(length)[:size] + bytes(length - size)
 
 
+def test_cutting_a_file_longer_than_one_extent_can_be_hides_all_of_it(bench: Bench) -> None:
+    length = 1030 * BLOCK_BYTES
+    node = bench.file(b"file", b"x" * length)
+    for size in (BLOCK_BYTES // 2, length):
+        bench.do(lambda txn, size=size: content.truncate(txn, node.ino, size))
+    for block in (1, 500, 1023, 1024, 1029):
+        assert content.read(bench.view, node.ino, block * BLOCK_BYTES, 10) == bytes(10)
+    assert content.read(bench.view, node.ino, 0, 5) == b"xxxxx"
+
+
 # -- refusals ------------------------------------------------------------------------------------------
 
 

@@ -160,6 +160,7 @@ class Doing:
 KINDS = sorted(name[1:] for name in vars(Doing) if name.startswith("_") and not name.startswith("__"))
 CONTENT_KINDS = ("make", "write", "replace", "truncate", "copy")
 POINT_KINDS = ("upsert", "unpoint", "uncollect", "collect")
+Operation = tuple[str, bytes, bytes, int, int, int]
 OPERATION = st.tuples(
     st.one_of(st.sampled_from(CONTENT_KINDS), st.sampled_from(KINDS), st.sampled_from(POINT_KINDS)),
     st.sampled_from(NAMES),
@@ -181,9 +182,38 @@ def in_memory_folder() -> Path:
     targets=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-def test_a_trim_changes_nothing_that_the_window_shows(
-    operations: list[tuple[str, bytes, bytes, int, int, int]], role: str, targets: tuple[int, int]
-) -> None:
+def test_a_trim_changes_nothing_that_the_window_shows(operations: list[Operation], role: str, targets: tuple[int, int]) -> None:
+    check_trims(operations, role, targets)
+
+
+_CUT_AND_GROWN = [
+    ("replace", b"a", b"", 7 * BLOCK_BYTES + 11, 0, 1),
+    ("truncate", b"a", b"", 2 * BLOCK_BYTES, 0, 0),
+    ("truncate", b"a", b"", 0, 9 * BLOCK_BYTES, 0),
+]
+
+
+@pytest.mark.parametrize("tenths", range(1, 11))
+@pytest.mark.parametrize(
+    "operations",
+    [
+        _CUT_AND_GROWN,
+        [*_CUT_AND_GROWN, ("write", b"a", b"", 5000, 3 * BLOCK_BYTES - 1, 2)],
+        [
+            ("replace", b"a", b"", 7 * BLOCK_BYTES + 11, 0, 1),
+            ("write", b"a", b"", 1, 3 * BLOCK_BYTES - 1, 3),
+            *_CUT_AND_GROWN[1:],
+        ],
+        [*_CUT_AND_GROWN, ("copy", b"a", b"b", 0, 0, 0), *_CUT_AND_GROWN, ("copy", b"b", b"a", 0, 0, 0)],
+    ],
+)
+def test_what_was_cut_off_does_not_come_back_by_a_trim(operations: list[Operation], tenths: int) -> None:
+    """A hole stays as long as something older below it does, because that shows elsewhere."""
+    check_trims(operations, "api", (tenths, tenths))
+
+
+def check_trims(operations: list[Operation], role: str, targets: tuple[int, int]) -> None:
+    """Do the operations, read every revision, trim up to each target: every revision left reads as before."""
     folder = in_memory_folder()
     try:
         with Volume.open(folder / "volume", role, create=True) as volume:
