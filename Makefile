@@ -63,8 +63,9 @@ lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
 test: lint ## every check and every test, with line coverage of the server
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	@find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of processes that tests kill while they write it
 	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
+	@$(BIN)/coverage report --skip-covered --skip-empty
 
 clean: ## remove what is made again: caches, build results, .venv (never ./data, never ./mnt)
 	@scripts/clean
