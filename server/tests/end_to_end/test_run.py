@@ -1,0 +1,97 @@
+"""`make run`: what a new user sees, the first time and the second."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vexfs import runtime
+from vexfs.mount import lifecycle
+
+from .running import MOUNT_OBSTACLE, vexfs
+
+FIRST_HITS_SECONDS = 60.0
+SECOND_START_SECONDS = 5.0
+STOP_SECONDS = 3.0
+
+
+class Run:
+    """One run in a folder of its own; `shown` is what it has printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = folder / "shown"
+        environment = {name: value for name, value in os.environ.items() if name != "VEXFS_DATA"}
+        environment |= {"VEXFS_REST_PORT": "0", "VEXFS_GRPC_PORT": "0", "PYTHONUNBUFFERED": "1"}
+        self.begun = time.monotonic()
+        with self._log.open("wb") as log:
+            command = [sys.executable, "-m", "vexfs.cli.run"]
+            self.process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
+
+    def shown(self) -> str:
+        return self._log.read_text("utf-8")
+
+    def wait_for(self, text: str, seconds: float) -> float:
+        """The seconds from the start until it has printed that."""
+        while text not in self.shown():
+            assert self.process.poll() is None, self.shown()
+            assert time.monotonic() - self.begun < seconds, f"no {text!r} within {seconds:g} s:\n{self.shown()}"
+            time.sleep(0.05)
+        return time.monotonic() - self.begun
+
+    def stop(self) -> float:
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        return time.monotonic() - begun
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    lifecycle.detach(tmp_path / "mnt")
+
+
+def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(folder: Path) -> None:
+    first = Run(folder)
+    try:
+        first.wait_for("Ctrl-C stops.", FIRST_HITS_SECONDS)
+        shown = first.shown()
+        assert shown.count("$ vexfs search --limit 3 '") == 3
+        hits = [line for line in shown.splitlines() if line.startswith((" 1. ", " 2. ", " 3. "))]
+        assert any("/argparse.py" in hit for hit in hits[:3])
+        if MOUNT_OBSTACLE is None:
+            listed = os.listdir(folder / "mnt" / ".search" / "parse command line arguments")  # noqa: PTH208 - it never iterates
+            assert any(name.endswith("_argparse.py") for name in listed[:10])
+        assert first.stop() < STOP_SECONDS
+        assert first.process.returncode == 0
+        assert not lifecycle.is_mounted(folder / "mnt")
+    finally:
+        first.close()
+    second = Run(folder)
+    try:
+        second.wait_for("VexFS serves ./data", SECOND_START_SECONDS)
+        second.wait_for("Ctrl-C stops.", SECOND_START_SECONDS + 45)
+        assert "importing" not in second.shown()
+        assert "/argparse.py" in second.shown()
+        assert vexfs("ls", data=folder / "data").startswith("python3.")
+        third = subprocess.run(
+            [sys.executable, "-m", "vexfs.cli.run"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert third.returncode != 0
+        record = runtime.read_server(folder / "data")
+        assert record is not None
+        assert f"process {record['pid']}" in third.stderr
+    finally:
+        second.close()
