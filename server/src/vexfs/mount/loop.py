@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 _SMALL_BYTES = 8192
 """Up to here header and payload are joined in memory; beyond, the kernel gathers them."""
-_TICK_S = 0.001
-"""How often an open group is looked at: its shortest deadline is 2 ms."""
+_TICK_S = 0.0025
+"""How often an open group is looked at: twice until its deadline of 5 ms, soon after the 2 ms at which it yields to who waits."""
 _SOON_NS = 100_000_000
 _HEARTBEAT_S = 0.25
 _UNANSWERED = frozenset({wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET, wire.FUSE_INTERRUPT})
@@ -167,9 +167,11 @@ class Loop:
         """Between two requests: commit and flush what is due, do what was posted, set the clock."""
         self._due = False
         engine = self._engine
+        busy = False
         try:
             now = time.monotonic_ns()
             if engine.writer.must_commit(now):
+                busy = True
                 engine.commit_quietly()
             if now >= self._writeback.next_due_ns:
                 self._writeback.flush_due(now)
@@ -177,7 +179,8 @@ class Loop:
                 engine.run_posted()
         except Exception:
             logger.exception("what was due has failed")
-        self._set_clock()
+        if not busy:  # else the next group has most likely begun when the clock ticks again
+            self._set_clock()
 
     def _set_clock(self) -> None:
         """Have SIGALRM come when something can be due next. It repeats: one just before a read began would be lost."""

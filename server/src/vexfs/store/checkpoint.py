@@ -19,7 +19,7 @@ from vexfs.store.turn import Turn
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_S = 0.02
+INTERVAL_S = 0.2
 SHORT_PASS_S = 0.004
 """A pass this short has caught up with the writers; longer ones are repeated."""
 PASSES_MAX = 5
