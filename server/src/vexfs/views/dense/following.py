@@ -52,6 +52,8 @@ class VolumeFollower:
             return True
         if self._volume.tail.head() <= self.position:
             return False
+        if not self.indexes and self._pass_over():
+            return False
         records = self._volume.tail.read(self.position, BATCH_RECORDS)
         if not records:
             return False
@@ -61,6 +63,14 @@ class VolumeFollower:
             return True
         self._apply(records)
         self.position = records[-1].revision
+        return True
+
+    def _pass_over(self) -> bool:
+        """While there is no collection, nothing in the log concerns this view: a mount's burst is not read to find that out."""
+        with self._volume.snapshot() as view:
+            if versioned.all_schemas(view):
+                return False
+            self.position = view.revision
         return True
 
     def _load(self) -> None:
