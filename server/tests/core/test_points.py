@@ -19,6 +19,7 @@ from vexfs.core.errors import (
     NotARegularFile,
     NotFound,
     PointNotFound,
+    VectorsDoNotFit,
     VexfsError,
 )
 from vexfs.core.points import PointInput
@@ -170,6 +171,17 @@ def test_a_name_of_another_kind_of_file_is_no_point(bench: Bench, kind: str) -> 
     bench.refused(NotARegularFile, lambda txn: points.upsert(txn, found, [PointInput("p", {"v": V})]))
     bench.refused(PointNotFound, lambda txn: points.get(txn, found, "p"))
     assert points.list_page(bench.view, found) == []
+
+
+def test_a_file_with_a_name_outside_the_collection_gets_no_vectors(bench: Bench) -> None:
+    found = collection(bench)
+    node = bench.file(b"p", parent=found.ino)
+    bench.do(lambda txn: files.link(txn, node.ino, found.ino, b"inside"))
+    upsert(bench, found, PointInput("p", {}, b'{"a": 1}'))
+    bench.do(lambda txn: files.link(txn, node.ino, bench.home, b"outside"))
+    bench.refused(VectorsDoNotFit, lambda txn: points.upsert(txn, found, [PointInput("p", {"v": V})]))
+    bench.do(lambda txn: files.remove(txn, bench.home, b"outside"))
+    upsert(bench, found, PointInput("p", {"v": V}))
 
 
 def test_what_is_not_there_is_not_found(bench: Bench) -> None:
