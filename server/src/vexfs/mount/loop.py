@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _SMALL_BYTES = 8192
 """Up to here header and payload are joined in memory; beyond, the kernel gathers them."""
 _TICK_S = 0.0025
-"""How often an open group is looked at: twice until its deadline of 5 ms, soon after the 2 ms at which it yields to who waits."""
+"""How often an open group is looked at: at half its deadline of 5 ms, soon after the 2 ms at which it yields to who waits."""
 _SOON_NS = 100_000_000
 _HEARTBEAT_S = 0.25
 _UNANSWERED = frozenset({wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET, wire.FUSE_INTERRUPT})
