@@ -156,12 +156,14 @@ class Loop:
     # -- what is due -----------------------------------------------------------------------------------
 
     def _on_alarm(self, _number: int, _frame: object) -> None:
-        if self._between:
-            self._between = False
-            self._look()
-            self._between = True
-        else:
+        if not self._between:
             self._due = True
+            return
+        self._between = False
+        self._look()
+        if self._stopping:  # told meanwhile: the interrupted wait would go on, and nobody look again
+            raise _Stop
+        self._between = True
 
     def _look(self) -> None:
         """Between two requests: commit and flush what is due, do what was posted, set the clock."""
