@@ -122,10 +122,6 @@ class DenseIndex:
         state = self._state
         return len(state.base.keys) + len(state.tail.keys) - state.live_count
 
-    @property
-    def changed_file_count(self) -> int:
-        return len(self._changed_at)
-
     # -- taking a base ---------------------------------------------------------------------------------
 
     def load(self, rows: Rows, position: int, searcher: Searcher | None = None, generation: str = "") -> None:

@@ -65,10 +65,6 @@ class Embedder:
             vectors[row] = self._session.run(["vector"], {"input_ids": ids})[0][0]
         return vectors
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of the text as the model sees it, at most MAX_TOKENS."""
-        return len(self._tokenizer.encode(text).ids)
-
 
 def _session(path: Path, threads: int) -> Any:
     import onnxruntime  # type: ignore[import-untyped]  # ships no types
