@@ -10,8 +10,8 @@ from bench.runner.record import Benchmark, Key, Options, Ratio, Record
 from bench.runner.systems import VEXFS, FuserMemory, System, VexfsServe
 
 ABOUT = """
-A handle that may write is flushed at close(): VexFS commits the group there, so that a failed commit reaches close()
-and every other surface sees what was written. A handle that only reads has no FLUSH. The time of close() alone, seen by
+A handle that may write is flushed at close(): VexFS moves what was written into the open group there, so that every other
+surface sees it a few milliseconds later. A handle that only reads has no FLUSH. The time of close() alone, seen by
 the client, in three cases, beside the Rust memory file system, which answers FLUSH at once. The first minus the last is
 the price.
 """

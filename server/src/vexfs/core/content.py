@@ -244,6 +244,10 @@ def _cut(txn: Transaction, node: Node, size_bytes: int) -> None:
 def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
     """Insert the rows; everything that can fail comes before the first of them."""
     _check_prepared(txn, prepared)
+    if not prepared.runs and len(prepared.segments) == 1 and _is_whole_block(node, *prepared.segments[0]):
+        offset, data = prepared.segments[0]
+        rows.put_chunk(txn, node.ino, offset // BLOCK_BYTES, data, born=txn.revision)
+        return
     written: dict[int, bytearray] = {}
     for offset, data in prepared.segments:
         _patch(txn, node, written, offset, data)
@@ -255,6 +259,13 @@ def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
         )
     for block, content in written.items():
         rows.put_chunk(txn, node.ino, block, bytes(content), born=txn.revision)
+
+
+def _is_whole_block(node: Node, offset: int, data: bytes) -> bool:
+    """Whether the segment is all there will be of one block: the usual small file, written without a copy."""
+    block, start = divmod(offset, BLOCK_BYTES)
+    least = max(1, min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES))
+    return start == 0 and least <= len(data) <= BLOCK_BYTES
 
 
 def _check_prepared(txn: Transaction, prepared: Prepared) -> None:

@@ -162,9 +162,28 @@ def _add_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
     txn.changes.append(Change(CHANGE_ENTRY_ADDED, ino, parent, name))
 
 
-def _remove_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
-    dentries.remove(txn, parent, name, died=txn.revision, keep_from=txn.keep_from)
+def _remove_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino, born: int) -> None:
+    dentries.remove_found(txn, parent, name, ino, born, died=txn.revision, keep_from=txn.keep_from)
     txn.changes.append(Change(CHANGE_ENTRY_REMOVED, ino, parent, name))
+
+
+def _entry(txn: Transaction, parent: Ino, name: bytes) -> tuple[Node, int]:
+    """Where a name that is to be changed leads, and since which revision. Raises as `lookup`."""
+    found = nodes.get_entry(txn, parent, name)
+    if found is None:
+        raise NotFound(f"there is no {show(name)!r} here", name=show(name))
+    return found
+
+
+def _move_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino, born: int, new_parent: Ino, new_name: bytes) -> bool:
+    """False, and nothing has changed, when the new name is taken."""
+    try:
+        dentries.move(txn, parent, name, ino, born, new_parent, new_name, moved=txn.revision, keep_from=txn.keep_from)
+    except apsw.ConstraintError:
+        return False
+    txn.changes.append(Change(CHANGE_ENTRY_REMOVED, ino, parent, name))
+    txn.changes.append(Change(CHANGE_ENTRY_ADDED, ino, new_parent, new_name))
+    return True
 
 
 def _check_room(directory: Node) -> None:
@@ -216,10 +235,10 @@ def remove(txn: Transaction, parent: Ino, name: bytes, *, keep_open: bool = Fals
     `keep_open`: the caller has the file open and ends it with `forget_orphan`. Raises NotFound, IsADirectory.
     """
     directory = _directory(txn, parent)
-    node = lookup(txn, parent, name)
+    node, born = _entry(txn, parent, name)
     if node.is_directory:
         raise IsADirectory(f"{show(name)!r} is a directory", name=show(name))
-    _remove_entry(txn, parent, name, node.ino)
+    _remove_entry(txn, parent, name, node.ino, born)
     _touch(txn, directory)
     return _drop_link(txn, node, name, keep_open)
 
@@ -254,9 +273,9 @@ def forget_orphan(txn: Transaction, ino: Ino) -> None:
 def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:
     """Remove an empty directory. Raises NotFound, NotADirectory, DirectoryNotEmpty."""
     directory = _directory(txn, parent)
-    node = lookup(txn, parent, name)
+    node, born = _entry(txn, parent, name)
     _check_removable_directory(txn, node, name)
-    _remove_entry(txn, parent, name, node.ino)
+    _remove_entry(txn, parent, name, node.ino, born)
     collections.forget_schema(txn, node.ino)
     _remove_node(txn, node)
     _touch(txn, directory, link_delta=-1)
@@ -292,27 +311,24 @@ def rename(
     check_name(new_name)
     source_directory = _directory(txn, parent)
     target_directory = source_directory if new_parent == parent else _directory(txn, new_parent)
-    node = lookup(txn, parent, name)
-    existing = nodes.get_child(txn, new_parent, new_name)
+    node, born = _entry(txn, parent, name)
     if new_parent != parent:
         _check_move(txn, node, new_parent)
         if node.is_directory:
             _check_room(target_directory)
-    if exchange and existing is not None and existing.ino == node.ino:
-        return None
     if exchange:
-        _exchange(txn, source_directory, name, node, target_directory, new_name, existing)
+        _exchange(txn, source_directory, name, node, born, target_directory, new_name)
         return None
-    if existing is None:
-        replaced = None
-    else:
+    existing = replaced = None
+    stays = new_parent == parent and new_name == name
+    if stays or not _move_entry(txn, parent, name, node.ino, born, new_parent, new_name):
+        existing, existing_born = _entry(txn, new_parent, new_name)
         if no_replace:
             raise AlreadyExists(f"{show(new_name)!r} exists already", name=show(new_name))
         if existing.ino == node.ino:
             return None  # two names of one file: POSIX says that nothing happens
-        replaced = _replace(txn, node, new_parent, new_name, existing, keep_open)
-    _remove_entry(txn, parent, name, node.ino)
-    _add_entry(txn, new_parent, new_name, node.ino)
+        replaced = _replace(txn, node, new_parent, new_name, existing, existing_born, keep_open)
+        _move_entry(txn, parent, name, node.ino, born, new_parent, new_name)
     _update(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node)
     replaced_directory = existing is not None and existing.is_directory
     _touch_both(
@@ -342,32 +358,34 @@ def _is_below(view: Reader, ino: Ino, ancestor: Ino) -> bool:
 
 
 def _replace(
-    txn: Transaction, node: Node, parent: Ino, name: bytes, existing: Node, keep_open: Callable[[Ino], bool]
+    txn: Transaction, node: Node, parent: Ino, name: bytes, existing: Node, born: int, keep_open: Callable[[Ino], bool]
 ) -> Removed:
     """Take away what stands at a rename's target."""
     if existing.is_directory:
         if not node.is_directory:
             raise IsADirectory(f"{show(name)!r} is a directory", name=show(name))
         _check_removable_directory(txn, existing, name)
-        _remove_entry(txn, parent, name, existing.ino)
+        _remove_entry(txn, parent, name, existing.ino, born)
         collections.forget_schema(txn, existing.ino)
         _remove_node(txn, existing)
         return Removed(existing.ino, name, True)
     if node.is_directory:
         raise NotADirectory(f"{show(name)!r} is not a directory", name=show(name))
-    _remove_entry(txn, parent, name, existing.ino)
+    _remove_entry(txn, parent, name, existing.ino, born)
     return _drop_link(txn, existing, name, keep_open(existing.ino))
 
 
-def _exchange(
-    txn: Transaction, source: Node, name: bytes, node: Node, target: Node, new_name: bytes, existing: Node | None
-) -> None:
-    if existing is None:
+def _exchange(txn: Transaction, source: Node, name: bytes, node: Node, born: int, target: Node, new_name: bytes) -> None:
+    found = nodes.get_entry(txn, target.ino, new_name)
+    if found is None:
         raise NotFound(f"there is no {show(new_name)!r} to exchange with", name=show(new_name))
+    existing, existing_born = found
+    if existing.ino == node.ino:
+        return
     if source.ino != target.ino:
         _check_move(txn, existing, source.ino)
-    _remove_entry(txn, source.ino, name, node.ino)
-    _remove_entry(txn, target.ino, new_name, existing.ino)
+    _remove_entry(txn, source.ino, name, node.ino, born)
+    _remove_entry(txn, target.ino, new_name, existing.ino, existing_born)
     _add_entry(txn, target.ino, new_name, node.ino)
     _add_entry(txn, source.ino, name, existing.ino)
     for moved in (node, existing):

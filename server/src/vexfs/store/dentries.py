@@ -5,13 +5,14 @@ Called by `vexfs.core`. Names are bytes, compared and ordered as bytes. Stateles
 
 from vexfs.core.types import DirectoryEntry, Ino, Node
 from vexfs.store import nodes, reader
-from vexfs.store.log import Executes
+from vexfs.store.log import Executes, Writes
 
 _GET = "SELECT ino, born FROM dentry WHERE parent=? AND name=?"
 _GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
 _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO dentry_history(parent, name, died, ino, born) VALUES(?, ?, ?, ?, ?)"
-_REMOVE = "DELETE FROM dentry WHERE parent=? AND name=? RETURNING ino, born"
+_REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
+_MOVE = "UPDATE dentry SET parent=?, name=?, born=? WHERE parent=? AND name=?"
 _LIST = """
 SELECT d.name, n.ino, n.mode, n.nlink, n.uid, n.gid, n.rdev, n.size_bytes, n.atime_ns, n.mtime_ns, n.ctime_ns, n.btime_ns,
        n.revision, n.content_revision
@@ -42,11 +43,29 @@ def add(txn: Executes, parent: Ino, name: bytes, ino: Ino, *, born: int) -> None
     txn.execute(_ADD, (parent, name, ino, born))
 
 
-def remove(txn: Executes, parent: Ino, name: bytes, *, died: int, keep_from: int) -> None:
-    """Delete a name; its past stays in the history when it was born at or before `keep_from`."""
-    for ino, born in txn.execute(_REMOVE, (parent, name)).fetchall():
-        if born <= keep_from:
-            txn.execute(_KEEP, (parent, name, died, ino, born))
+def remove(txn: Writes, parent: Ino, name: bytes, *, died: int, keep_from: int) -> None:
+    """Delete a name, if it is there; its past stays in the history when it was born at or before `keep_from`."""
+    for ino, born in txn.execute(_GET, (parent, name)).fetchall():
+        remove_found(txn, parent, name, ino, born, died=died, keep_from=keep_from)
+
+
+def remove_found(txn: Writes, parent: Ino, name: bytes, ino: Ino, born: int, *, died: int, keep_from: int) -> None:
+    """As `remove`, of a name that is known to lead to `ino` since `born`."""
+    txn.execute(_REMOVE, (parent, name))
+    if born <= keep_from:
+        txn.append(_KEEP, (parent, name, died, ino, born))
+
+
+def move(
+    txn: Writes, parent: Ino, name: bytes, ino: Ino, born: int, new_parent: Ino, new_name: bytes, *, moved: int, keep_from: int
+) -> None:
+    """Give a name that leads to `ino` since `born` another place at revision `moved`; its past stays as with `remove`.
+
+    Raises apsw.ConstraintError, and has changed nothing, when the new name is taken.
+    """
+    txn.execute(_MOVE, (new_parent, new_name, moved, parent, name))
+    if born <= keep_from:
+        txn.append(_KEEP, (parent, name, moved, ino, born))
 
 
 def list_page(view: "reader.Reader", parent: Ino, *, after: bytes, limit: int) -> list[DirectoryEntry]:

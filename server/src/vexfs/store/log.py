@@ -10,6 +10,8 @@ import msgspec
 
 from vexfs.core.types import Change, LogRecord, Revision
 
+APPEND = "INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)"
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, int, int, bytes]]).decode
 
@@ -19,6 +21,13 @@ class Executes(Protocol):
 
     @property
     def execute(self) -> Callable[..., Any]: ...
+
+
+class Writes(Executes, Protocol):
+    """A transaction, or its writer."""
+
+    @property
+    def append(self) -> Callable[[str, tuple[Any, ...]], object]: ...
 
 
 def pack(changes: list[Change]) -> bytes:

@@ -19,8 +19,9 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.25
 """How late a lost ring is made up for."""
 REST_S = 0.015
-"""Between two looks at the log. A single commit is heard of at once; of a burst, every third: waking listeners took a tenth of
-a mount's time while it created files on one core, beside what the listeners did with it."""
+REST_MAX_S = 0.03
+"""Between two looks at the log, and between those of a long burst. A single commit is heard of at once; waking the listeners
+for each of a burst took a tenth of a mount's time while it created files on one core, beside what they did with it."""
 
 
 class LogTail:
@@ -79,15 +80,18 @@ class LogTail:
             callback(head)
 
     def _listen(self) -> None:
+        rest_s = REST_S
         while not self._closing:
+            began = time.monotonic()
             self._doorbell.wait(POLL_S)
             if self._closing:
                 return
+            rest_s = REST_MAX_S if time.monotonic() - began < REST_S else REST_S  # it rang while we rested, or soon after
             try:
                 with self._pool.snapshot() as view:
                     head = view.revision
                 self.moved_to(head)
-                time.sleep(REST_S)
+                time.sleep(rest_s)
             except Exception:
                 logger.exception("the log could not be read; trying again")
                 time.sleep(POLL_S)

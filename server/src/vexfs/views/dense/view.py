@@ -60,9 +60,14 @@ class DenseView:
 
     def start(self) -> None:
         """Begin to follow, in a thread of its own."""
-        self._unsubscribe = self._volume.tail.subscribe(lambda _: self._rung.set())
+        self._unsubscribe = self._volume.tail.subscribe(lambda _: self._ring())
         self._thread = threading.Thread(target=self._run, name="vexfs-dense", daemon=True)
         self._thread.start()
+
+    def _ring(self) -> None:
+        """The volume's log has grown. Without a collection that concerns nobody here, and the next poll is early enough."""
+        if self._vectors.indexes:
+            self._rung.set()
 
     def stop(self) -> None:
         """Stop following, end a running builder. Idempotent; close the volume after it."""
