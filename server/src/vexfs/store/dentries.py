@@ -10,7 +10,7 @@ from vexfs.store.log import Executes, Writes
 _GET = "SELECT ino, born FROM dentry WHERE parent=? AND name=?"
 _GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
 _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
-_KEEP = "INSERT OR IGNORE INTO dentry_history(parent, name, died, ino, born) VALUES(?, ?, ?, ?, ?)"
+_KEEP = "INSERT OR IGNORE INTO dentry_history VALUES(?,?,?,?,?)"
 _REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
 _MOVE = "UPDATE dentry SET parent=?, name=?, born=? WHERE parent=? AND name=?"
 _LIST = """

@@ -9,19 +9,19 @@ from vexfs.store import reader
 from vexfs.store.log import Executes, Writes
 
 _COLUMNS = "ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, ctime_ns, btime_ns, revision, content_revision"
-_WITHOUT_INO = _COLUMNS.removeprefix("ino, ")
 
-_GET = f"SELECT {_COLUMNS} FROM node WHERE ino=?"
+# Long lists of columns cost: apsw finds a prepared statement by its text, and these run for every file operation.
+_GET = "SELECT * FROM node WHERE ino=?"
 _GET_PAST = f"SELECT {_COLUMNS} FROM node_history WHERE ino=? AND died>? ORDER BY died LIMIT 1"
-_KEEP = f"INSERT OR IGNORE INTO node_history({_WITHOUT_INO}, ino, died) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT = f"INSERT OR REPLACE INTO node({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO node({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP = "INSERT OR IGNORE INTO node_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT = "REPLACE INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _REMOVE = "DELETE FROM node WHERE ino=?"
 
 # A join takes five times as long as these subqueries.
-_CHILD = f"SELECT {_COLUMNS} FROM node WHERE ino=(SELECT ino FROM dentry WHERE parent=? AND name=?)"
+_CHILD = "SELECT * FROM node WHERE ino=(SELECT ino FROM dentry WHERE parent=? AND name=?)"
 _ENTRY = (
-    f"SELECT (SELECT born FROM dentry WHERE parent=?1 AND name=?2), {_COLUMNS} FROM node"
+    "SELECT (SELECT born FROM dentry WHERE parent=?1 AND name=?2), * FROM node"
     " WHERE ino=(SELECT ino FROM dentry WHERE parent=?1 AND name=?2)"
 )
 
@@ -74,7 +74,7 @@ def write_row(txn: Writes, node: Node, old: Node, keep_from: int) -> None:
     """
     txn.execute(_PUT, node)
     if old.revision <= keep_from:
-        txn.append(_KEEP, (*old[1:], old.ino, node.revision))
+        txn.append(_KEEP, (old.ino, node.revision, *old[1:]))
 
 
 def write_touched(txn: Writes, node: Node, keep_from: int) -> None:
@@ -87,7 +87,7 @@ def remove(txn: Writes, old: Node, *, died: int, keep_from: int) -> None:
     """Delete the row `old`, keeping it in the history when it was born at or before `keep_from`."""
     txn.execute(_REMOVE, (old.ino,))
     if old.revision <= keep_from:
-        txn.append(_KEEP, (*old[1:], old.ino, died))
+        txn.append(_KEEP, (old.ino, died, *old[1:]))
 
 
 def put_symlink_target(txn: Executes, ino: Ino, target: bytes) -> None:
