@@ -43,8 +43,9 @@ LOSS_CHECK_S = 0.25
 IDLE_WAIT_S = 0.25
 STOP_S = 2.5
 """After SIGTERM the process is gone by then, finished or not: everything it keeps survives that."""
-NICENESS = 15
-"""Of everything but the volume's upkeep. At 5, a burst of creates on one busy core lost a quarter of its rate to indexing."""
+NICENESS = 19
+"""Of everything but the volume's upkeep: the lowest. At 5, a burst of creates on one busy core lost a quarter of its rate to
+indexing; at 15, what was left of one slowed the next workload by a tenth."""
 
 
 class _Parts:

@@ -27,7 +27,6 @@ GROUP_TEXTS = 32
 HELD_GROUP_EVERY_S = 2.0
 """While files wait to be read, which goes first, bulk texts still get a group this often."""
 FETCH_EVERY_S = 600.0
-NICENESS = 19
 
 
 class EmbeddingThread:
@@ -67,7 +66,6 @@ class EmbeddingThread:
         self._end_fetch()
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._stop.is_set():
             try:
                 if self._embedder is None:
