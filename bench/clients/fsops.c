@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, STAT_PASSES = 20, PATH_BYTES = 4096 };
+enum { BLOCK = 4096, STAT_PASSES = 100, PATH_BYTES = 4096 };
 
 typedef void (*operation)(const char *directory, long index, unsigned char *block);
 
