@@ -163,6 +163,23 @@ def test_what_a_mount_changes_in_one_commit_is_one_version(mount: Volume) -> Non
         assert view.revision == 4
 
 
+def test_the_past_that_a_group_would_have_left_is_given_up_with_it(mount: Volume) -> None:
+    node = make(mount, b"file")
+    mount.writer.commit()
+    with mount.writer.begin("rename") as txn:
+        files.rename(txn, ROOT_INO, b"file", ROOT_INO, b"lost")
+    mount.writer.roll_back_group()
+    with mount.writer.begin("rename") as txn:
+        files.rename(txn, ROOT_INO, b"file", ROOT_INO, b"kept")
+    assert mount.writer.commit() == 2
+    with mount.snapshot() as view:
+        assert view.execute("SELECT name, died FROM dentry_history").fetchall() == [(b"file", 2)]
+        assert view.execute("SELECT ino, died FROM node_history WHERE ino<>?", (ROOT_INO,)).fetchall() == [(node.ino, 2)]
+        assert [record.operation for record in log.read(view, after=0, limit=10)] == ["create", "rename"]
+    with mount.snapshot(1) as view:
+        assert [entry.name for entry in files.list_directory(view, ROOT_INO)] == [b"file"]
+
+
 def test_closing_the_volume_commits_what_is_open(folder: Path) -> None:
     with Volume.open(folder, "mount", create=True) as opened:
         make(opened, b"last")
