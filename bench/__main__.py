@@ -11,10 +11,11 @@ import json
 import sys
 from pathlib import Path
 
-from bench import api, fairness, flush, import_corpus, mount, search, spin
+from bench import api, fairness, flush, import_corpus, mount, quality, search, spin
 from bench.runner import build, machine, record, report
 
-BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in (mount, api, import_corpus, search, fairness, spin, flush)}
+MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush)
+BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
 RESULTS = machine.ROOT / "bench" / "results"
 PAGES = machine.ROOT / "docs" / "performance"
 
@@ -24,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     benchmark = BENCHMARKS[parsed.name]
     if parsed.page:
         return _write_page(benchmark, json.loads((RESULTS / f"{benchmark.name}.json").read_text(encoding="utf-8")))
-    options = record.Options(parsed.quick, parsed.rounds, frozenset(parsed.only), parsed.tiny)
-    full = not (options.quick or options.tiny or options.only)
+    options = record.Options(parsed.quick, parsed.rounds, frozenset(parsed.only), parsed.tiny, parsed.corpus)
+    full = not (options.quick or options.tiny or options.only or options.corpus)
     header = machine.header(f"make bench NAME={benchmark.name}" + (" QUICK=1" if options.quick else ""))
     found = record.Record()
     try:
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tiny", action="store_true", help="one round of next to nothing: proves that the benchmark works")
     parser.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds, instead of the benchmark's own number")
     parser.add_argument("--only", action="append", default=[], metavar="SYSTEM", help="leave the other systems out; repeatable")
+    parser.add_argument("--corpus", type=Path, metavar="FOLDER", help="quality: a labelled set in BEIR's format")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the results there and no page")
     parser.add_argument("--page", action="store_true", help="write the page again from the kept results, measuring nothing")
     return parser

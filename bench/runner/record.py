@@ -132,6 +132,8 @@ class Options:
     rounds: int = 0
     only: frozenset[str] = frozenset()
     tiny: bool = False
+    corpus: Path | None = None
+    """A labelled set for the benchmark of search quality."""
 
     def rounds_or(self, full: int, quick: int = 2) -> int:
         if self.tiny:

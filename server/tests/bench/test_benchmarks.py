@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.runner import build, machine, report
+from bench.runner import build, labelled, machine, report
 from bench.runner.systems import FUSER_MEMORY, PLAIN
 
 WORKLOADS = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
@@ -102,6 +102,30 @@ def test_the_import_benchmark_sees_files_hits_and_embeddings(tmp_path: Path) -> 
 def test_the_search_benchmark_asks_every_question_once(tmp_path: Path) -> None:
     document = run_tiny("search", tmp_path / "search.json")
     assert {row["workload"] for row in document["rows"]} == {"search, hybrid", "search, dense", "search, lexical"}
+
+
+def test_the_quality_benchmark_compares_the_three_modes_on_a_set_in_beirs_format(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    (folder / "qrels").mkdir(parents=True)
+    texts = {"a": "Bread rises because yeast makes gas.", "b": "The tide follows the moon.", "c": "Iron rusts in wet air."}
+    questions = {"q1": "why does bread rise", "q2": "what moves the tide"}
+    (folder / "corpus.jsonl").write_text(
+        "".join(json.dumps({"_id": i, "title": "", "text": t}) + "\n" for i, t in texts.items())
+    )
+    (folder / "queries.jsonl").write_text("".join(json.dumps({"_id": i, "text": t}) + "\n" for i, t in questions.items()))
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\ta\t1\nq2\tb\t2\nq2\tc\t0\n")
+    document = run_tiny("quality", tmp_path / "quality.json", "--corpus", str(folder))
+    assert {row["workload"] for row in document["rows"]} == {"search, hybrid", "search, dense", "search, lexical"}
+    best = {(row["workload"], row["unit"]): row["min"] for row in document["rows"]}
+    assert best["search, hybrid", "nDCG@10"] == 1.0, "each question has its answer first"
+
+
+def test_a_labelled_set_asks_for_functions_that_do_not_hold_their_question() -> None:
+    chosen = labelled.docstrings(20)
+    assert len(chosen.documents) == len(chosen.questions) == 20
+    for question in chosen.questions:
+        (name,) = question.relevant
+        assert question.text not in " ".join(chosen.documents[name].split())
 
 
 @needs_fuse
