@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vexfs.core import attributes, collections, files, points
+from vexfs.core import attributes, collections, content, files, points
+from vexfs.core.content import Prepared
 from vexfs.core.errors import (
     CollectionNotFound,
     DimensionMismatch,
@@ -131,19 +132,24 @@ def test_a_point_is_a_file_named_by_its_id(bench: Bench) -> None:
     assert {Change(CHANGE_METADATA, ino), Change(CHANGE_VECTORS, ino, found.ino, b"v")} <= changes
 
 
-def test_an_upsert_changes_what_is_given_and_keeps_the_rest(bench: Bench) -> None:
+def test_an_upsert_replaces_the_vectors_and_keeps_payload_and_content_that_are_not_given(bench: Bench) -> None:
     found = collection(bench)
-    (ino,) = upsert(bench, found, PointInput("p", {"v": V, "w": vector(1, 2)}, b'{"a": 1}'))
+    text = Prepared((), ((0, b"text"),), 4)
+    (ino,) = upsert(bench, found, PointInput("p", {"v": V, "w": vector(1, 2)}, b'{"a": 1}', text))
     before = bench.stat(ino)
     assert upsert(bench, found, PointInput("p", {"w": vector(3, 4)})) == [ino]
-    assert points.get(bench.view, found, "p").vectors == {"v": V, "w": vector(3, 4)}
-    assert points.get(bench.view, found, "p").metadata == b'{"a": 1}'
+    point = points.get(bench.view, found, "p")
+    assert (point.metadata, point.vectors) == (b'{"a": 1}', {"w": vector(3, 4)})
+    dropped = set(bench.volume.tail.read(bench.commit() - 1)[0].changes)
+    assert Change(CHANGE_VECTORS, ino, found.ino, b"v") in dropped
     upsert(bench, found, PointInput("p", {}, b'{"b": 2}'))
     point = points.get(bench.view, found, "p")
-    assert (point.metadata, point.vectors) == (b'{"b": 2}', {"v": V, "w": vector(3, 4)})
+    assert (point.metadata, point.vectors) == (b'{"b": 2}', {})
     after = bench.stat(ino)
     assert point.revision == after.revision > before.revision
     assert after.mtime_ns == before.mtime_ns and after.content_revision == before.content_revision
+    upsert(bench, found, PointInput("p", {"v": V}, None, Prepared((), ((0, b"other"),), 5)))
+    assert content.read(bench.view, ino, 0, 100) == b"other"
 
 
 def test_the_past_shows_the_vectors_of_then(bench: Bench) -> None:

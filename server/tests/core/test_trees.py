@@ -223,12 +223,12 @@ def test_a_point_is_copied_where_its_vectors_fit_and_nowhere_else(bench: Bench) 
         bench.refused(VectorsDoNotFit, lambda txn, at=at: how.begin(txn, at, b"copied"))
 
 
-def test_vectors_are_dropped_by_name_and_by_steps(bench: Bench) -> None:
+def test_vectors_are_dropped_by_steps(bench: Bench) -> None:
     directory = collection(bench, b"points")
     found = collections.get(bench.view, directory)
     items = [points.PointInput(f"p{number}", vectors(number + 1)) for number in range(5)]
     inos = bench.do(lambda txn: points.upsert(txn, found, items))
-    bench.do(lambda txn: trees.keep_vectors(txn, inos[0], frozenset({"w"})))
+    bench.do(lambda txn: points.upsert(txn, found, [points.PointInput("p0", {"w": vectors(1)["w"]})]))
     assert [row.name for row in versioned.get_vectors(bench.view, inos[0])] == ["w"]
     steps = 0
     while not bench.do(lambda txn: trees.drop_vectors_step(txn, found, limit=2)):

@@ -293,7 +293,7 @@ class Model:
             if point not in directory.entries:
                 self._add((*path, point), Inode(stat.S_IFREG | 0o644))
             inode = self.inodes[directory.entries[point]]
-            inode.vectors.update(vectors)
+            inode.vectors = dict(vectors)
             inode.metadata = inode.metadata if metadata is None else metadata
 
     def op_delete_points(self, path: Path, points: tuple[str, ...]) -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vexfs.core import attributes, collections, files
+from vexfs.core import attributes, collections, content, files
+from vexfs.core.content import Prepared
 from vexfs.core.errors import (
     DimensionMismatch,
     InvalidName,
@@ -45,12 +46,13 @@ _DEFAULT_MODE = _stat.S_IFREG | 0o644
 
 
 class PointInput(NamedTuple):
-    """A point to be written. `metadata` None leaves the payload of an existing point as it is."""
+    """A point to be written. None for `metadata` or `content` leaves that of an existing point as it is."""
 
     id: str
     vectors: dict[str, bytes]
-    """By name ("" for the collection's first); little-endian float32."""
+    """All it has afterwards, by name ("" for the collection's first); little-endian float32."""
     metadata: bytes | None = None
+    content: Prepared | None = None
 
 
 def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointInput]:
@@ -116,37 +118,44 @@ def batches(items: Sequence[PointInput]) -> Iterator[Sequence[PointInput]]:
 def upsert(txn: Transaction, collection: Collection, items: Sequence[PointInput]) -> list[Ino]:
     """Write validated points, creating those that are absent.
 
-    Raises CollectionNotFound when the schema has changed meanwhile.
+    Raises CollectionNotFound when the schema has changed meanwhile; as `content.replace` for the content.
     """
     current = collections.get(txn, collection.ino)
     if current.schema != collection.schema:
         validate(current, items)
-    return [_upsert_one(txn, collection.ino, item) for item in items]
+    return [_upsert_one(txn, current, item) for item in items]
 
 
-def _upsert_one(txn: Transaction, collection: Ino, item: PointInput) -> Ino:
-    name = _name_of(item.id)
-    ino = dentries.get(txn, collection, name)
-    if ino is None:
-        ino = files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino
-    else:
-        node = files.stat(txn, ino)
-        if not node.is_regular:
-            raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
-        if node.nlink > 1 and any(
-            collections.owner_of(txn, parent).ino != collection for parent, _ in dentries.names_of(txn, ino)
-        ):
-            raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
-        nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
+def _upsert_one(txn: Transaction, collection: Collection, item: PointInput) -> Ino:
+    ino, is_new = _find_or_create(txn, collection.ino, item)
     if item.metadata is not None:
         versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)
         txn.note(Change(CHANGE_METADATA, ino))
-    versioned.put_vectors(
-        txn, (VectorRow(ino, vector, txn.revision, collection, data) for vector, data in item.vectors.items())
-    )
-    for vector in item.vectors:
-        txn.note(Change(CHANGE_VECTORS, ino, collection, vector.encode()))
+    rows = [VectorRow(ino, vector, txn.revision, collection.ino, data) for vector, data in item.vectors.items()]
+    if not is_new and len(item.vectors) < len(collection.schema.vectors):
+        left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]
+        rows += [row._replace(born=txn.revision, data=None) for row in left_out]
+    versioned.put_vectors(txn, rows)
+    for row in rows:
+        txn.note(Change(CHANGE_VECTORS, ino, row.collection, row.name.encode()))
+    if item.content is not None:
+        content.replace(txn, ino, item.content)
     return ino
+
+
+def _find_or_create(txn: Transaction, collection: Ino, item: PointInput) -> tuple[Ino, bool]:
+    """The point's file, as changed now; and whether it is new."""
+    name = _name_of(item.id)
+    ino = dentries.get(txn, collection, name)
+    if ino is None:
+        return files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino, True
+    node = files.stat(txn, ino)
+    if not node.is_regular:
+        raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
+    if node.nlink > 1 and any(collections.owner_of(txn, parent).ino != collection for parent, _ in dentries.names_of(txn, ino)):
+        raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
+    nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
+    return ino, False
 
 
 def get(view: Reader, collection: Collection, id: str) -> Point:

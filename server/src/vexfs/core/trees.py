@@ -264,12 +264,6 @@ def put_vectors(txn: Transaction, rows: list[VectorRow]) -> None:
         txn.note(Change(CHANGE_VECTORS, row.ino, row.collection, row.name.encode()))
 
 
-def keep_vectors(txn: Transaction, ino: Ino, names: frozenset[str]) -> None:
-    """Drop every vector of a file that is not in `names`."""
-    dropped = [row for row in versioned.get_vectors(txn, ino) if row.name not in names]
-    put_vectors(txn, [row._replace(born=txn.revision, data=None) for row in dropped])
-
-
 def drop_vectors_step(txn: Transaction, collection: Collection, limit: int = STEP_FILES) -> bool:
     """Drop up to `limit` vectors of each name from the files of a collection; True when none is left."""
     done = True

@@ -10,7 +10,6 @@ from vexfs.api.registry import Handler
 from vexfs.contract.v1 import points_pb2 as pb
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
 from vexfs.core import collections, content, files, points, trees
-from vexfs.core.content import Prepared
 from vexfs.core.errors import InvalidRequest, PointNotFound, TooLarge
 from vexfs.core.points import PointInput
 from vexfs.core.types import Collection, Point
@@ -23,8 +22,6 @@ class _Incoming(NamedTuple):
 
     collection: Collection
     items: list[PointInput]
-    contents: dict[str, Prepared]
-    """By point id, where the request has content."""
 
 
 async def upsert_points(context: CallContext, request: pb.UpsertPointsRequest) -> pb.UpsertPointsResponse:
@@ -34,10 +31,10 @@ async def upsert_points(context: CallContext, request: pb.UpsertPointsRequest) -
     *before, last = points.batches(incoming.items)
     for batch in before:
         context.deadline.check()
-        await context.step(lambda txn, batch=batch: _put(txn, incoming, batch))  # type: ignore[misc]
+        await context.step(lambda txn, batch=batch: points.upsert(txn, incoming.collection, batch))  # type: ignore[misc]
 
     def finish(txn: Transaction) -> pb.UpsertPointsResponse:
-        _put(txn, incoming, last)
+        points.upsert(txn, incoming.collection, last)
         return pb.UpsertPointsResponse(revision=txn.revision, upserted=len(incoming.items))
 
     return await context.write(pb.UpsertPointsResponse, finish)
@@ -130,33 +127,20 @@ def size_of(point: Point, with_vectors: bool) -> int:
 
 def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) -> _Incoming:
     collection = find(view, request.collection)
+    known = {spec.name for spec in collection.schema.vectors}
+    for name in {name for point in request.points for name in point.vectors} - known:
+        raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(sorted(known)) or 'none'}")
+    blobs = context.application.volume.blobs
     items = [
         PointInput(
             point.id,
             {name: vector.values for name, vector in point.vectors.items()},
             messages.metadata_json(point.metadata) if point.HasField("metadata") else None,
+            content.prepare(blobs, [(0, point.content)], whole=True) if point.HasField("content") else None,
         )
         for point in request.points
     ]
-    known = {spec.name for spec in collection.schema.vectors}
-    for name in {name for item in items for name in item.vectors} - known:
-        raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(sorted(known)) or 'none'}")
-    blobs = context.application.volume.blobs
-    contents = {
-        point.id: content.prepare(blobs, [(0, point.content)], whole=True)
-        for point in request.points
-        if point.HasField("content")
-    }
-    return _Incoming(collection, points.validate(collection, items), contents)
-
-
-def _put(txn: Transaction, incoming: _Incoming, batch: Sequence[PointInput]) -> None:
-    names = len(incoming.collection.schema.vectors)
-    for ino, item in zip(points.upsert(txn, incoming.collection, batch), batch, strict=True):
-        if len(item.vectors) < names:
-            trees.keep_vectors(txn, ino, frozenset(item.vectors))
-        if item.id in incoming.contents:
-            content.replace(txn, ino, incoming.contents[item.id])
+    return _Incoming(collection, points.validate(collection, items))
 
 
 def _delete(txn: Transaction, ref: FileRef, ids: Sequence[str]) -> int:
