@@ -34,6 +34,7 @@ SETTINGS = (
     Setting("--tls-key", "VEXFS_TLS_KEY", "no TLS", "the key of that certificate (PEM)"),
     Setting("--tls-client-ca", "VEXFS_TLS_CLIENT_CA", "none", "clients must show a certificate signed by one of these (PEM)"),
     Setting("--token-file", "VEXFS_TOKEN_FILE", "DATA/token", "the file with the token; made when it is missing"),
+    Setting("--cors-origin", "VEXFS_CORS_ORIGINS", "none", "a site whose pages may call; repeatable, commas in the variable"),
     Setting("--address", "VEXFS_ADDRESS", "the local server", "the gRPC address a command talks to, as host:port"),
     Setting("--url", "VEXFS_URL", "the local server", "the REST address a command talks to, as http://host:port"),
     Setting(None, "VEXFS_TOKEN", "the local data folder's", "the token a command sends"),
@@ -61,3 +62,5 @@ class ServeSettings:
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     token_file: Path | None = None
+    #: Sites whose pages may call, as browsers write their origins.
+    cors_origins: tuple[str, ...] = ()

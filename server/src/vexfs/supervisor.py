@@ -255,6 +255,8 @@ class Supervisor:
         ):
             if path is not None:
                 command += [option, str(path)]
+        for origin in settings.cors_origins:
+            command += ["--cors-origin", origin]
         return command
 
     def _indexer_command(self) -> list[str]:

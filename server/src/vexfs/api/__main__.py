@@ -7,7 +7,9 @@ from typing import NoReturn
 
 from vexfs.api.application import Settings
 from vexfs.api.tls import TlsFiles
+from vexfs.core.errors import InvalidRequest
 from vexfs.observability import logs
+from vexfs.security.origins import parse_origin
 
 
 def settings_from(arguments: list[str]) -> Settings:
@@ -21,11 +23,16 @@ def settings_from(arguments: list[str]) -> Settings:
     parser.add_argument("--tls-cert", type=Path, help="PEM file: certificate and chain")
     parser.add_argument("--tls-key", type=Path, help="PEM file: the key of the certificate")
     parser.add_argument("--tls-client-ca", type=Path, help="PEM file: callers need a certificate signed by this CA")
+    parser.add_argument("--cors-origin", action="append", default=[], help="a site whose pages may call; repeatable")
     parsed = parser.parse_args(arguments)
     if (parsed.tls_cert is None) != (parsed.tls_key is None) or (parsed.tls_client_ca and parsed.tls_cert is None):
         parser.error("TLS needs both --tls-cert and --tls-key")
     tls = TlsFiles(parsed.tls_cert, parsed.tls_key, parsed.tls_client_ca) if parsed.tls_cert else None
-    return Settings(parsed.data, parsed.host, parsed.rest_port, parsed.grpc_port, parsed.token_file, tls)
+    try:
+        pages = frozenset(map(parse_origin, parsed.cors_origin))
+    except InvalidRequest as error:
+        parser.error(f"--cors-origin: {error}")
+    return Settings(parsed.data, parsed.host, parsed.rest_port, parsed.grpc_port, parsed.token_file, tls, pages)
 
 
 def main() -> NoReturn:

@@ -32,6 +32,8 @@ class Settings:
     grpc_port: int
     token_file: Path | None
     tls: TlsFiles | None
+    cors_origins: frozenset[str] = frozenset()
+    """The pages of other sites that may call, as browsers write their origins."""
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ async def open_application(settings: Settings) -> Application:
         waiters=ThreadPoolExecutor(WAITER_THREADS, thread_name_prefix="vexfs-wait"),
         revisions=RevisionWaits(volume),
         tokens=TokenGuard(secret),
-        origins=OriginGuard(settings.host),
+        origins=OriginGuard(settings.host, pages=settings.cors_origins),
     )
 
 

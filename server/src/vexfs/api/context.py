@@ -36,7 +36,7 @@ class Caller:
     """Where a call comes from, as its surface found out."""
 
     surface: str
-    """"grpc" or "rest"."""
+    """"grpc", "rest" or "connect"."""
     authorization: str | None
     """The Authorization value as sent."""
     host: str | None

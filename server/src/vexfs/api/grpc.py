@@ -12,17 +12,18 @@ from typing import Any, NoReturn
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
+from vexfs.api.binary import parse
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
-from vexfs.api.errors import MalformedRequest, RouteNotFound, code_number, to_status, translate
-from vexfs.api.limits import MESSAGE_MAX_BYTES, TRANSPORT_MAX_BYTES
+from vexfs.api.errors import RouteNotFound, code_number, to_status, translate
+from vexfs.api.limits import TRANSPORT_MAX_BYTES
 from vexfs.api.registry import Kind, Method
 from vexfs.api.tls import TlsFiles
-from vexfs.core.errors import TooLarge, VexfsError
+from vexfs.core.errors import VexfsError
 
 _STATUS_TRAILER = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -123,7 +124,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _unary(self, method: Method) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def handle(data: bytes, context: Context) -> bytes:
             async def load() -> Message:
-                return _parse(method, data)
+                return parse(method, data)
 
             try:
                 response = await self._dispatcher.unary(method, _caller(context), load)
@@ -136,7 +137,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _stream(self, method: Method) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
             async def load() -> Message:
-                return _parse(method, data)
+                return parse(method, data)
 
             responses = self._dispatcher.stream(method, _caller(context), load)
             try:
@@ -153,7 +154,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
         async def handle(stream: AsyncIterator[bytes], context: Context) -> bytes:
             async def requests() -> AsyncGenerator[Message]:
                 async for data in stream:
-                    yield _parse(method, data)
+                    yield parse(method, data)
 
             try:
                 response = await self._dispatcher.collect(method, _caller(context), requests)
@@ -170,19 +171,6 @@ def _unknown(path: str) -> Any:
         yield b""
 
     return grpc.stream_stream_rpc_method_handler(handle)
-
-
-def _parse(method: Method, data: bytes) -> Message:
-    if len(data) > MESSAGE_MAX_BYTES:
-        raise TooLarge(
-            f"the message has {len(data):,} bytes; the limit is {MESSAGE_MAX_BYTES:,}: send large content as a stream",
-            limit_bytes=str(MESSAGE_MAX_BYTES),
-        )
-    try:
-        return method.request_class.FromString(data)
-    except DecodeError as error:
-        name = method.request_class.DESCRIPTOR.name
-        raise MalformedRequest(f"the bytes are no {name}: broken encoding, or a text that is not UTF-8") from error
 
 
 def _caller(context: Context) -> Caller:

@@ -1,16 +1,19 @@
 """HTTP below the routes: who calls, the body within its limit, JSON and error responses, broken requests.
 
-Used by the REST surface and raw content; no knowledge of methods.
+Used by REST, raw content and Connect; no knowledge of methods.
 """
 
+import contextlib
 import http
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web_protocol import RequestPayloadError
 
 from vexfs.api.context import Caller
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed, to_json
@@ -19,33 +22,36 @@ from vexfs.core.errors import Internal, QueueFull, TooLarge, Unauthenticated, Ve
 
 _GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _UNIT_SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_EVERY_RESPONSE: Final = "vexfs.every_response"
 
 _log = logging.getLogger("vexfs.api.http")
 
 
-def caller_of(request: web.BaseRequest) -> Caller:
+def caller_of(request: web.BaseRequest, surface: str, timeout_seconds: float | None) -> Caller:
     """Where the request comes from. A request without a Host counts as one for a foreign host."""
     headers = request.headers
     return Caller(
-        surface="rest",
+        surface=surface,
         authorization=headers.get("Authorization"),
         host=headers.get("Host", ""),
         origin=headers.get("Origin"),
-        timeout_seconds=_timeout_seconds(headers.get("Grpc-Timeout")),
+        timeout_seconds=timeout_seconds,
         peer=request.remote or "",
     )
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
-    """The whole body, at most BODY_MAX_BYTES. Raises TooLarge, before reading when the length is announced."""
-    if (request.content_length or 0) > BODY_MAX_BYTES:
-        raise _too_large()
+async def read_body(request: web.BaseRequest, max_bytes: int = BODY_MAX_BYTES) -> bytes:
+    """The whole body, unpacked, at most `max_bytes`. Raises TooLarge, before reading when the length is announced, and
+    MalformedRequest for a body that breaks off or is not packed as its Content-Encoding says."""
+    if (request.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     await answer_expectation(request)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > BODY_MAX_BYTES:
-            raise _too_large()
+    with broken_off():
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
     return bytes(body)
 
 
@@ -62,7 +68,7 @@ async def read_lines(request: web.BaseRequest) -> AsyncIterator[bytes]:
             rest.clear()
         rest += last
         if len(rest) > BODY_MAX_BYTES:
-            raise _too_large()
+            raise _too_large(BODY_MAX_BYTES)
     if rest.strip():
         yield bytes(rest)
 
@@ -71,6 +77,33 @@ async def answer_expectation(request: web.BaseRequest) -> None:
     """Tell a client that waits for it (Expect: 100-continue) to send the body."""
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+@contextlib.contextmanager
+def broken_off() -> Iterator[None]:
+    """Around reading a body: what the transport has to say about a broken one becomes MalformedRequest."""
+    try:
+        yield
+    except (ClientPayloadError, RequestPayloadError, BadHttpMessage, ConnectionError) as error:
+        raise MalformedRequest("the body broke off, or is not encoded as its headers say") from error
+
+
+async def begin(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Send the head of a streamed response, with what every response of this request carries (see `every_response`)."""
+    complete(request, response)
+    await response.prepare(request)
+
+
+def complete(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+    """Give a response whose head has not been sent what every response of this request carries."""
+    if not response.prepared:
+        response.headers.update(request.get(_EVERY_RESPONSE, {}))
+    return response
+
+
+def every_response(request: web.BaseRequest, headers: Mapping[str, str]) -> None:
+    """Say which headers every response to this request carries, whatever answers it."""
+    request[_EVERY_RESPONSE] = headers
 
 
 def json_response(body: bytes, status: int = 200) -> web.Response:
@@ -83,22 +116,29 @@ def error_response(error: VexfsError) -> web.Response:
     response = json_response(
         json.dumps(to_json(error), ensure_ascii=False).encode("utf-8", "surrogateescape"), error.http_status
     )
-    if isinstance(error, Unauthenticated):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    elif isinstance(error, VerbNotAllowed):
-        response.headers["Allow"] = ", ".join(error.allowed)
-    elif isinstance(error, RangeNotSatisfiable):
-        response.headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    elif isinstance(error, QueueFull):
-        response.headers["Retry-After"] = "1"
+    response.headers.update(error_headers(error))
     return response
+
+
+def error_headers(error: VexfsError) -> dict[str, str]:
+    """The headers that the HTTP status of an error asks for."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, VerbNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size_bytes}"}
+    if isinstance(error, QueueFull):
+        return {"Retry-After": "1"}
+    return {}
 
 
 class ErrorShapedServer(web.Server):
     """aiohttp's server, whose answers to what is no HTTP have the shape of every other error."""
 
     def __init__(self, handler: Any, **options: Any) -> None:
-        super().__init__(handler, **options)
+        # A call whose caller has gone is cancelled, as gRPC does it; a write that is on its way is finished all the same.
+        super().__init__(handler, handler_cancellation=True, **options)
         self._options = options
 
     def __call__(self) -> web.RequestHandler:
@@ -127,8 +167,9 @@ class _Protocol(web.RequestHandler):
         return response
 
 
-def _timeout_seconds(text: str | None) -> float | None:
-    """gRPC's way to write a deadline ("250m", "10S"), which REST callers may send too."""
+def grpc_timeout_seconds(request: web.BaseRequest) -> float | None:
+    """gRPC's way to write a deadline (`Grpc-Timeout: 250m`), which REST callers may send too; None when there is none."""
+    text = request.headers.get("Grpc-Timeout")
     if text is None:
         return None
     match = _GRPC_TIMEOUT.fullmatch(text.strip())
@@ -137,8 +178,8 @@ def _timeout_seconds(text: str | None) -> float | None:
     return int(match[1]) * _UNIT_SECONDS[match[2]]
 
 
-def _too_large() -> TooLarge:
+def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(
-        f"the body is larger than {BODY_MAX_BYTES:,} bytes; send large content as raw bytes (PUT of the content)",
-        limit_bytes=str(BODY_MAX_BYTES),
+        f"the body is larger than {max_bytes:,} bytes; send large content as raw bytes (PUT of the content)",
+        limit_bytes=str(max_bytes),
     )

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from google.protobuf.message import Message
 
 from vexfs.api import json_writer, transcoding
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed
-from vexfs.api.http import answer_expectation, json_response
+from vexfs.api.http import answer_expectation, begin, broken_off, json_response
 from vexfs.api.registry import Method
 from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2
 from vexfs.core.errors import ContentChanged
@@ -121,7 +121,7 @@ class RawContent:
         try:
             # The first piece comes before the headers go: a directory or damaged content is an error with its status.
             first = cast(content_pb2.ReadFileResponse, await anext(pieces))
-            await response.prepare(request)
+            await begin(request, response)
             if request.method != "HEAD" and span.length:
                 await response.write(first.data)
                 async for piece in pieces:
@@ -199,14 +199,12 @@ def _loader(message: Message) -> Any:
 
 async def _pieces(request: web.BaseRequest) -> AsyncGenerator[bytes]:
     piece = bytearray()
-    try:
+    with broken_off():
         async for chunk in request.content.iter_any():
             piece += chunk
             if len(piece) >= PIECE_BYTES:
                 yield bytes(piece)
                 piece.clear()
-    except (ClientPayloadError, ConnectionError) as error:
-        raise MalformedRequest("the body broke off: nothing was written") from error
     if piece:
         yield bytes(piece)
 

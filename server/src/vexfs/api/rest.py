@@ -1,9 +1,9 @@
 """The REST surface: HTTP requests to messages and back, by the routes of the contract.
 
 Started by `vexfs.api.server`; runs on the event loop, on aiohttp's low-level server. A method with a `google.api.http`
-annotation needs no line here. Unary calls answer JSON, streams either way are a JSON object a line; raw content has its
-own module. Every error, from whatever source, is one shape:
-{"error": {"code", "status", "message", "details"}}.
+annotation needs no line here. Unary calls answer JSON, streams either way are a JSON object a line; raw content, the Connect
+protocol, what browsers of other sites are told and the page at /docs have modules of their own. Every error of REST, from
+whatever source, is one shape: {"error": {"code", "status", "message", "details"}}.
 """
 
 import asyncio
@@ -16,8 +16,11 @@ from aiohttp import web
 from google.protobuf.message import Message
 
 from vexfs.api import json_writer, transcoding
+from vexfs.api.connect import VERB, Connect
 from vexfs.api.context import Caller
+from vexfs.api.cors import Cors
 from vexfs.api.dispatch import Dispatcher
+from vexfs.api.docs_page import DocsPage
 from vexfs.api.errors import (
     MalformedRequest,
     RouteNotFound,
@@ -25,7 +28,18 @@ from vexfs.api.errors import (
     VerbNotAllowed,
     translate,
 )
-from vexfs.api.http import ErrorShapedServer, caller_of, error_response, json_response, read_body, read_lines
+from vexfs.api.http import (
+    ErrorShapedServer,
+    begin,
+    caller_of,
+    complete,
+    error_response,
+    every_response,
+    grpc_timeout_seconds,
+    json_response,
+    read_body,
+    read_lines,
+)
 from vexfs.api.limits import LINE_MAX_BYTES
 from vexfs.api.raw_content import RawContent
 from vexfs.api.registry import Kind, Method
@@ -33,9 +47,10 @@ from vexfs.api.routes import Route, Router
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import VexfsError
 from vexfs.observability import metrics
+from vexfs.security.origins import OriginGuard
 
 Page = Callable[[web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
-"""Answers what is no method: the description, health, metrics, raw content."""
+"""Answers what is no method: the description, the page to try it, health, metrics."""
 
 OPENAPI = resources.files("vexfs.contract").joinpath("openapi.json").read_bytes()
 """The description of the contract's routes, generated from the same protos."""
@@ -45,14 +60,17 @@ _JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 class RestSurface:
     """A running HTTP server. `start` binds, `stop` ends it."""
 
-    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method]) -> None:
+    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], origins: OriginGuard) -> None:
         self._dispatcher = dispatcher
         self._router = Router(methods.values())
-        self._pages = {
+        self._pages: dict[tuple[str, str], Page] = {
             ("GET", "/healthz"): self._health,
             ("GET", "/metrics"): self._metrics,
             ("GET", "/openapi.json"): self._description,
+            **{("GET", path): page for path, page in DocsPage(dispatcher).pages.items()},
         }
+        self._connect = Connect(dispatcher, methods)
+        self._cors = Cors(origins, {VERB, *RawContent.VERBS, *(route.verb for route in self._router.routes)})
         content = [methods.get(f"vexfs.v1.FilesService.{name}") for name in ("StatFile", "ReadFile", "WriteFile")]
         self._raw_content = RawContent(dispatcher, *[each for each in content if each]) if all(content) else None
         self._server = ErrorShapedServer(self._handle, max_line_size=LINE_MAX_BYTES, max_field_size=LINE_MAX_BYTES)
@@ -72,18 +90,25 @@ class RestSurface:
             await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        every_response(request, self._cors.headers(request))
+        raw_path = request.raw_path.partition("?")[0]
         try:
-            return await self._answer(request)
-        except asyncio.CancelledError:
-            raise
-        except ConnectionResetError:
+            if self._connect.takes(raw_path) and request.method != "OPTIONS":
+                response = await self._connect.answer(request, raw_path)
+            else:
+                response = await self._answer(request, raw_path)
+        except (asyncio.CancelledError, ConnectionResetError):
             raise  # the caller has gone; there is nobody to answer
         except Exception as error:
-            return error_response(translate(error, f"{request.method} {request.path}"))
+            response = error_response(translate(error, f"{request.method} {request.path}"))
+        return complete(request, response)
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        caller = caller_of(request)
-        raw_path = request.raw_path.partition("?")[0]
+    async def _answer(self, request: web.BaseRequest, raw_path: str) -> web.StreamResponse:
+        caller = caller_of(request, "rest", grpc_timeout_seconds(request))
+        preflight = self._cors.preflight(request)
+        if preflight is not None:
+            self._dispatcher.admit_origin(caller)
+            return preflight
         page = self._pages.get((request.method, raw_path))
         if page is not None:
             return await page(request, caller)
@@ -122,7 +147,7 @@ class RestSurface:
             # The first message decides: a call that fails before it is an ordinary error with its status.
             async for message in messages:
                 if not response.prepared:
-                    await response.prepare(request)
+                    await begin(request, response)
                 await response.write(json_writer.encode(message, route.response_body) + b"\n")
         except VexfsError as error:
             if not response.prepared:
@@ -131,7 +156,7 @@ class RestSurface:
         finally:
             await messages.aclose()
         if not response.prepared:
-            await response.prepare(request)
+            await begin(request, response)
         await response.write_eof()
         return response
 

@@ -74,7 +74,7 @@ async def _listen(application: Application, handlers: Mapping[str, Handler], sto
     dispatcher = Dispatcher(application)
     address = GrpcAddress(settings.host, settings.grpc_port, runtime.socket_path(settings.data, "api"), settings.tls)
     grpc_surface = GrpcSurface(dispatcher, methods, address)
-    rest_surface = RestSurface(dispatcher, methods)
+    rest_surface = RestSurface(dispatcher, methods, application.origins)
     try:
         rest_port = await rest_surface.start(settings.host, settings.rest_port, settings.tls)
         grpc_port = await grpc_surface.start()

@@ -9,8 +9,18 @@ import click
 
 from vexfs import config
 from vexfs.cli.options import data_option
+from vexfs.core.errors import InvalidRequest
+from vexfs.security.origins import parse_origin
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True)
+
+
+def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Every site as browsers write it; the variable holds several with commas between."""
+    try:
+        return tuple(parse_origin(each) for value in values for each in value.split(",") if each.strip())
+    except InvalidRequest as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("serve")
@@ -30,6 +40,8 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path
               help="Clients must show a certificate signed by one of these (PEM).")  # fmt: skip
 @click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), envvar="VEXFS_TOKEN_FILE",
               help="File with the token, made when missing.  [default: DATA/token]")  # fmt: skip
+@click.option("--cors-origin", "cors_origins", multiple=True, callback=_origins, envvar="VEXFS_CORS_ORIGINS",
+              help="Site whose pages may call, such as https://app.example; repeatable.")  # fmt: skip
 def serve_command(
     data: Path,
     mount: Path | None,
@@ -41,6 +53,7 @@ def serve_command(
     tls_key: Path | None,
     tls_client_ca: Path | None,
     token_file: Path | None,
+    cors_origins: tuple[str, ...],
 ) -> int:
     """Run a server on a data folder until Ctrl-C."""
     if (tls_cert is None) != (tls_key is None):
@@ -63,6 +76,7 @@ def serve_command(
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
         token_file=token_file.absolute() if token_file else None,
+        cors_origins=cors_origins,
     )
     return Supervisor(settings).run()
 
