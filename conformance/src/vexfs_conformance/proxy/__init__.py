@@ -1,0 +1,69 @@
+"""The fault proxy: stands between a lane and the server, and makes go wrong what a step wants.
+
+`FaultProxy.during` runs one step's call through it. One proxy serves one lane, one call at a time.
+"""
+
+import time
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from vexfs_conformance.matching import Difference
+from vexfs_conformance.outcomes import CallSpec, Endpoint, Lane, Outcome
+from vexfs_conformance.proxy.grpc_side import GrpcSide
+from vexfs_conformance.proxy.http_side import HttpSide
+from vexfs_conformance.proxy.script import Script
+from vexfs_conformance.proxy.tcp_side import TcpSide
+from vexfs_conformance.suites import FaultPlan, Step
+
+
+class FaultProxy:
+    """Both sides, on free ports of this machine, in front of one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._script = Script(FaultPlan())
+        self._grpc: GrpcSide | None = None
+        self._http: HttpSide | None = None
+
+    def during(self, step: Step, spec: CallSpec, lane: Lane) -> tuple[Outcome, list[Difference]]:
+        """Make a step's call through the proxy; returns its outcome and what the proxy saw that it should not have."""
+        plan = step.fault or FaultPlan()
+        self._script = script = Script(plan)
+        if plan.reset_after_bytes:
+            return self._resetting(spec, lane, plan), []
+        started = time.monotonic()
+        outcome = lane.call(replace(spec, endpoint=self._through(spec.endpoint, lane.transport)))
+        milliseconds = (time.monotonic() - started) * 1000
+        found = script.judge(step.expect_seen, milliseconds)
+        if step.expect_seen.get("user_agent") and not lane.raw:
+            found += script.judge_user_agent(lane.name)
+        return outcome, found
+
+    def _through(self, endpoint: Endpoint, transport: str) -> Endpoint:
+        """The endpoint with this proxy's addresses; to the proxy there is no TLS."""
+        plain = replace(endpoint, tls=None, tls_ca=None, tls_client_cert=None, tls_client_key=None)
+        if transport == "grpc":
+            self._grpc = self._grpc or GrpcSide(self._endpoint, lambda: self._script)
+            return replace(plain, address=self._grpc.address)
+        self._http = self._http or HttpSide(self._endpoint, lambda: self._script)
+        return replace(plain, url=self._http.url)
+
+    def _resetting(self, spec: CallSpec, lane: Lane, plan: FaultPlan) -> Outcome:
+        endpoint = spec.endpoint
+        parts = urlsplit(endpoint.url or "")
+        upstream = endpoint.address if lane.transport == "grpc" else parts.netloc
+        side = TcpSide(upstream or "", lambda: plan.reset_after_bytes)
+        try:
+            if lane.transport == "grpc":
+                changed = replace(endpoint, address=side.address)
+            else:
+                changed = replace(endpoint, url=f"{parts.scheme}://{side.address}")
+            return lane.call(replace(spec, endpoint=changed))
+        finally:
+            side.close()
+
+    def close(self) -> None:
+        """Stop listening on both sides."""
+        for side in (self._grpc, self._http):
+            if side is not None:
+                side.close()

@@ -1,0 +1,118 @@
+"""What is tested: a server that the suite starts itself, or one that runs somewhere."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vexfs_conformance.lanes.raw_grpc import RawGrpc
+from vexfs_conformance.lanes.raw_rest import RawRest
+from vexfs_conformance.outcomes import Answered, CallSpec, Endpoint, Failed, HarnessError, Json
+
+START_S = 120.0
+DEFAULT_GRPC_PORT = 8083
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server to be tested: how to reach it, what it says of itself, which surfaces answer."""
+
+    endpoint: Endpoint
+    info: Json
+    local: bool
+    surfaces: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.url or self.endpoint.address or ""
+
+
+class OwnServer:
+    """A `vexfs serve` on free ports and a temporary folder. Raises HarnessError if it does not start."""
+
+    def __init__(self, command: list[str] | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="vexfs-conformance-"))
+        self._command = command or _command()
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        ready = self.folder / "ready.json"
+        arguments = ["serve", "--data", str(self.folder / "data"), "--rest-port", "0", "--grpc-port", "0", "--ready-file", str(ready)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("VEXFS_") or key in _KEPT}
+        with (self.folder / "serve.log").open("wb") as log:
+            process = subprocess.Popen([*self._command, *arguments], stdout=log, stderr=log, env=environment)
+        end = time.monotonic() + START_S
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > end:
+                process.kill()
+                process.wait()
+                raise HarnessError(f"the server did not start:\n{(self.folder / 'serve.log').read_text()[-3000:]}")
+            time.sleep(0.05)
+        self.record: dict[str, Any] = json.loads(ready.read_text())
+        return process
+
+    @property
+    def endpoint(self) -> Endpoint:
+        token = (self.folder / "data" / "token").read_text().strip()
+        return Endpoint(address=self.record["grpc"], url=self.record["rest"], token=token)
+
+    def close(self) -> None:
+        """Stop it and remove its folder."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_KEPT = ("VEXFS_CACHE_DIR", "VEXFS_MODEL_DIR", "VEXFS_OFFLINE")
+
+
+def _command() -> list[str]:
+    """`vexfs` beside this interpreter, or on PATH."""
+    beside = Path(sys.executable).with_name("vexfs")
+    found = str(beside) if beside.exists() else shutil.which("vexfs")
+    if found is None:
+        raise HarnessError("there is no command vexfs to start a server with; give --target a server that runs")
+    return [found]
+
+
+def endpoint_of(target: str, grpc_address: str | None, token: str | None, **tls: str | None) -> Endpoint:
+    """The endpoint of `--target`: an http(s) URL (gRPC is on port 8083 of the same host unless said otherwise)."""
+    parts = urlsplit(target)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{target} is no http:// or https:// URL")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    address = grpc_address or f"{host}:{DEFAULT_GRPC_PORT}"
+    secure = True if parts.scheme == "https" else None
+    return Endpoint(address=address, url=target.rstrip("/"), token=token, tls=secure, **tls)
+
+
+def look(endpoint: Endpoint) -> Target:
+    """Ask the server what it is, over every surface. Raises HarnessError if none answers."""
+    info: Json | None = None
+    surfaces = []
+    said = ""
+    for lane in (RawGrpc(), RawRest()):
+        outcome = lane.call(CallSpec("GetServerInfo", [{}], endpoint, timeout_ms=10_000))
+        lane.close()
+        if isinstance(outcome, Answered):
+            info = info or dict(outcome.messages[0])
+            surfaces.append(lane.name)
+        else:
+            said += f"\n  {lane.name}: {outcome.code} {outcome.message}" if isinstance(outcome, Failed) else f"\n  {outcome}"
+    if info is None:
+        raise HarnessError(f"no server answers at {endpoint.url} ({endpoint.address}):{said}")
+    hosts = {urlsplit(endpoint.url or "").hostname, (endpoint.address or "").rpartition(":")[0].strip("[]")}
+    return Target(endpoint, info, hosts <= {"127.0.0.1", "localhost", "::1", None, ""}, tuple(surfaces))
