@@ -1,0 +1,3 @@
+// What every entry point exports.
+
+export * from "./errors.js";
