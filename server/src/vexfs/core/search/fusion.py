@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 RRF_K = 10
-"""By `make bench NAME=quality`: nDCG@10 0.62 and recall@10 0.81 with 10, 0.61 and 0.78 with the usual 60. With 60 a file that only
-the meaning finds, and finds first, comes 25th on average, behind all that stand somewhere in both rankings; with 10, 6th."""
+"""By `make bench NAME=quality`: nDCG@10 0.62 and recall@10 0.81 with 10, 0.61 and 0.78 with the usual 60. With 60 a file that
+only the meaning finds, and finds first, comes 25th on average, behind all that stand somewhere in both; with 10, 6th."""
 
 
 class Place(NamedTuple):
