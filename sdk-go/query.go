@@ -1,0 +1,104 @@
+package vexfs
+
+import (
+	"context"
+	"errors"
+
+	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
+)
+
+// PointQuery is what to look for among the points of a collection. Either Vector or PointID is set.
+type PointQuery struct {
+	// Vector is what the points shall be near to.
+	Vector []float32
+	// PointID names a point whose vector it is instead; that point is left out of the answer.
+	PointID string
+	// VectorName is which named vector to compare; empty: the collection's first.
+	VectorName string
+	// Filter is which points may be answered; nil: all.
+	Filter *Filter
+	// Limit is how many hits there are at most; 0: 10.
+	Limit int32
+	// WithVectors answers the vectors of the hits too.
+	WithVectors bool
+	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
+	MinRevision int64
+}
+
+// PointHit is one point that is near.
+type PointHit struct {
+	// Point is the point.
+	Point *Point
+	// Score is how near it is under the collection's metric; higher is nearer.
+	Score float64
+}
+
+// Answer tells how a search or a query was answered.
+type Answer struct {
+	// Revision is the revision that the answer reflects.
+	Revision int64
+	// Generation is that of the dense index that answered; empty if none did.
+	Generation string
+	// Exact says that no nearer vector can have been missed: the dense part compared every candidate.
+	Exact bool
+	// Strategy is how the answer was found, such as "exact", "scann", "lexical" or "hybrid".
+	Strategy string
+	// Partial says that something that was asked for could not be looked through: a view is missing or being rebuilt.
+	Partial bool
+	// PartialReasons says why the answer is partial, for people.
+	PartialReasons []string
+	// Pending is how many changed files, or vectors, the views do not have yet.
+	Pending int64
+}
+
+// QueryResult is the nearest points, best first.
+type QueryResult struct {
+	// Hits are the points; equal scores by file id.
+	Hits []PointHit
+	// Answer tells how they were found.
+	Answer
+}
+
+// Query finds the points whose vectors are nearest to a vector, or to another point's.
+func (p *PointsClient) Query(ctx context.Context, collection FileRef, query PointQuery) (*QueryResult, error) {
+	request := &pb.QueryPointsRequest{
+		Collection: collection.message(), VectorName: query.VectorName, Limit: query.Limit,
+		WithVectors: query.WithVectors, MinRevision: query.MinRevision,
+	}
+	switch {
+	case query.Vector != nil && query.PointID != "":
+		return nil, invalid(errors.New("a query has a vector or a point id, not both"))
+	case query.Vector != nil:
+		request.Query = &pb.QueryPointsRequest_Vector{Vector: toVector(query.Vector)}
+	case query.PointID != "":
+		request.Query = &pb.QueryPointsRequest_PointId{PointId: query.PointID}
+	}
+	var err error
+	if request.Filter, err = query.Filter.message(); err != nil {
+		return nil, err
+	}
+	var response pb.QueryPointsResponse
+	if err := p.c.invoke(ctx, pb.PointsService_QueryPoints_FullMethodName, request, &response); err != nil {
+		return nil, err
+	}
+	result := &QueryResult{Hits: make([]PointHit, len(response.GetHits())), Answer: toAnswer(&response)}
+	for i, hit := range response.GetHits() {
+		result.Hits[i] = PointHit{toPoint(hit.GetPoint()), hit.GetScore()}
+	}
+	return result, nil
+}
+
+// toAnswer reads what SearchResponse and QueryPointsResponse have in common.
+func toAnswer(m interface {
+	GetRevision() int64
+	GetGeneration() string
+	GetExact() bool
+	GetStrategy() string
+	GetPartial() bool
+	GetPartialReasons() []string
+	GetPending() int64
+}) Answer {
+	return Answer{
+		m.GetRevision(), m.GetGeneration(), m.GetExact(), m.GetStrategy(), m.GetPartial(), m.GetPartialReasons(), m.GetPending(),
+	}
+}

@@ -1,0 +1,162 @@
+package vexfs
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
+)
+
+// SearchMode is how to look.
+type SearchMode int
+
+// The modes of a search.
+const (
+	// SearchHybrid looks by meaning and by words and fuses the two rankings. It is what the zero SearchMode means, too.
+	SearchHybrid SearchMode = SearchMode(pb.SearchMode_SEARCH_MODE_HYBRID)
+	// SearchDense looks by meaning only.
+	SearchDense SearchMode = SearchMode(pb.SearchMode_SEARCH_MODE_DENSE)
+	// SearchLexical looks by words only.
+	SearchLexical SearchMode = SearchMode(pb.SearchMode_SEARCH_MODE_LEXICAL)
+)
+
+// String is the contract's name of the mode, such as "SEARCH_MODE_DENSE".
+func (m SearchMode) String() string { return pb.SearchMode(m).String() }
+
+// SearchQuery is what to look for. Either Text or Vector is set.
+type SearchQuery struct {
+	// Text is a question or a few words, in any language the model knows.
+	Text string
+	// Vector is one of the model that embeds the files (see [Client.ServerInfo]), or of VectorName.
+	Vector []float32
+	// Scope limits the search to files in this directory or below it; the zero FileRef: everywhere.
+	Scope FileRef
+	// Filter limits it to files that pass; nil: all.
+	Filter *Filter
+	// Mode is how to look; hybrid if not said.
+	Mode SearchMode
+	// Limit is how many hits there are at most; 0: 10.
+	Limit int32
+	// VectorName is, for a vector, the named vector of the collection that Scope names to compare with, instead of the embedded text.
+	VectorName string
+	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
+	MinRevision int64
+}
+
+// Passage is a passage of a file's text.
+type Passage struct {
+	// Text is the passage.
+	Text string
+	// StartByte is where it starts in the file's content.
+	StartByte int64
+	// EndByte is the byte after its last.
+	EndByte int64
+	// StartLine is the line it starts on; the first line is 1.
+	StartLine int32
+	// EndLine is the line it ends on.
+	EndLine int32
+}
+
+// Match is one way in which a file matched.
+type Match struct {
+	// Mode is which ranking found it: dense or lexical.
+	Mode SearchMode
+	// Rank is its place in that ranking; the first is 1.
+	Rank int32
+	// Score is its score in that ranking: cosine for dense, BM25 for lexical.
+	Score float64
+	// Terms are, for lexical, the words of the question that stand in the passage.
+	Terms []string
+}
+
+// SearchHit is one file that answers the question.
+type SearchHit struct {
+	// File is the file.
+	File *File
+	// Score is how well it answers; higher is better. Comparable within one result only.
+	Score float64
+	// Passage is its best passage; nil if a client's vector was compared.
+	Passage *Passage
+	// Matches say why it is here.
+	Matches []Match
+}
+
+// SearchResult is the files that answer best, best first.
+type SearchResult struct {
+	// Hits are the files, each once; equal scores by file id.
+	Hits []SearchHit
+	// Answer tells how they were found.
+	Answer
+}
+
+// Search finds the files that answer a question best. It answers from what is indexed; [Client.WaitForViews] waits for that.
+func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, error) {
+	request := &pb.SearchRequest{
+		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
+		MinRevision: query.MinRevision,
+	}
+	switch {
+	case query.Text != "" && query.Vector != nil:
+		return nil, invalid(errors.New("a search has a text or a vector, not both"))
+	case query.Vector != nil:
+		request.Query = &pb.SearchRequest_Vector{Vector: toVector(query.Vector)}
+	default:
+		request.Query = &pb.SearchRequest_Text{Text: query.Text}
+	}
+	var err error
+	if request.Filter, err = query.Filter.message(); err != nil {
+		return nil, err
+	}
+	var response pb.SearchResponse
+	if err := c.invoke(ctx, pb.SearchService_Search_FullMethodName, request, &response); err != nil {
+		return nil, err
+	}
+	result := &SearchResult{Hits: make([]SearchHit, len(response.GetHits())), Answer: toAnswer(&response)}
+	for i, hit := range response.GetHits() {
+		result.Hits[i] = toSearchHit(hit)
+	}
+	return result, nil
+}
+
+func toSearchHit(m *pb.SearchHit) SearchHit {
+	hit := SearchHit{File: toFile(m.GetFile()), Score: m.GetScore(), Matches: make([]Match, len(m.GetMatches()))}
+	if p := m.GetPassage(); p != nil {
+		hit.Passage = &Passage{p.GetText(), p.GetStartByte(), p.GetEndByte(), p.GetStartLine(), p.GetEndLine()}
+	}
+	for i, match := range m.GetMatches() {
+		hit.Matches[i] = Match{SearchMode(match.GetMode()), match.GetRank(), match.GetScore(), match.GetTerms()}
+	}
+	return hit
+}
+
+// SkippedOptions say which skipped files are listed.
+type SkippedOptions struct {
+	// Scope limits the list to files in this directory or below it; the zero FileRef: everywhere.
+	Scope FileRef
+	// PageSize is how many files one request asks for; 0: 1,000.
+	PageSize int32
+	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
+	MinRevision int64
+}
+
+// SkippedFile is a file whose text was not indexed.
+type SkippedFile struct {
+	// File is the file.
+	File *File
+	// Reason is why, such as "binary", "ignored", "too_large".
+	Reason string
+}
+
+// ListSkippedFiles lists the files whose text was not indexed, by id, asking for one page after another as the loop goes on. After an error
+// the list ends.
+func (c *Client) ListSkippedFiles(ctx context.Context, options ...SkippedOptions) iter.Seq2[*SkippedFile, error] {
+	o, err := option(options)
+	return pages(err, func(token string) ([]*pb.SkippedFile, string, error) {
+		var response pb.ListSkippedFilesResponse
+		err := c.invoke(ctx, pb.SearchService_ListSkippedFiles_FullMethodName, &pb.ListSkippedFilesRequest{
+			Scope: o.Scope.scope(), PageSize: o.PageSize, PageToken: token, MinRevision: o.MinRevision,
+		}, &response)
+		return response.GetFiles(), response.GetNextPageToken(), err
+	}, func(m *pb.SkippedFile) *SkippedFile { return &SkippedFile{toFile(m.GetFile()), m.GetReason()} })
+}
