@@ -1,0 +1,129 @@
+"""The asynchronous driver: makes the attempts of a call over a grpc.aio channel. Its twin is `_sync/transport.py`.
+
+Belongs to one event loop. Decides nothing: `_call.py` does.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Any, Generic, Self
+
+import grpc
+import grpc.aio
+from betterproto2 import Message
+
+from vexfs_client import _channel
+from vexfs_client._call import Call
+from vexfs_client._errors import CancelledError
+from vexfs_client._methods import Method, ResponseT
+from vexfs_client._reading import Resumable
+from vexfs_client._settings import Settings
+
+
+class AsyncTransport:
+    """A channel and the stubs of the methods called so far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._headers = _channel.metadata(settings)
+        self._stubs: dict[str, Any] = {}
+        self._closed = False
+        options = _channel.options()
+        if settings.pem is None:
+            self._channel = grpc.aio.insecure_channel(settings.address, options)
+        else:
+            self._channel = grpc.aio.secure_channel(settings.address, _channel.credentials(settings.pem), options)
+
+    async def aclose(self) -> None:
+        """Close the channel; calls under way end with CancelledError."""
+        self._closed = True
+        await self._channel.close()
+
+    async def unary(
+        self, method: Method[ResponseT], request: Message, *, timeout: float | None, request_id: str = ""
+    ) -> ResponseT:
+        """One request, one response."""
+        stub, data = self._stub(method, "unary_unary"), bytes(request)
+        with Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id) as call:
+            while True:
+                try:
+                    response: ResponseT = await stub(data, timeout=call.begin(), metadata=call.headers)
+                    return response
+                except grpc.RpcError as error:
+                    pause = call.failed(error)
+                await asyncio.sleep(pause)
+
+    async def stream(
+        self, method: Method[ResponseT], source: Resumable[ResponseT], *, timeout: float | None
+    ) -> AsyncGenerator[ResponseT]:
+        """One request, many responses; after a failure that can be overcome it goes on where it stopped."""
+        stub = self._stub(method, "unary_stream")
+        with Call(self._settings, method, self._headers, timeout=timeout, request_id="") as call:
+            while True:
+                rpc = stub(bytes(source.request()), timeout=call.begin(), metadata=call.headers)
+                try:
+                    async for response in rpc:
+                        source.received(response)
+                        yield response
+                    return
+                except grpc.RpcError as error:
+                    if source.complete:
+                        return
+                    pause = call.failed(error)
+                finally:
+                    rpc.cancel()
+                await asyncio.sleep(pause)
+
+    def upload(self, method: Method[ResponseT], *, timeout: float | None, request_id: str) -> "AsyncUpload[ResponseT]":
+        """Begin a stream of requests. It is one attempt: what was taken from the caller cannot be sent again."""
+        stub = self._stub(method, "stream_unary")
+        call = Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id, once=True)
+        return AsyncUpload(call, stub(timeout=call.begin(), metadata=call.headers))
+
+    def _stub(self, method: Method[Any], kind: str) -> Any:
+        if self._closed:
+            raise CancelledError("the client is closed")
+        stub = self._stubs.get(method.path)
+        if stub is None:
+            make = getattr(self._channel, kind)
+            stub = make(method.path, request_serializer=None, response_deserializer=method.response.parse)
+            self._stubs[method.path] = stub
+        return stub
+
+
+class AsyncUpload(Generic[ResponseT]):
+    """A stream of requests under way, as a context manager. Left without `finish`, it is cancelled and has no effect."""
+
+    def __init__(self, call: Call, rpc: Any) -> None:
+        self._call = call
+        self._rpc = rpc
+
+    async def send(self, message: Message) -> None:
+        """Send one message; waits while the connection is busy. Raises VexfsError if the call has ended."""
+        data = bytes(message)
+        try:
+            await self._rpc.write(data)
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            await self.finish()  # raises what the call ended with
+            raise
+
+    async def finish(self) -> ResponseT:
+        """End the stream and wait for the response. Raises VexfsError."""
+        try:
+            if not self._rpc.done():
+                await self._rpc.done_writing()
+            response: ResponseT = await self._rpc
+            return response
+        except grpc.RpcError as error:
+            self._call.failed(error)  # raises: there is one attempt
+            raise
+
+    async def __aenter__(self) -> Self:
+        self._call.__enter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._rpc.cancel()  # does nothing once it has ended
+        self._call.__exit__(kind, error, trace)

@@ -1,0 +1,142 @@
+# Made from _async/client.py by scripts/make-sync.
+"""The client: settings, one connection, the groups and the methods that belong to none."""
+
+import os
+from types import TracebackType
+from typing import Self
+
+from vexfs_client import _convert, _methods, _settings
+from vexfs_client._filters import Filter, to_message
+from vexfs_client._generated.vexfs import v1
+from vexfs_client._types import Page, SearchMode, SearchResult, ServerInfo, SkippedFile, VectorLike, ViewPositions
+from vexfs_client._values import FileName, to_mode, to_ref, to_vector
+
+from .collections import Collections
+from .files import Files
+from .paging import Items
+from .points import Points
+from .transport import Transport
+
+
+class Client:
+    """A client of one VexFS server. Use it as a context manager, or close it.
+
+    It connects when the first call is made, and again when the connection was lost.
+    """
+
+    files: Files
+    """Files of every kind: looking, reading, writing, moving, attributes, metadata."""
+    collections: Collections
+    """Directories with a vector schema."""
+    points: Points
+    """The points of collections."""
+
+    def __init__(
+        self,
+        *,
+        address: str | None = None,
+        token: str | None = None,
+        tls: bool | None = None,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_client_cert: str | os.PathLike[str] | None = None,
+        tls_client_key: str | os.PathLike[str] | None = None,
+        timeout: float | None = None,
+        max_attempts: int | None = None,
+    ) -> None:
+        """What is None is taken from its variable (`VEXFS_ADDRESS` …), or is the default.
+
+        `address` is the server's gRPC address, `host:port` (default 127.0.0.1:8083). `token` is sent with every call. `tls`
+        trusts the system's certificates; the PEM files `tls_ca`, `tls_client_cert` and `tls_client_key` turn it on, too.
+        `timeout` is the seconds a call may take, with all attempts and pauses (default 30; 0: no limit), `max_attempts` how
+        often it is tried at most (default 4). Raises SettingsError, which names the setting.
+        """
+        settings = _settings.load(
+            {
+                "address": address,
+                "token": token,
+                "tls": tls,
+                "tls_ca": tls_ca,
+                "tls_client_cert": tls_client_cert,
+                "tls_client_key": tls_client_key,
+                "timeout": timeout,
+                "max_attempts": max_attempts,
+            }
+        )
+        self._transport = Transport(settings)
+        self.files = Files(self._transport)
+        self.collections = Collections(self._transport)
+        self.points = Points(self._transport)
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        vector: VectorLike | None = None,
+        scope: FileName | None = None,
+        filter: Filter | None = None,
+        mode: SearchMode | str | None = None,
+        limit: int = 0,
+        vector_name: str = "",
+        min_revision: int = 0,
+        timeout: float | None = None,
+    ) -> SearchResult:
+        """The files that answer a question best, each with its best passage. Give `text` or `vector`.
+
+        `scope` looks only in this directory and below it, `filter` only at files that pass it. `mode` is `hybrid` (the
+        default), `dense` or `lexical`; `limit` how many hits at most (0: 10; up to 1,000). A vector is one of the model that
+        embeds the files (`server_info` names it), or of `vector_name` in the collection that `scope` names. A search answers
+        from what the views have, and says how much is pending; `min_revision` waits for a revision. Raises
+        InvalidArgumentError, UnavailableError (VIEW_UNAVAILABLE).
+        """
+        request = v1.SearchRequest(
+            text=text,
+            vector=None if vector is None else to_vector(vector),
+            scope=None if scope is None else to_ref(scope),
+            filter=to_message(filter),
+            mode=to_mode(mode),
+            limit=limit,
+            vector_name=vector_name,
+            min_revision=min_revision,
+        )
+        return _convert.search_result(self._transport.unary(_methods.SEARCH, request, timeout=timeout))
+
+    def wait_for_views(self, *, min_revision: int = 0, timeout: float | None = None) -> ViewPositions:
+        """Wait until all views have `min_revision` (0: what is the newest now), so that what was written can be found.
+
+        Raises DeadlineExceededError when the time-out passes before; UnavailableError (VIEW_UNAVAILABLE).
+        """
+        request = v1.WaitForViewsRequest(min_revision=min_revision)
+        answer = self._transport.unary(_methods.WAIT_FOR_VIEWS, request, timeout=timeout)
+        return ViewPositions(answer.revision, [_convert.view_position(view) for view in answer.views])
+
+    def list_skipped_files(
+        self, *, scope: FileName | None = None, page_size: int = 0, min_revision: int = 0, timeout: float | None = None
+    ) -> Items[SkippedFile]:
+        """The files whose text was not indexed, by id, each with the reason; an iterator that pages by itself."""
+
+        def fetch(page_token: str) -> Page[SkippedFile]:
+            request = v1.ListSkippedFilesRequest(
+                scope=None if scope is None else to_ref(scope),
+                page_size=page_size,
+                page_token=page_token,
+                min_revision=min_revision,
+            )
+            answer = self._transport.unary(_methods.LIST_SKIPPED_FILES, request, timeout=timeout)
+            return Page(answer.revision, [_convert.skipped_file(file) for file in answer.files], answer.next_page_token)
+
+        return Items(fetch)
+
+    def server_info(self, *, min_revision: int = 0, timeout: float | None = None) -> ServerInfo:
+        """The server's version, capabilities and limits, and the positions of store and views."""
+        request = v1.GetServerInfoRequest(min_revision=min_revision)
+        return _convert.server_info(self._transport.unary(_methods.GET_SERVER_INFO, request, timeout=timeout))
+
+    def close(self) -> None:
+        """Close the connection; calls under way end with CancelledError. Closing again does nothing."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

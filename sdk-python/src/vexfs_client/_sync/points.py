@@ -1,0 +1,136 @@
+# Made from _async/points.py by scripts/make-sync.
+"""The group `client.points`: every method of PointsService."""
+
+from collections.abc import Iterable
+
+from vexfs_client import _convert, _methods
+from vexfs_client._filters import Filter, to_message
+from vexfs_client._generated.vexfs import v1
+from vexfs_client._request import new_request_id
+from vexfs_client._types import Deleted, Page, Point, PointInput, QueryResult, Upserted, VectorLike
+from vexfs_client._values import FileName, to_ref, to_struct, to_vector
+
+from .paging import Items
+from .transport import Transport
+
+list_ = list
+
+
+class Points:
+    """Vectors with a payload: the files of a collection. Reached as `client.points`.
+
+    `timeout`, `request_id` and `min_revision` are as for `client.files`. All methods raise VexfsError, among them NotFoundError
+    (COLLECTION_NOT_FOUND).
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def upsert(
+        self,
+        collection: FileName,
+        points: Iterable[PointInput],
+        *,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Upserted:
+        """Make points, or replace those of the same id; at most 10,000, and 16 MiB in all.
+
+        More than 250 are put in steps, in order: a failure leaves those before it. Raises InvalidArgumentError (INVALID_VECTOR,
+        DIMENSION_MISMATCH, INVALID_METADATA), ResourceExhaustedError (TOO_LARGE).
+        """
+        request = v1.UpsertPointsRequest(
+            collection=to_ref(collection),
+            points=[_input(point) for point in points],
+            request_id=new_request_id(request_id),
+        )
+        answer = self._transport.unary(_methods.UPSERT_POINTS, request, timeout=timeout, request_id=request.request_id)
+        return Upserted(answer.revision, answer.upserted)
+
+    def get(
+        self,
+        collection: FileName,
+        ids: Iterable[str],
+        *,
+        with_vectors: bool = False,
+        min_revision: int = 0,
+        timeout: float | None = None,
+    ) -> list_[Point]:
+        """The points with these ids, in this order; those that are not there are left out."""
+        request = v1.GetPointsRequest(
+            collection=to_ref(collection), ids=[*ids], with_vectors=with_vectors, min_revision=min_revision
+        )
+        answer = self._transport.unary(_methods.GET_POINTS, request, timeout=timeout)
+        return [_convert.point(point) for point in answer.points]
+
+    def delete(
+        self, collection: FileName, ids: Iterable[str], *, request_id: str | None = None, timeout: float | None = None
+    ) -> Deleted:
+        """Delete the points with these ids; one that is not there is passed over."""
+        request = v1.DeletePointsRequest(collection=to_ref(collection), ids=[*ids], request_id=new_request_id(request_id))
+        answer = self._transport.unary(_methods.DELETE_POINTS, request, timeout=timeout, request_id=request.request_id)
+        return Deleted(answer.revision, answer.deleted)
+
+    def list(
+        self,
+        collection: FileName,
+        *,
+        page_size: int = 0,
+        with_vectors: bool = False,
+        min_revision: int = 0,
+        timeout: float | None = None,
+    ) -> Items[Point]:
+        """The points of a collection in byte order of their ids; an iterator that pages by itself (0: 1,000 at once)."""
+
+        def fetch(page_token: str) -> Page[Point]:
+            request = v1.ListPointsRequest(
+                collection=to_ref(collection),
+                page_size=page_size,
+                page_token=page_token,
+                with_vectors=with_vectors,
+                min_revision=min_revision,
+            )
+            answer = self._transport.unary(_methods.LIST_POINTS, request, timeout=timeout)
+            return Page(answer.revision, [_convert.point(point) for point in answer.points], answer.next_page_token)
+
+        return Items(fetch)
+
+    def query(
+        self,
+        collection: FileName,
+        vector: VectorLike | None = None,
+        *,
+        point_id: str | None = None,
+        vector_name: str = "",
+        filter: Filter | None = None,
+        limit: int = 0,
+        with_vectors: bool = False,
+        min_revision: int = 0,
+        timeout: float | None = None,
+    ) -> QueryResult:
+        """The points nearest to `vector`, or to the point `point_id`, which is itself left out; give one of the two.
+
+        `vector_name` is the named vector to compare (empty: the collection's first), `limit` how many hits at most (0: 10;
+        up to 1,000). Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND),
+        UnavailableError (VIEW_UNAVAILABLE).
+        """
+        request = v1.QueryPointsRequest(
+            collection=to_ref(collection),
+            vector=None if vector is None else to_vector(vector),
+            point_id=point_id,
+            vector_name=vector_name,
+            filter=to_message(filter),
+            limit=limit,
+            with_vectors=with_vectors,
+            min_revision=min_revision,
+        )
+        return _convert.query_result(self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))
+
+
+def _input(point: PointInput) -> v1.PointInput:
+    return v1.PointInput(
+        id=point.id,
+        vectors={name: to_vector(vector) for name, vector in point.vectors.items()},
+        metadata=None if point.metadata is None else to_struct(point.metadata),
+        content=point.content,
+    )
