@@ -63,7 +63,6 @@ class Connect:
 
     async def _unary(self, request: web.BaseRequest, method: Method, caller: Caller, codec: wire.Codec) -> web.StreamResponse:
         async def load() -> Message:
-            wire.encoding_of(request, "Content-Encoding")  # the HTTP server has unpacked it
             return codec.read(method, await read_body(request, codec.max_bytes))
 
         response = await self._dispatcher.unary(method, caller, load)

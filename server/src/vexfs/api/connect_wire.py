@@ -1,13 +1,12 @@
 """What the Connect protocol looks like in bytes: codecs, headers, envelopes, errors. No knowledge of methods or dispatching.
 
 Used by `connect.py`. The protocol: https://connectrpc.com/docs/protocol. Stateless; what cannot be read raises
-MalformedRequest, UnsupportedMediaType, NotSupported or TooLarge.
+MalformedRequest, UnsupportedMediaType, UnsupportedEncoding or TooLarge.
 """
 
 import asyncio
 import json
 import re
-import zlib
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
@@ -18,21 +17,19 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
 from vexfs.api import binary, json_writer, transcoding
+from vexfs.api.compression import Unzip, encoding_of
 from vexfs.api.errors import MalformedRequest, UnsupportedMediaType, VerbNotAllowed, to_status
 from vexfs.api.http import answer_expectation, broken_off
 from vexfs.api.limits import BODY_MAX_BYTES, MESSAGE_MAX_BYTES
 from vexfs.api.registry import Method
-from vexfs.core.errors import NotSupported, VexfsError
+from vexfs.core.errors import VexfsError
 
 STREAM_PREFIX: Final = "application/connect+"
-ENCODINGS: Final = ("gzip", "identity")
-"""How a request may be compressed. Answers never are: every client takes identity."""
 NO_CALL: Final = (UnsupportedMediaType, VerbNotAllowed)
 """Errors of HTTP itself: they keep HTTP's status, and have no stream to end."""
 _HEAD_BYTES = 5
 _COMPRESSED, _END_STREAM = 1, 2
 _TIMEOUT = re.compile(r"\d{1,10}")
-_GZIP_WINDOW = 31
 
 _HTTP_STATUS = {
     "CANCELLED": 499,
@@ -115,14 +112,6 @@ def timeout_seconds(request: web.BaseRequest) -> float | None:
     return int(text) / 1000
 
 
-def encoding_of(request: web.BaseRequest, header: str) -> str:
-    """How the request's messages are compressed. Raises NotSupported with the encodings there are."""
-    encoding = request.headers.get(header, "identity").strip().lower()
-    if encoding not in ENCODINGS:
-        raise NotSupported(f"{header} is one of {', '.join(ENCODINGS)}, not {encoding[:50]!r}", encodings=", ".join(ENCODINGS))
-    return encoding
-
-
 async def read_envelopes(request: web.BaseRequest, max_bytes: int) -> AsyncGenerator[bytes]:
     """The messages of a streaming request, unpacked, each at most `max_bytes`."""
     encoding = encoding_of(request, "Connect-Content-Encoding")
@@ -188,12 +177,9 @@ def _json(value: Any) -> bytes:
 
 
 def _unzip(data: bytes, max_bytes: int) -> bytes:
-    inflating = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        plain = inflating.decompress(data, max_bytes + 1)
-    except zlib.error as error:
-        raise MalformedRequest(f"a message is no gzip: {error}") from error
-    binary.check_size(len(plain), max_bytes)
-    if not inflating.eof:
-        raise MalformedRequest("a message is no whole gzip: it ends too early")
-    return plain
+    unzip, plain = Unzip(), bytearray()
+    for piece in unzip.unpack(data):
+        plain += piece
+        binary.check_size(len(plain), max_bytes)
+    unzip.finish()
+    return bytes(plain)

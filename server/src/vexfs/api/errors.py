@@ -56,6 +56,12 @@ class UnsupportedMediaType(NotSupported):
     http_status = 415
 
 
+class UnsupportedEncoding(NotSupported):
+    """The body is packed in a way this server cannot unpack."""
+
+    http_status = 415
+
+
 class RangeNotSatisfiable(InvalidRequest):
     """The Range header asks for bytes behind the end of the content, which has `size_bytes`."""
 

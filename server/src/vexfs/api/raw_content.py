@@ -23,7 +23,7 @@ from vexfs.api import json_writer, transcoding
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed
-from vexfs.api.http import answer_expectation, begin, broken_off, json_response
+from vexfs.api.http import begin, chunks, json_response
 from vexfs.api.registry import Method
 from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2
 from vexfs.core.errors import ContentChanged
@@ -150,7 +150,6 @@ class RawContent:
 
         async def requests() -> AsyncGenerator[Message]:
             yield first
-            await answer_expectation(request)
             async for data in _pieces(request):
                 yield content_pb2.WriteFileRequest(data=data)
 
@@ -199,12 +198,11 @@ def _loader(message: Message) -> Any:
 
 async def _pieces(request: web.BaseRequest) -> AsyncGenerator[bytes]:
     piece = bytearray()
-    with broken_off():
-        async for chunk in request.content.iter_any():
-            piece += chunk
-            if len(piece) >= PIECE_BYTES:
-                yield bytes(piece)
-                piece.clear()
+    async for chunk in chunks(request):
+        piece += chunk
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
     if piece:
         yield bytes(piece)
 
