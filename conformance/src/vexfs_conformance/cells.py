@@ -1,0 +1,62 @@
+"""Which behaviours of which method were shown? A cell for each method and each thing it promises. Pure functions.
+
+The cells of a method: `success`, each reason it names itself, `paging` if it pages, `deadline`, `cancel` and `retry`. A cell that nothing shows on any
+lane is a problem of the suite, unless it stands in `UNPROVOKED` with the reason why it cannot be provoked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vexfs_conformance import contract
+from vexfs_conformance.results import CaseResult, Verdict
+
+UNPROVOKED: Mapping[str, str] = {
+    "CORRUPT_CONTENT": "needs damage to the server's files",
+    "TOO_MANY_LINKS": "needs 65,000 links",
+    "VIEW_UNAVAILABLE": "needs a server whose views are broken",
+    "QUEUE_FULL": "needs a server that is overrun",
+}
+"""Reasons that no client can bring about without harm to the server."""
+SHARED_ASPECTS = ("deadline", "cancel", "retry")
+"""Aspects that all methods share: shown for one method of each kind (unary read, unary write, stream), not for each."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One behaviour of one method; `lanes` are those that showed it."""
+
+    method: str
+    aspect: str
+    lanes: frozenset[str]
+    excused: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.aspect}"
+
+    @property
+    def empty(self) -> bool:
+        return not self.lanes and not self.excused
+
+
+def cells(results: Sequence[CaseResult]) -> list[Cell]:
+    """All cells with the lanes that showed them."""
+    shown: dict[str, set[str]] = {}
+    for result in results:
+        if result.verdict in (Verdict.PASS, Verdict.UNEXPECTED_PASS):
+            for name in result.covers:
+                shown.setdefault(name, set()).add(result.lane)
+    found = []
+    for method in contract.methods().values():
+        for aspect in _aspects(method):
+            lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
+            found.append(Cell(method.name, aspect, lanes, "" if lanes else UNPROVOKED.get(aspect, "")))
+        for aspect in SHARED_ASPECTS:
+            lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
+            if lanes:
+                found.append(Cell(method.name, aspect, lanes))
+    return found
+
+
+def _aspects(method: contract.Method) -> list[str]:
+    return ["success", *(["paging"] if method.pages else []), *sorted(method.named_reasons)]

@@ -1,0 +1,217 @@
+"""`vexfs-conformance`: what can a person type? Parses the command line and calls the session; exit 0 conformant, 1 not, 2 usage, 3 harness."""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vexfs_conformance import __version__, cells, known, suites
+from vexfs_conformance.lanes.adapter import AdapterProcess, SdkLane, command_of
+from vexfs_conformance.lanes.raw import RawLane
+from vexfs_conformance.lanes.raw_connect import RawConnect
+from vexfs_conformance.lanes.raw_grpc import RawGrpc
+from vexfs_conformance.lanes.raw_rest import RawRest
+from vexfs_conformance.outcomes import Endpoint, HarnessError, Lane
+from vexfs_conformance.reports import badge, html, jsonl, junit, markdown, table
+from vexfs_conformance.results import CaseResult, RunFooter, RunHeader
+from vexfs_conformance.server import OwnServer, Target, endpoint_of, look
+from vexfs_conformance.session import Choice, Session, collect
+
+CONFORMANT, NOT_CONFORMANT, USAGE, HARNESS = 0, 1, 2, 3
+RAW_LANES: dict[str, type[RawLane]] = {"grpc": RawGrpc, "rest": RawRest, "connect": RawConnect}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except HarnessError as error:
+        sys.stderr.write(f"vexfs-conformance: {error}\n")
+        return HARNESS
+    except ValueError as error:
+        sys.stderr.write(f"vexfs-conformance: {error}\n")
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("vexfs-conformance", description="Shows that SDKs and surfaces of VexFS behave alike.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run cases and report")
+    _target_options(run)
+    run.add_argument("--serve", action="store_true", help="start a server for the run instead of --target")
+    run.add_argument("--sdk", default="", metavar="NAMES", help="SDKs whose adapters lie beside the suite, such as python,go")
+    run.add_argument("--adapter", action="append", default=[], metavar="NAME=COMMAND", help="an adapter of any SDK")
+    run.add_argument("--transport", default="", metavar="NAMES", help="only these transports of the SDKs")
+    run.add_argument("--lane", metavar="NAMES", help="raw lanes: grpc,rest,connect or none  [default: all that answer]")
+    _choice_options(run)
+    run.add_argument("--known", type=Path, metavar="FILE", help="known failures (YAML)")
+    run.add_argument("--report", type=Path, metavar="FOLDER", default=Path(".conformance"), help="[default: .conformance]")
+    run.add_argument("--jobs", type=int, default=2, metavar="N", help="lanes at the same time  [default: 2]")
+    run.add_argument("--complete", action="store_true", help="fail if a behaviour of the contract is shown by no case")
+    run.set_defaults(command=_run)
+    listing = commands.add_parser("list", help="list the cases")
+    _choice_options(listing)
+    listing.set_defaults(command=_list)
+    gc = commands.add_parser("gc", help="remove what killed runs left on a server")
+    _target_options(gc)
+    gc.add_argument("--older-than", type=float, default=3600, metavar="SECONDS", help="[default: 3600]")
+    gc.set_defaults(command=_gc)
+    again = commands.add_parser("report", help="make the reports again from a report.jsonl")
+    again.add_argument("file", type=Path)
+    again.set_defaults(command=_report_again)
+    return parser
+
+
+def _target_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="URL", help="the server's REST address: http://host:8080 or https://host")
+    parser.add_argument("--grpc", metavar="HOST:PORT", help="its gRPC address  [default: port 8083 of the same host]")
+    parser.add_argument("--token", default=os.environ.get("VEXFS_TOKEN"), help="the token  [default: VEXFS_TOKEN]")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="a file that holds the token")
+    for name, text in (("ca", "whom to trust"), ("client-cert", "the certificate to show"), ("client-key", "its key")):
+        parser.add_argument(f"--tls-{name}", metavar="FILE", help=f"{text} (PEM)")
+
+
+def _choice_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--case", action="append", default=[], metavar="GLOB", help="such as 'Files/*'; may be repeated")
+    parser.add_argument("--profile", choices=("core", "read-only"), default="core", help="[default: core]")
+    parser.add_argument("--cases", type=Path, metavar="FOLDER", help="cases of your own instead of the suite's")
+
+
+def _endpoint(options: argparse.Namespace) -> Endpoint:
+    if not options.target:
+        raise ValueError("name a server with --target URL, or start one with --serve")
+    token = options.token_file.read_text().strip() if options.token_file else options.token
+    tls = {"tls_ca": options.tls_ca, "tls_client_cert": options.tls_client_cert, "tls_client_key": options.tls_client_key}
+    return endpoint_of(options.target, options.grpc, token, **tls)
+
+
+def _run(options: argparse.Namespace) -> int:
+    loaded = suites.load(options.cases)
+    listed = known.load(options.known)
+    choice = Choice(options.case, options.profile == "read-only")
+    server = OwnServer() if options.serve else None
+    lanes: list[Lane] = []
+    try:
+        target = look(server.endpoint if server else _endpoint(options))
+        session = Session(target, loaded, choice)
+        if not session.cases:
+            raise ValueError("no case has such a name")
+        lanes += _lanes(options, target)
+        if not lanes:
+            raise ValueError("there is nothing to run: no lane and no SDK")
+        started = time.monotonic()
+        results = session.run(lanes, jobs=options.jobs, tell=_tell)
+        results, problems = known.apply(listed, results)
+        if options.complete:
+            problems += [f"no case shows {cell.name}" for cell in cells.cells(results) if cell.empty]
+        header = _header(options, target, lanes, len(session.cases))
+        footer = RunFooter(time.monotonic() - started, dict(Counter(str(each.verdict) for each in results)), problems)
+    finally:
+        for lane in lanes:
+            lane.close()
+        if server is not None:
+            server.close()
+    return _finish(jsonl.Report(header, results, footer), options.report)
+
+
+def _lanes(options: argparse.Namespace, target: Target) -> list[Lane]:
+    found: list[Lane] = []
+    names = options.lane.split(",") if options.lane else [*target.surfaces, *(["connect"] if _speaks_connect(target) else [])]
+    for name in names:
+        if name == "none":
+            continue
+        if name not in RAW_LANES:
+            raise ValueError(f"there is no lane {name}; there are {', '.join(RAW_LANES)}")
+        found.append(RAW_LANES[name]())
+    adapters = [(name, command_of(name)) for name in options.sdk.split(",") if name]
+    for entry in options.adapter:
+        name, _, command = entry.partition("=")
+        if not command:
+            raise ValueError(f"--adapter takes NAME=COMMAND, not {entry}")
+        adapters.append((name, ["/bin/sh", "-c", f"exec {command}"]))
+    wanted = [name for name in options.transport.split(",") if name]
+    for name, command in adapters:
+        process = AdapterProcess(name, command)
+        found += [SdkLane(process, each) for each in process.hello.transports if not wanted or each in wanted]
+    return found
+
+
+def _speaks_connect(target: Target) -> bool:
+    from vexfs_conformance.outcomes import Answered, CallSpec
+
+    lane = RawConnect()
+    try:
+        return "rest" in target.surfaces and isinstance(lane.call(CallSpec("GetServerInfo", [{}], target.endpoint)), Answered)
+    finally:
+        lane.close()
+
+
+def _header(options: argparse.Namespace, target: Target, lanes: Sequence[Lane], count: int) -> RunHeader:
+    return RunHeader(
+        suite_version=__version__,
+        target=target.name,
+        server_version=target.info.get("version", "?"),
+        profile=options.profile,
+        lanes=[
+            {"sdk": "raw" if lane.raw else lane.name, "version": lane.version, "transport": lane.transport} for lane in lanes
+        ],
+        cases=count,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _tell(result: CaseResult) -> None:
+    """One line for what went wrong while it runs; dots would say nothing."""
+    if result.bad:
+        sys.stderr.write(f"✗ {result.lane} {result.case} (step {result.step})\n")
+        sys.stderr.flush()
+
+
+def _finish(report: jsonl.Report, folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    jsonl.write(folder / "report.jsonl", report)
+    _write_others(report, folder)
+    out = sys.stdout.write
+    out(table.table(report) + "\n")
+    for text in table.failures(report.results):
+        out(text + "\n")
+    for problem in report.footer.problems:
+        out(f"PROBLEM {problem}\n")
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.footer.counts.items()))
+    out(f"{report.header.cases} cases in {report.footer.seconds:.0f} s: {counts} · {folder / 'report.html'}\n")
+    return CONFORMANT if report.footer.conformant else NOT_CONFORMANT
+
+
+def _write_others(report: jsonl.Report, folder: Path) -> None:
+    junit.write(folder / "junit.xml", report)
+    (folder / "report.html").write_text(html.page(report))
+    (folder / "matrix.md").write_text(markdown.matrix(report))
+    (folder / "badge.svg").write_text(badge.badge(report))
+
+
+def _list(options: argparse.Namespace) -> int:
+    choice = Choice(options.case, options.profile == "read-only")
+    chosen = [case for case in suites.all_cases(suites.load(options.cases)) if choice.takes(case)]
+    for case in chosen:
+        sys.stdout.write(f"{case.full_name}\t{case.why}\n")
+    sys.stdout.write(f"{len(chosen)} cases\n")
+    return CONFORMANT
+
+
+def _gc(options: argparse.Namespace) -> int:
+    removed = collect(look(_endpoint(options)), older_than_s=options.older_than)
+    sys.stdout.write("".join(f"removed {path}\n" for path in removed) or "nothing was left behind\n")
+    return CONFORMANT
+
+
+def _report_again(options: argparse.Namespace) -> int:
+    report = jsonl.read(options.file)
+    _write_others(report, options.file.parent)
+    sys.stdout.write(table.table(report) + "\n")
+    return CONFORMANT if report.footer.conformant else NOT_CONFORMANT
