@@ -2,13 +2,31 @@
 
 import type { Transport } from "@connectrpc/connect";
 import { Caller, type CallerSettings } from "./caller.js";
+import { Collections } from "./collections.js";
 import { ContentWriter, type SendLarge, streamingWrite } from "./content-writer.js";
 import { Files } from "./files.js";
+import type { List } from "./list.js";
+import type { ReadOptions } from "./options.js";
+import { Points } from "./points.js";
+import {
+  type ListSkippedFilesOptions,
+  listSkippedFiles,
+  type SearchHit,
+  type SearchOptions,
+  type SearchQuery,
+  type SkippedFile,
+  search,
+  type ViewsResult,
+  type WaitOptions,
+  waitForViews,
+} from "./search.js";
+import type { Found } from "./search-answer.js";
+import { type ServerInfo, serverInfo } from "./server-info.js";
 
 /** What carries a client's calls. */
 export interface Wire {
   transport: Transport;
-  /** How large content is written, if not as a WriteFile stream. */
+  /** How large content is written, if not as a stream of the transport. */
   sendLarge?: SendLarge;
   /** Ends all connections. */
   close(): void;
@@ -18,29 +36,71 @@ export interface Wire {
 export abstract class BaseClient {
   /** The tree of files. */
   readonly files: Files;
+  /** Directories with a vector schema. */
+  readonly collections: Collections;
+  /** The files of a collection, seen as vectors with a payload. */
+  readonly points: Points;
+  readonly #caller: Caller;
   readonly #wire: Wire;
 
   /** @internal */
   protected constructor(wire: Wire, settings: CallerSettings) {
-    this.#wire = wire;
     const caller = new Caller(wire.transport, settings);
+    this.#caller = caller;
+    this.#wire = wire;
     this.files = new Files(caller, new ContentWriter(caller, wire.sendLarge ?? streamingWrite(caller)));
+    this.collections = new Collections(caller);
+    this.points = new Points(caller);
   }
 
-  /** Ends the client's connections; calls that are running fail with `UNAVAILABLE`. A client that is forgotten keeps no process alive. */
+  /**
+   * Finds the files that answer a question best, by meaning and by words. The answer comes from what is indexed at the moment, and says how
+   * much is pending; `minRevision` waits for what was written.
+   *
+   * Throws {@link VexfsError}. Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_FILTER`, `VIEW_UNAVAILABLE`.
+   */
+  async search(query: SearchQuery, options?: SearchOptions): Promise<Found<SearchHit>> {
+    return search(this.#caller, query, options ?? {});
+  }
+
+  /**
+   * Waits until all views have what the store has, so that it can be found.
+   *
+   * Throws {@link VexfsError}. Reasons: `REVISION_NOT_REACHED` at the time-out, `VIEW_UNAVAILABLE`.
+   */
+  async waitForViews(options?: WaitOptions): Promise<ViewsResult> {
+    return waitForViews(this.#caller, options ?? {});
+  }
+
+  /**
+   * Lists the files whose text was not indexed, each with the reason.
+   *
+   * Throws {@link VexfsError}. Reasons: `VIEW_UNAVAILABLE`.
+   */
+  listSkippedFiles(options?: ListSkippedFilesOptions): List<SkippedFile> {
+    return listSkippedFiles(this.#caller, options ?? {});
+  }
+
+  /** Tells version, capabilities, limits, and the positions of store and views. Throws {@link VexfsError}. */
+  async serverInfo(options?: ReadOptions): Promise<ServerInfo> {
+    return serverInfo(this.#caller, options);
+  }
+
+  /** Ends the client's connections; calls that are running fail. A client that is forgotten keeps no process alive. */
   close(): void {
     this.#wire.close();
   }
 }
 
-/** The header that every call carries. */
-export function commonHeader(token: string | undefined, userAgent: string | undefined): Headers {
-  const header = new Headers();
+/** The header that every call carries; `userAgent` names the header that says who calls, as a browser keeps its own. */
+export function commonHeader(
+  token: string | undefined,
+  userAgent: "user-agent" | "x-user-agent",
+  name: string,
+): Headers {
+  const header = new Headers({ [userAgent]: name });
   if (token !== undefined) {
     header.set("authorization", `Bearer ${token}`);
-  }
-  if (userAgent !== undefined) {
-    header.set("user-agent", userAgent);
   }
   return header;
 }

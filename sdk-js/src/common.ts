@@ -1,3 +1,90 @@
 // What every entry point exports.
 
-export * from "./errors.js";
+export type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+export { BaseClient } from "./client.js";
+export {
+  type Collection,
+  type CollectionResult,
+  type CollectionSchema,
+  Collections,
+  type Metric,
+  type VectorSpec,
+} from "./collections.js";
+export type { Content } from "./content-source.js";
+export { ContentStream, type OpenedContent, type ReadContentOptions } from "./content-stream.js";
+export type { WriteContentOptions } from "./content-writer.js";
+export {
+  AlreadyExistsError,
+  CancelledError,
+  DataLossError,
+  DeadlineExceededError,
+  type ErrorCode,
+  FailedPreconditionError,
+  InternalError,
+  InvalidArgumentError,
+  NotFoundError,
+  PermissionDeniedError,
+  ResourceExhaustedError,
+  SettingsError,
+  UnauthenticatedError,
+  UnavailableError,
+  VexfsError,
+  type VexfsErrorFields,
+} from "./errors.js";
+export {
+  type AttributeChanges,
+  type Done,
+  FileAttributes,
+  type FileResult,
+  type SetXattrOptions,
+} from "./file-attributes.js";
+export type { FileInfo, FileKind } from "./file-info.js";
+export {
+  type CopyOptions,
+  Files,
+  type ListFilesOptions,
+  type MakeDirectoryOptions,
+  type MoveOptions,
+  type RemoveOptions,
+  type SymlinkTarget,
+} from "./files.js";
+export type {
+  AttributeCondition,
+  Filter,
+  MetadataCondition,
+  NumberRange,
+  Scalar,
+  TimeRange,
+} from "./filters.js";
+export { List, type Page } from "./list.js";
+export type { CallOptions, ListOptions, PastOptions, ReadOptions, WriteOptions } from "./options.js";
+export {
+  type ListPointsOptions,
+  type Point,
+  type PointHit,
+  type PointInput,
+  Points,
+  type PointsQuery,
+  type QueryPointsOptions,
+  type ReadPointsOptions,
+} from "./points.js";
+export type { FileRef, FileRefObject } from "./references.js";
+export type {
+  ListSkippedFilesOptions,
+  Match,
+  Passage,
+  SearchHit,
+  SearchMode,
+  SearchOptions,
+  SearchQuery,
+  SkippedFile,
+  ViewsResult,
+  WaitOptions,
+} from "./search.js";
+export type { Found } from "./search-answer.js";
+export type { Limits, ServerInfo, StorePosition, TextCounts } from "./server-info.js";
+export type { CommonSettings } from "./settings.js";
+export type { Time } from "./times.js";
+export type { VectorInput } from "./vectors.js";
+export { version } from "./version.js";
+export type { ViewPosition, ViewState } from "./views.js";

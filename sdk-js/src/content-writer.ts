@@ -3,6 +3,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Call, Caller } from "./caller.js";
 import { asArray, type Bytes, type Content, inHand, join, pieces, sizeOf } from "./content-source.js";
+import { missingFromAnswer } from "./errors.js";
 import type { FileResult } from "./file-attributes.js";
 import { toFileInfo } from "./file-info.js";
 import { type WriteFileRequestSchema, type WriteFileResponse, WriteOptionsSchema } from "./gen/vexfs/v1/content_pb.js";
@@ -74,12 +75,18 @@ export class ContentWriter {
 
   async #large(write: LargeWrite): Promise<FileResult> {
     // What was taken from a caller's stream is gone: without a request id, a call is not sent again.
-    const replayable = write.content instanceof Uint8Array || write.content instanceof Blob;
-    const call = this.#caller.begin(FilesService.method.writeFile, write.options, write.requestId, replayable);
+    const source =
+      write.content instanceof Uint8Array || write.content instanceof Blob ? undefined : new Source(write.content);
+    const call = this.#caller.begin(
+      FilesService.method.writeFile,
+      write.options,
+      write.requestId,
+      source === undefined,
+    );
     try {
       for (;;) {
         try {
-          const response = await this.#sendLarge(write, call);
+          const response = await this.#sendLarge({ ...write, content: source ?? write.content }, call);
           call.end();
           return { revision: response.revision, file: toFileInfo(response.file) };
         } catch (thrown) {
@@ -87,31 +94,57 @@ export class ContentWriter {
         }
       }
     } catch (error) {
-      throw call.fail(error);
+      throw call.fail(source?.failure === undefined ? error : source.failure.thrown);
+    }
+  }
+}
+
+/** A caller's stream. What it throws is kept: the caller gets that, and not what the broken call makes of it. */
+class Source implements AsyncIterable<Uint8Array> {
+  failure: { thrown: unknown } | undefined;
+  readonly #content: AsyncIterable<Uint8Array>;
+
+  constructor(content: AsyncIterable<Uint8Array>) {
+    this.#content = content;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* this.#content;
+    } catch (thrown) {
+      this.failure = { thrown };
+      throw thrown;
     }
   }
 }
 
 /** Sends it as a WriteFile stream. */
 export function streamingWrite(caller: Caller): SendLarge {
-  return async (write, call) => {
-    const responses = caller.stream(FilesService.method.writeFile, messages(write), call);
-    let last: WriteFileResponse | undefined;
-    for await (const response of responses) {
-      last = response;
-    }
-    if (last === undefined) {
-      throw new TypeError("the answer is empty: the server does not keep to the contract");
-    }
-    return last;
-  };
+  return (write, call) => onlyResponse(caller.stream(FilesService.method.writeFile, messages(write), call));
+}
+
+/** The one response of a stream that has one. */
+export async function onlyResponse(responses: AsyncIterable<WriteFileResponse>): Promise<WriteFileResponse> {
+  let last: WriteFileResponse | undefined;
+  for await (const response of responses) {
+    last = response;
+  }
+  if (last === undefined) {
+    throw missingFromAnswer("message");
+  }
+  return last;
+}
+
+/** The first message of the stream. */
+export function writeHeader(write: LargeWrite): MessageInitShape<typeof WriteFileRequestSchema> {
+  const header = { file: toFileRef(write.file), options: toWireOptions(write.options) };
+  return { part: { case: "header", value: header }, requestId: write.requestId };
 }
 
 async function* messages(
   write: LargeWrite,
 ): AsyncGenerator<MessageInitShape<typeof WriteFileRequestSchema>, void, undefined> {
-  const header = { file: toFileRef(write.file), options: toWireOptions(write.options) };
-  yield { part: { case: "header", value: header }, requestId: write.requestId };
+  yield writeHeader(write);
   const { content } = write;
   for await (const data of content instanceof Uint8Array || content instanceof Blob ? pieces(content) : content) {
     yield { part: { case: "data", value: data } };

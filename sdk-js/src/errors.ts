@@ -126,3 +126,12 @@ const classes: Partial<Record<ErrorCode, typeof VexfsError>> = {
 export function makeError(message: string, fields: VexfsErrorFields): VexfsError {
   return new (classes[fields.code] ?? VexfsError)(message, fields);
 }
+
+/** The error for an answer that lacks what the contract promises. */
+export function missingFromAnswer(what: string): VexfsError {
+  const fields = { reason: "", metadata: {}, requestId: "", retryable: false, attempts: 1 };
+  return makeError(`the answer holds no ${what}: the server does not keep to the contract`, {
+    code: "INTERNAL",
+    ...fields,
+  });
+}

@@ -1,5 +1,6 @@
 // What a caller learns about a file.
 
+import { missingFromAnswer } from "./errors.js";
 import { type File as WireFile, FileKind as WireKind } from "./gen/vexfs/v1/common_pb.js";
 import { toDate, toNanoseconds } from "./times.js";
 
@@ -71,7 +72,7 @@ const kinds: Partial<Record<WireKind, FileKind>> = {
 /** The file that the contract's message describes. */
 export function toFileInfo(file: WireFile | undefined): FileInfo {
   if (file === undefined) {
-    throw new TypeError("the answer holds no file: the server does not keep to the contract");
+    throw missingFromAnswer("file");
   }
   const [atimeNs, mtimeNs] = [toNanoseconds(file.atime), toNanoseconds(file.mtime)];
   const [ctimeNs, btimeNs] = [toNanoseconds(file.ctime), toNanoseconds(file.btime)];

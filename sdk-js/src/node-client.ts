@@ -22,7 +22,7 @@ export class Client extends BaseClient {
     super(wireOf(checked), {
       timeout: checked.timeout,
       maxAttempts: checked.maxAttempts,
-      header: commonHeader(checked.token, `vexfs-js/${version}`),
+      header: commonHeader(checked.token, "user-agent", `vexfs-js/${version}`),
       tracer: () => undefined,
     });
   }

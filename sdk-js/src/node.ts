@@ -1,5 +1,5 @@
 /**
- * Client for VexFS in Node: gRPC, or Connect where only HTTP/1.1 goes through.
+ * Client for VexFS in Node: over gRPC, or over Connect where only HTTP/1.1 goes through.
  *
  * @packageDocumentation
  */

@@ -3,7 +3,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { isRetryableReason } from "./error-reasons.js";
-import { type ErrorCode, makeError, type VexfsError } from "./errors.js";
+import { type ErrorCode, makeError, VexfsError } from "./errors.js";
 import { ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 
 const DOMAIN = "vexfs.v1";
@@ -51,6 +51,9 @@ export function toFailure(thrown: unknown, call: FailedCall): Failure {
       error: makeError("the caller cancelled the call", { ...fields, cause: call.signal.reason }),
       retryDelayMs: 0,
     };
+  }
+  if (thrown instanceof VexfsError) {
+    return { error: thrown, retryDelayMs: 0 };
   }
   const status = ConnectError.from(thrown);
   const info = status.findDetails(ErrorInfoSchema).find((detail) => detail.domain === DOMAIN);

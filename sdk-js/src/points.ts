@@ -1,0 +1,187 @@
+// `client.points`: the files of a collection, seen as vectors with a payload.
+
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Caller } from "./caller.js";
+import { missingFromAnswer } from "./errors.js";
+import type { Done } from "./file-attributes.js";
+import { type Filter, toWireFilter } from "./filters.js";
+import { PointsService, type Point as WirePoint } from "./gen/vexfs/v1/points_pb.js";
+import { List } from "./list.js";
+import type { ListOptions, ReadOptions, WriteOptions } from "./options.js";
+import { type FileRef, toFileRef } from "./references.js";
+import { requestIdOr } from "./request-id.js";
+import { type Found, toFound } from "./search-answer.js";
+import { packVector, unpackVector, type VectorInput } from "./vectors.js";
+
+/** A point to put. */
+export interface PointInput {
+  /** The name of its file in the collection's directory. */
+  readonly id: string;
+  /** Its vectors by name. A name that is left out keeps no vector. */
+  readonly vectors?: Readonly<Record<string, VectorInput>> | undefined;
+  /** Its payload, at most 64 KiB as JSON. */
+  readonly metadata?: JsonObject | undefined;
+  /** Content of its file, a string as UTF-8; if not set, a new file is empty and an old one keeps what it has. */
+  readonly content?: Uint8Array | string | undefined;
+}
+
+/** A point as it is stored. */
+export interface Point {
+  /** The name of its file in the collection's directory. */
+  readonly id: string;
+  /** Id of its file. */
+  readonly fileId: bigint;
+  /** Its payload; empty if it has none. */
+  readonly metadata: JsonObject;
+  /** Its vectors by name, if they were asked for. */
+  readonly vectors: Readonly<Record<string, Float32Array>>;
+  /** Revision of the last change to its file. */
+  readonly revision: bigint;
+}
+
+/** Options of reading points. */
+export interface ReadPointsOptions extends ReadOptions {
+  /** Answer the vectors too. */
+  withVectors?: boolean | undefined;
+}
+
+/** Options of listing points. */
+export interface ListPointsOptions extends ListOptions, ReadPointsOptions {}
+
+/** What points shall be near to: a vector, or the vector of another point, which is itself left out of the answer. */
+export type PointsQuery = { readonly vector: VectorInput } | { readonly pointId: string };
+
+/** Options of a query. */
+export interface QueryPointsOptions extends ReadPointsOptions {
+  /** Which named vector to compare; the collection's first if not set. */
+  vectorName?: string | undefined;
+  /** Which points may be answered. */
+  filter?: Filter | undefined;
+  /** How many hits at most: 1 to 1,000; 10 if not set. */
+  limit?: number | undefined;
+}
+
+/** One point that is near. */
+export interface PointHit {
+  /** The point. */
+  readonly point: Point;
+  /** How near it is under the collection's metric; higher is nearer. */
+  readonly score: number;
+}
+
+/** Points of collections, as `client.points`. Every method can throw {@link VexfsError}, with reason `COLLECTION_NOT_FOUND`. */
+export class Points {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Makes points, or replaces those of the same id; at most 10,000. More than 250 are put in several transactions, in order: a failure leaves
+   * those before it. `upserted` counts the points.
+   *
+   * Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_METADATA`, `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`.
+   */
+  async upsert(
+    collection: FileRef,
+    points: readonly PointInput[],
+    options?: WriteOptions,
+  ): Promise<Done & { readonly upserted: number }> {
+    const request = {
+      collection: toFileRef(collection),
+      points: points.map(toWirePoint),
+      requestId: requestIdOr(options?.requestId),
+    };
+    const { revision, upserted } = await this.#caller.unary(PointsService.method.upsertPoints, request, options);
+    return { revision, upserted: Number(upserted) };
+  }
+
+  /** Reads points by their ids, at most 10,000, in the order of the request; an id that is not there is left out. */
+  async get(
+    collection: FileRef,
+    ids: readonly string[],
+    options?: ReadPointsOptions,
+  ): Promise<Done & { readonly points: readonly Point[] }> {
+    const request = { collection: toFileRef(collection), ids: [...ids], ...reading(options) };
+    const { revision, points } = await this.#caller.unary(PointsService.method.getPoints, request, options);
+    return { revision, points: points.map(toPoint) };
+  }
+
+  /** Deletes points by their ids, at most 10,000; an id that is not there is passed over. `deleted` counts those that were there. */
+  async delete(
+    collection: FileRef,
+    ids: readonly string[],
+    options?: WriteOptions,
+  ): Promise<Done & { readonly deleted: number }> {
+    const request = { collection: toFileRef(collection), ids: [...ids], requestId: requestIdOr(options?.requestId) };
+    const { revision, deleted } = await this.#caller.unary(PointsService.method.deletePoints, request, options);
+    return { revision, deleted: Number(deleted) };
+  }
+
+  /** Lists the points of a collection in byte order of their ids. */
+  list(collection: FileRef, options?: ListPointsOptions): List<Point> {
+    return new List(async (pageToken) => {
+      const page = { pageSize: options?.pageSize ?? 0, pageToken };
+      const request = { collection: toFileRef(collection), ...page, ...reading(options) };
+      const response = await this.#caller.unary(PointsService.method.listPoints, request, options);
+      const { revision, nextPageToken } = response;
+      return { revision, items: response.points.map(toPoint), nextPageToken };
+    }, options?.pageToken);
+  }
+
+  /**
+   * Finds the points whose vectors are nearest, best first; equal scores by file id.
+   *
+   * Reasons: `POINT_NOT_FOUND`, `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_FILTER`, `VIEW_UNAVAILABLE`.
+   */
+  async query(collection: FileRef, query: PointsQuery, options?: QueryPointsOptions): Promise<Found<PointHit>> {
+    const response = await this.#caller.unary(
+      PointsService.method.queryPoints,
+      {
+        collection: toFileRef(collection),
+        query:
+          "vector" in query
+            ? { case: "vector", value: { values: packVector(query.vector) } }
+            : { case: "pointId", value: query.pointId },
+        vectorName: options?.vectorName ?? "",
+        ...(options?.filter === undefined ? {} : { filter: toWireFilter(options.filter) }),
+        limit: options?.limit ?? 0,
+        ...reading(options),
+      },
+      options,
+    );
+    return toFound(
+      response,
+      response.hits.map(({ point, score }) => ({ point: toPoint(point), score })),
+    );
+  }
+}
+
+function reading(options: ReadPointsOptions | undefined) {
+  return { withVectors: options?.withVectors ?? false, minRevision: options?.minRevision ?? 0n };
+}
+
+function toWirePoint(point: PointInput) {
+  const { id, vectors = {}, metadata, content } = point;
+  return {
+    id,
+    vectors: Object.fromEntries(
+      Object.entries(vectors).map(([name, vector]) => [name, { values: packVector(vector) }]),
+    ),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(content === undefined
+      ? {}
+      : { content: typeof content === "string" ? new TextEncoder().encode(content) : content }),
+  };
+}
+
+function toPoint(point: WirePoint | undefined): Point {
+  if (point === undefined) {
+    throw missingFromAnswer("point");
+  }
+  const { id, fileId, metadata = {}, revision } = point;
+  const vectors = Object.entries(point.vectors).map(([name, vector]) => [name, unpackVector(vector.values)]);
+  return { id, fileId, metadata, vectors: Object.fromEntries(vectors), revision };
+}

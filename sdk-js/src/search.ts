@@ -1,0 +1,163 @@
+// `client.search`, `waitForViews` and `listSkippedFiles`: finding files, and when they can be found.
+
+import type { Caller } from "./caller.js";
+import type { Done } from "./file-attributes.js";
+import { type FileInfo, toFileInfo } from "./file-info.js";
+import { type Filter, toWireFilter } from "./filters.js";
+import {
+  SearchService,
+  type SearchHit as WireHit,
+  type Match as WireMatch,
+  SearchMode as WireMode,
+} from "./gen/vexfs/v1/search_pb.js";
+import { List } from "./list.js";
+import type { CallOptions, ListOptions, ReadOptions } from "./options.js";
+import { type FileRef, toFileRef } from "./references.js";
+import { type Found, toFound } from "./search-answer.js";
+import { packVector, type VectorInput } from "./vectors.js";
+import { toViewPosition, type ViewPosition } from "./views.js";
+
+/** How to look: by meaning and by words with the two rankings fused, by meaning only, or by words only. */
+export type SearchMode = "hybrid" | "dense" | "lexical";
+
+/** What files shall answer: a question or a few words of at most 8,192 bytes, or a vector. */
+export type SearchQuery = string | VectorInput;
+
+/** Options of a search. */
+export interface SearchOptions extends ReadOptions {
+  /** Only files in this directory or below it; everywhere if not set. */
+  scope?: FileRef | undefined;
+  /** Only files that pass this. */
+  filter?: Filter | undefined;
+  /** How to look; hybrid for words, dense for a vector if not set. */
+  mode?: SearchMode | undefined;
+  /** How many hits at most: 1 to 1,000; 10 if not set. */
+  limit?: number | undefined;
+  /** For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text. */
+  vectorName?: string | undefined;
+}
+
+/** A passage of a file's text. */
+export interface Passage {
+  /** The text. */
+  readonly text: string;
+  /** Where it starts in the file's content, in bytes. */
+  readonly startByte: number;
+  /** The byte after its last. */
+  readonly endByte: number;
+  /** The line it starts on; the first line is 1. */
+  readonly startLine: number;
+  /** The line it ends on. */
+  readonly endLine: number;
+}
+
+/** One way in which a file matched. */
+export interface Match {
+  /** Which ranking found it; `unknown` for one that this release does not know. */
+  readonly mode: SearchMode | "unknown";
+  /** Its place in that ranking; the first is 1. */
+  readonly rank: number;
+  /** Its score in that ranking: cosine for dense, BM25 for lexical. */
+  readonly score: number;
+  /** Lexical: the words of the question that stand in the passage. */
+  readonly terms: readonly string[];
+}
+
+/** One file that answers the question. */
+export interface SearchHit {
+  /** The file. */
+  readonly file: FileInfo;
+  /** How well it answers; higher is better. Comparable within one answer only. */
+  readonly score: number;
+  /** Its best passage; not set if a client's vector was compared. */
+  readonly passage?: Passage;
+  /** Why it is here. */
+  readonly matches: readonly Match[];
+}
+
+/** Options of waiting for the views. */
+export interface WaitOptions extends CallOptions {
+  /** Wait until all views have this revision; if not set, the newest at the moment of asking. */
+  minRevision?: bigint | undefined;
+}
+
+/** Where the views are. */
+export interface ViewsResult extends Done {
+  /** Each view. */
+  readonly views: readonly ViewPosition[];
+}
+
+/** A file whose text was not indexed. */
+export interface SkippedFile {
+  /** The file. */
+  readonly file: FileInfo;
+  /** Why, such as `binary`, `ignored`, `too_large`. */
+  readonly reason: string;
+}
+
+/** Options of listing the files that were not indexed. */
+export interface ListSkippedFilesOptions extends ListOptions {
+  /** Only files in this directory or below it; everywhere if not set. */
+  scope?: FileRef | undefined;
+}
+
+const toWireMode: Record<SearchMode, WireMode> = {
+  hybrid: WireMode.HYBRID,
+  dense: WireMode.DENSE,
+  lexical: WireMode.LEXICAL,
+};
+
+/** Calls Search. */
+export async function search(caller: Caller, query: SearchQuery, options: SearchOptions): Promise<Found<SearchHit>> {
+  const { scope, filter, mode } = options;
+  const response = await caller.unary(
+    SearchService.method.search,
+    {
+      query:
+        typeof query === "string"
+          ? { case: "text", value: query }
+          : { case: "vector", value: { values: packVector(query) } },
+      ...(scope === undefined ? {} : { scope: toFileRef(scope) }),
+      ...(filter === undefined ? {} : { filter: toWireFilter(filter) }),
+      mode: mode === undefined ? WireMode.UNSPECIFIED : toWireMode[mode],
+      limit: options.limit ?? 0,
+      vectorName: options.vectorName ?? "",
+      minRevision: options.minRevision ?? 0n,
+    },
+    options,
+  );
+  return toFound(response, response.hits.map(toHit));
+}
+
+/** Calls WaitForViews. */
+export async function waitForViews(caller: Caller, options: WaitOptions): Promise<ViewsResult> {
+  const request = { minRevision: options.minRevision ?? 0n };
+  const { revision, views } = await caller.unary(SearchService.method.waitForViews, request, options);
+  return { revision, views: views.map(toViewPosition) };
+}
+
+/** Calls ListSkippedFiles, page after page. */
+export function listSkippedFiles(caller: Caller, options: ListSkippedFilesOptions): List<SkippedFile> {
+  const { scope, pageSize = 0, minRevision = 0n } = options;
+  return new List(async (pageToken) => {
+    const request = { ...(scope === undefined ? {} : { scope: toFileRef(scope) }), pageSize, pageToken, minRevision };
+    const response = await caller.unary(SearchService.method.listSkippedFiles, request, options);
+    const items = response.files.map(({ file, reason }) => ({ file: toFileInfo(file), reason }));
+    return { revision: response.revision, items, nextPageToken: response.nextPageToken };
+  }, options.pageToken);
+}
+
+function toHit(hit: WireHit): SearchHit {
+  const { file, score, passage, matches } = hit;
+  const found = { file: toFileInfo(file), score, matches: matches.map(toMatch) };
+  if (passage === undefined) {
+    return found;
+  }
+  const { text, startByte, endByte, startLine, endLine } = passage;
+  return { ...found, passage: { text, startByte: Number(startByte), endByte: Number(endByte), startLine, endLine } };
+}
+
+function toMatch({ mode, rank, score, terms }: WireMatch): Match {
+  const known = (Object.keys(toWireMode) as SearchMode[]).find((name) => toWireMode[name] === mode);
+  return { mode: known ?? "unknown", rank, score, terms };
+}
