@@ -26,6 +26,7 @@ from vexfs_conformance.values import fill_in, place
 
 PREFIX = "vexfs-conformance-"
 _ALWAYS = frozenset({"faults"})
+"""What every lane has; whether faults may be made is the target's question."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ class Session:
         if case.raw_only and not lane.raw:
             return "about the surface itself: an SDK hides it"
         has = lane.features | frozenset(self._target.info.get("capabilities", ())) | _ALWAYS
+        if self._target.endpoint.token:
+            has |= {"token"}
         needs = case.needs | {need for step in case.all_steps for need in step.needs}
         missing = sorted(needs - has)
         if missing:
