@@ -9,7 +9,7 @@ const DEPTH_MAX = 6;
 
 /** Fields an example has although a request may leave them out, because it says nothing without them. */
 const TELLING = new Set([
-  "text", "file", "directory", "collection", "path", "data", "header", "limit", "metadata", "vectors", "vector", "values", "target", "value",
+  "text", "file", "directory", "collection", "path", "data", "header", "limit", "metadata", "vectors", "vector", "values", "target", "name", "value",
 ]);
 /** Of two fields that exclude each other the example has the first. */
 const INSTEAD = new Map([["vector", "text"]]);

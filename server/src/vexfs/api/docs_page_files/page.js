@@ -185,7 +185,10 @@ function filter(words) {
 function follow() {
   const card = byId(decodeURIComponent(location.hash.slice(1)));
   if (!card) return;
-  if (card.classList.contains("method")) card.open = true;
+  if (card.classList.contains("method") && !card.open) {
+    card.addEventListener("toggle", () => card.scrollIntoView(), { once: true }); // its form is there by then
+    card.open = true;
+  }
   card.scrollIntoView();
 }
 
