@@ -1,0 +1,76 @@
+//! Requests about finding files, and about the server.
+
+use crate::builders::{list, request};
+use crate::convert::limit;
+use crate::files::named;
+use crate::generated::proto;
+use crate::{Client, FileRef, Filter, SearchMode, SearchQuery, SearchResults, ServerInfo, SkippedFile, ViewPosition};
+
+request! {
+    /// Finds files. Made by [`Client::search`](crate::Client::search).
+    reads Search(SearchRequest) -> SearchResults, |response| SearchResults::from_response(response)
+}
+
+impl Search {
+    pub(crate) fn of(client: &Client, query: SearchQuery) -> Self {
+        Self::new(client, proto::SearchRequest { query: Some(query.into()), ..Default::default() })
+    }
+
+    /// Only files in this directory or below it.
+    pub fn scope(mut self, directory: impl Into<FileRef>) -> Self {
+        self.request.scope = named(directory);
+        self
+    }
+
+    /// Only files that pass this.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.request.filter = Some(filter.into());
+        self
+    }
+
+    /// How to look; hybrid if not set. A vector has no words: it is always dense.
+    pub fn mode(mut self, mode: SearchMode) -> Self {
+        self.request.set_mode(mode.into());
+        self
+    }
+
+    /// How many hits at most; 10 if not set.
+    pub fn limit(mut self, hits: u32) -> Self {
+        self.request.limit = limit(hits);
+        self
+    }
+
+    /// For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
+    pub fn vector_name(mut self, name: impl Into<String>) -> Self {
+        self.request.vector_name = name.into();
+        self
+    }
+}
+
+request! {
+    /// Waits for the views; answers where each is. Made by [`Client::wait_for_views`](crate::Client::wait_for_views).
+    reads WaitForViews(WaitForViewsRequest) -> Vec<ViewPosition>, |response| {
+        Some(response.views.into_iter().map(ViewPosition::from).collect())
+    }
+}
+
+list! {
+    /// Lists files whose text was not indexed, by id. Made by [`Client::list_skipped_files`](crate::Client::list_skipped_files).
+    reads ListSkippedFiles(ListSkippedFilesRequest) -> SkippedFile, |response| {
+        let skipped = |skipped: proto::SkippedFile| Some(SkippedFile { file: skipped.file?.into(), reason: skipped.reason });
+        response.files.into_iter().map(skipped).collect()
+    }
+}
+
+impl ListSkippedFiles {
+    /// Only files in this directory or below it.
+    pub fn scope(mut self, directory: impl Into<FileRef>) -> Self {
+        self.request.scope = named(directory);
+        self
+    }
+}
+
+request! {
+    /// Asks about the server. Made by [`Client::server_info`](crate::Client::server_info).
+    reads ServerInfoRequest(GetServerInfoRequest) -> ServerInfo, |response| ServerInfo::from_response(response)
+}
