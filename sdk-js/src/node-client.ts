@@ -3,6 +3,7 @@
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { BaseClient, commonHeader, type Wire } from "./client.js";
 import { type ClientSettings, type NodeSettings, nodeSettings } from "./node-settings.js";
+import { currentTracer } from "./node-telemetry.js";
 import { version } from "./version.js";
 
 export type { ClientSettings } from "./node-settings.js";
@@ -23,7 +24,7 @@ export class Client extends BaseClient {
       timeout: checked.timeout,
       maxAttempts: checked.maxAttempts,
       header: commonHeader(checked.token, "user-agent", `vexfs-js/${version}`),
-      tracer: () => undefined,
+      tracer: currentTracer,
     });
   }
 }
