@@ -278,10 +278,12 @@ def count(server: Server, operation: str, outcome: str) -> float:
 
 
 def test_calls_are_counted_under_their_surface(echo: Server) -> None:
-    before = count(echo, "Echo", "OK"), count(echo, "Count", "FILE_NOT_FOUND")
+    ends = [("Echo", "OK"), ("Count", "FILE_NOT_FOUND"), ("Sleep", "UNAVAILABLE")]
+    before = [count(echo, *end) for end in ends]
     post(echo, f"{ECHO}/Echo", b"", PROTO)
     post(echo, f"{ECHO}/Count", envelope(message("CountRequest", upto=2, fail_after=1)), STREAM_PROTO)
-    assert (count(echo, "Echo", "OK"), count(echo, "Count", "FILE_NOT_FOUND")) == (before[0] + 1, before[1] + 1)
+    post(echo, f"{ECHO}/Sleep", message("SleepRequest", seconds=30), PROTO, Connect_Timeout_Ms="50")
+    assert [count(echo, *end) for end in ends] == [number + 1 for number in before]
 
 
 def raw_request(server: Server, path: str, kind: str, body: bytes, announced: int | None = None) -> socket.socket:

@@ -52,46 +52,44 @@ class Dispatcher:
 
     async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
-        operation = method.name
-        try:
-            with observe(caller.surface, operation, slow_seconds=self._slow_seconds, caller=caller.peer), self._place():
-                timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
-                context = self._context(method, caller, timeout)
-                request = await self._load(context, load)
-                async with asyncio.timeout(context.deadline.remaining_seconds()):
-                    return cast(Message, await method.handler(context, request))
-        except Exception as error:
-            raise translate(error, operation) from error
+        with self._observed(method, caller, self._slow_seconds):
+            timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
+            context = self._context(method, caller, timeout)
+            request = await self._load(context, load)
+            async with asyncio.timeout(context.deadline.remaining_seconds()):
+                return cast(Message, await method.handler(context, request))
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
         """One request, many responses. Raises VexfsError only, possibly after some responses."""
-        operation = method.name
-        try:
-            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer), self._place():
-                context = self._context(method, caller, caller.timeout_seconds)
-                responses = method.handler(context, await self._load(context, load))
-                async with contextlib.aclosing(responses):
-                    while True:
-                        # The timeout is taken anew for every message: it must not hold while the consumer has the turn.
-                        async with asyncio.timeout(context.deadline.remaining_seconds()):
-                            try:
-                                response = await anext(responses)
-                            except StopAsyncIteration:
-                                return
-                        yield response
-        except Exception as error:
-            raise translate(error, operation) from error
+        with self._observed(method, caller, math.inf):
+            context = self._context(method, caller, caller.timeout_seconds)
+            responses = method.handler(context, await self._load(context, load))
+            async with contextlib.aclosing(responses):
+                while True:
+                    # The timeout is taken anew for every message: it must not hold while the consumer has the turn.
+                    async with asyncio.timeout(context.deadline.remaining_seconds()):
+                        try:
+                            response = await anext(responses)
+                        except StopAsyncIteration:
+                            return
+                    yield response
 
     async def collect(self, method: Method, caller: Caller, requests: Callable[[], AsyncGenerator[Message]]) -> Message:
         """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
-        operation = method.name
-        try:
-            with observe(caller.surface, operation, slow_seconds=math.inf, caller=caller.peer), self._place():
-                context = self._context(method, caller, caller.timeout_seconds)
-                async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
-                    return cast(Message, await method.handler(context, self._checked(context, incoming)))
-        except Exception as error:
-            raise translate(error, operation) from error
+        with self._observed(method, caller, math.inf):
+            context = self._context(method, caller, caller.timeout_seconds)
+            async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
+                return cast(Message, await method.handler(context, self._checked(context, incoming)))
+
+    @contextlib.contextmanager
+    def _observed(self, method: Method, caller: Caller, slow_seconds: float) -> Iterator[None]:
+        """Around a whole call: its place among those that run, its translated error, and what is counted of both."""
+        with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer):
+            try:
+                with self._place():
+                    yield
+            except Exception as error:
+                raise translate(error, method.name) from error
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
