@@ -1,7 +1,8 @@
 """What do the helpers and variables of a case stand for? Pure functions.
 
 A helper is an object with one key: `{$text: "hello"}` the bytes of a text, `{$hex: ff00}` bytes, `{$fill: [a, 1000]}` a text repeated, as
-bytes, `{$vector: [1, 0]}` 32-bit floats, `{$join: [text, times, text]}` a string. Bytes are base64, as protojson has them.
+bytes, `{$path: [text, ff]}` a text and bytes behind it, `{$vector: [1, 0]}` 32-bit floats, `{$join: [a, [b, 3]]}` the string `abbb`. Bytes are
+base64, as protojson has them.
 """
 
 import base64
@@ -35,6 +36,7 @@ HELPERS: Mapping[str, Callable[[Any], Any]] = {
     "$fill": lambda value: _base64(str(value[0]).encode() * int(value[1])),
     "$vector": lambda value: _base64(vector_bytes(value)),
     "$join": _joined,
+    "$path": lambda value: _base64(str(value[0]).encode() + bytes.fromhex(value[1])),
     "$nested": lambda value: _nested(int(value)),
     "$range": lambda value: [str(number) for number in range(int(value))],
 }
