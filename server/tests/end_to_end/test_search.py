@@ -93,13 +93,9 @@ def test_the_shell_finds_by_listing_a_question(server: Server, notes: str) -> No
     json.loads((server.mount / ".search" / ".status").read_text())
 
 
-@needs_mount
-def test_a_file_copied_into_the_mount_is_found_although_an_import_goes_on(
-    make_server: Callable[..., Server], tmp_path: Path
-) -> None:
-    running = make_server(mounted=True).start()
-    assert running.mount is not None
-    bulk = tmp_path / "bulk"
+def import_reports(running: Server, folder: Path) -> None:
+    """Store what takes the indexer a while."""
+    bulk = folder / "bulk"
     bulk.mkdir()
     for number in range(300):
         sentences = [
@@ -107,6 +103,15 @@ def test_a_file_copied_into_the_mount_is_found_although_an_import_goes_on(
         ]
         (bulk / f"report-{number}.md").write_text("\n\n".join(sentences))
     running.vexfs("import", str(bulk), "--into", "/bulk")
+
+
+@needs_mount
+def test_a_file_copied_into_the_mount_is_found_although_an_import_goes_on(
+    make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    import_reports(running, tmp_path)
     (tmp_path / "note.md").write_text(NOTES["cats.md"])
     subprocess.run(["cp", str(tmp_path / "note.md"), str(running.mount)], check=True)
     subprocess.run(["sync", str(running.mount / "note.md")], check=True, timeout=10)
@@ -115,8 +120,31 @@ def test_a_file_copied_into_the_mount_is_found_although_an_import_goes_on(
         return "/note.md" in [hit["file"] for hit in running.search("what does my pet eat", "--limit", "3")]
 
     wait_until(is_found, 30.0, "finding the note")
-    pending = {view["view"]: view["pending"] for view in lines(running.vexfs("status", "--json"))[0]["views"]}
-    assert pending["dense"] > 0, "the import was over before the note was found: this test has shown nothing"
+    assert dense_pending(running) > 0, "the import was over before the note was found: this test has shown nothing"
+
+
+def dense_pending(running: Server) -> int:
+    views = lines(running.vexfs("status", "--json"))[0]["views"]
+    return next(int(view["pending"]) for view in views if view["view"] == "dense")
+
+
+@needs_mount
+def test_a_note_is_found_when_fsync_returns_also_during_an_import(make_server: Callable[..., Server], tmp_path: Path) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    import_reports(running, tmp_path)
+    for number in range(20):
+        time.sleep(2.5)  # a person's pace: what comes faster, or after a wait that brought nothing, is not waited for
+        with (running.mount / f"note-{number}.md").open("w") as file:
+            file.write(f"Visitor {number} left a green umbrella at the reception.")
+            file.flush()
+            os.fsync(file.fileno())
+        answer = running.post("/v1/search", {"text": f"umbrella of visitor {number}", "mode": "SEARCH_MODE_DENSE", "limit": 30})
+        pending = dense_pending(running)
+        assert pending > 0, "the import was over before a note was found at once"
+        if f"/note-{number}.md" in [hit["file"]["path"] for hit in answer["hits"]]:
+            return
+    raise AssertionError("20 notes, and not one could be found when its fsync had returned")
 
 
 @pytest.fixture

@@ -67,6 +67,14 @@ class ApiClient:
         facts.pop("hits", None)
         return Found(hits, {**facts, "hits": len(hits)})
 
+    def finds(self, vector: bytes, ino: int, timeout_s: float, job: "Job") -> bool:
+        """Whether the file is among the nearest to a vector (little-endian float32). Raises Failed, Cancelled."""
+        from vexfs.contract.v1 import common_pb2, search_pb2
+
+        request = search_pb2.SearchRequest(vector=common_pb2.Vector(values=vector), limit=20)
+        response = self._call("SearchService/Search", request, search_pb2.SearchResponse, timeout_s, job)
+        return any(hit.file.id == ino for hit in response.hits)
+
     def server_info(self, timeout_s: float, job: "Job") -> dict[str, Any]:
         """Positions of store and views, what is pending. Raises Failed, Cancelled."""
         from google.protobuf.json_format import MessageToDict
@@ -77,13 +85,13 @@ class ApiClient:
         info = self._call("ServerService/GetServerInfo", request, server_pb2.GetServerInfoResponse, timeout_s, job)
         return dict(MessageToDict(info, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
 
-    def pending_texts(self, timeout_s: float, job: "Job") -> int:
-        """How many files wait to be indexed. Raises Failed, Cancelled."""
+    def pending_items(self, timeout_s: float, job: "Job") -> int:
+        """How many files or passages the view that is furthest behind still lacks. Raises Failed, Cancelled."""
         from vexfs.contract.v1 import server_pb2
 
         request = server_pb2.GetServerInfoRequest()
         info = self._call("ServerService/GetServerInfo", request, server_pb2.GetServerInfoResponse, timeout_s, job)
-        return int(info.text.pending)
+        return int(max([info.text.pending, *(view.pending for view in info.views)]))
 
     def wait_for_views(self, revision: int, timeout_s: float, job: "Job") -> None:
         """Return when all views have that revision. Raises Failed, Cancelled."""

@@ -235,13 +235,13 @@ class ContentOperations:
         if number := self._forget_error(nodeid):
             session.fail(unique, number)
             return
-        revision = self._findable.plan(nodeid)
+        written = self._findable.plan(nodeid)
 
         def answer(done: "Future[None]") -> None:
             if done.exception() is not None:
                 session.fail(unique, errno.EIO)
             else:
-                self._findable.answer(unique, revision)
+                self._findable.answer(unique, written)
 
         self._engine.volume.syncer.sync().add_done_callback(answer)
 

@@ -1,7 +1,7 @@
 """The thread that embeds: takes texts off the queue in `derived.db`, the fresh lane first, and puts vectors there.
 
 Started and stopped by the indexer. It embeds one text at a time and stores them in small groups, so that a fresh text waits for
-one bulk text at most and stopping takes no longer. Without weights it has them fetched by a process of its own, and everything
+one other text at most and stopping takes no longer. Without weights it has them fetched by a process of its own, and everything
 else goes on meanwhile.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from vexfs.views.embedding.fetch import ENV_OFFLINE
 from vexfs.views.embedding.model import Embedder
 from vexfs.views.embedding.weights import ModelMissing
-from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PendingText
+from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,8 @@ class EmbeddingThread:
         vectors: list[tuple[bytes, bytes]] = []
         started = time.monotonic()
         for text in texts:
-            if self._stop.is_set() or (vectors and self._enough(text, started)):
+            # Fresh texts make a group of their own: they are stored, and found, before a bulk one is begun.
+            if self._stop.is_set() or (vectors and (text.lane != texts[0].lane or self._enough(started))):
                 break
             vectors.append((text.text_key, embedder.embed([text.text])[0].tobytes()))
         writer.store_embeddings(embedder.name, vectors)
@@ -104,9 +105,8 @@ class EmbeddingThread:
         self._bulk_group_at = now
         return BULK_LANE
 
-    def _enough(self, text: PendingText, started: float) -> bool:
-        interrupted = text.lane != FRESH_LANE and self._fresh.is_set()
-        return interrupted or time.monotonic() - started > GROUP_S
+    def _enough(self, started: float) -> bool:
+        return self._fresh.is_set() or time.monotonic() - started > GROUP_S
 
     # --- the model
 
