@@ -62,6 +62,17 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "serach" in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", [("search", "--json", "x", "--limit", "0"), ("ls", "--json", "--nothing"), ("put", "--json")]
+)
+def test_a_usage_error_is_json_when_json_was_asked_for(arguments: tuple[str, ...]) -> None:
+    outcome = vexfs(*arguments)
+    assert outcome.returncode == exits.USAGE
+    error = json.loads(outcome.stderr)["error"]
+    assert (error["code"], error["reason"]) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    assert error["message"]
+
+
 def test_without_a_server_a_command_says_what_to_do(tmp_path: Path) -> None:
     outcome = vexfs("ls", "--data", str(tmp_path))
     assert outcome.returncode == exits.UNREACHABLE

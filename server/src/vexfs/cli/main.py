@@ -31,7 +31,7 @@ COMMANDS = {
     "wait": ("vexfs.cli.status", "wait until everything stored can be found"),
     "status": ("vexfs.cli.status", "show the server, and what is still being indexed"),
     "check": ("vexfs.cli.check", "verify a data folder, and repair it with --repair"),
-    "mount": ("vexfs.cli.mounting", "mount a running server's files on a directory"),
+    "mount": ("vexfs.cli.mounting", "mount a data folder's files on a directory"),
     "umount": ("vexfs.cli.mounting", "unmount that directory"),
     "serve": ("vexfs.cli.serve", "run a server on a data folder"),
 }
@@ -78,7 +78,10 @@ def run(arguments: list[str]) -> int:
         status = vexfs.main(arguments, prog_name="vexfs", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        if as_json:
+            exits.Failure(exits.USAGE, "INVALID_ARGUMENT", "INVALID_ARGUMENT", error.format_message()).show(as_json)
+        else:
+            error.show()
         return exits.USAGE
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
