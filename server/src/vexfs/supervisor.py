@@ -9,11 +9,13 @@ SIGTERM instead, so that it unmounts.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -112,6 +114,8 @@ class Supervisor:
         lock = runtime.ServerLock(self.settings.data)
         lock.acquire()
         try:
+            for port in (self.settings.rest_port, self.settings.grpc_port):
+                _refuse_taken(self.settings.host, port)
             token.load_or_create(self.token_file)
             self._forget_records()
             self._prepare_mount_point()
@@ -318,6 +322,22 @@ class Supervisor:
         for key, _ in self._wake.select(seconds):
             with contextlib.suppress(BlockingIOError):
                 os.read(key.fd, 4096)
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raises Unavailable when another program listens there. Whatever else is wrong, the API finds out when it listens."""
+    try:
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE) if port else []
+        for family, kind, protocol, _, address in addresses:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the API does
+                probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Unavailable(
+                f"the address {host}:{port} is taken by another program: stop that one, or choose other ports "
+                "(--rest-port and --grpc-port, or VEXFS_REST_PORT and VEXFS_GRPC_PORT; 0 takes a free one)"
+            ) from None
 
 
 def _python(module: str) -> list[str]:

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import stat
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -39,13 +41,24 @@ def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(serve
     assert server.vexfs("status").startswith("VexFS ")
 
 
-def test_a_port_that_is_taken_is_named(server: Server, make_server: MakeServer) -> None:
-    port = server.record["rest"].rpartition(":")[2]
-    other = make_server(arguments=("--rest-port", port))
+@pytest.mark.parametrize("which", ["rest", "grpc"])
+def test_a_port_that_is_taken_is_named_and_nothing_is_made(server: Server, make_server: MakeServer, which: str) -> None:
+    port = server.record[which].rpartition(":")[2]
+    other = make_server(arguments=(f"--{which}-port", port))
     with pytest.raises(AssertionError, match="did not start"):
         other.start()
-    assert "address already in use" in other.log().lower()
+    assert f"the address 127.0.0.1:{port} is taken by another program" in other.log()
     assert not other.ready_file.exists()
+    assert not (other.data / "volumes").exists()
+
+
+def test_a_token_file_is_made_with_its_folder(make_server: MakeServer, tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "of mine" / "token"
+    running = make_server(arguments=("--token-file", str(path))).start()
+    assert running.record["token_file"] == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert running.vexfs("status").startswith("VexFS ")
 
 
 @needs_mount

@@ -47,7 +47,7 @@ def read(path: Path) -> str:
 
 
 def load_or_create(path: Path) -> str:
-    """The token in `path`, made first if the file is absent.
+    """The token in `path`, made first if the file is absent, and so is its folder.
 
     The file appears whole or not at all, with mode 0600, and is durable when this returns: it is written beside `path`, synced
     and linked to its name, so of two processes that start at once one wins and both return the same token.
@@ -60,6 +60,7 @@ def load_or_create(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
