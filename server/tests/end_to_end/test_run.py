@@ -85,7 +85,10 @@ def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(f
         second.wait_for("Ctrl-C stops.", SECOND_START_SECONDS + 45)
         assert "importing" not in second.shown()
         assert "/argparse.py" in second.shown()
+        assert "dense #1" in second.shown(), "the examples were shown before searches by meaning were answered"
         assert vexfs("ls", data=folder / "data").startswith("python3.")
+        log = runtime.DataFolder(folder / "data").log_file("serve")
+        logged = log.read_bytes()
         third = subprocess.run(
             [sys.executable, "-m", "vexfs.cli.run"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
         )
@@ -93,5 +96,6 @@ def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(f
         record = runtime.read_server(folder / "data")
         assert record is not None
         assert f"process {record['pid']}" in third.stderr
+        assert log.read_bytes().startswith(logged), "the log is the running server's"
     finally:
         second.close()

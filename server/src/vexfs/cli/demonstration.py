@@ -22,7 +22,7 @@ from vexfs.cli.options import Target
 from vexfs.cli.records import reference
 from vexfs.cli.search import show_hit
 from vexfs.cli.waiting import server_info
-from vexfs.contract.v1 import attributes_pb2, search_pb2, server_pb2
+from vexfs.contract.v1 import attributes_pb2, common_pb2, search_pb2, server_pb2
 from vexfs.core.errors import VexfsError
 
 CORPUS = f"/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -115,7 +115,12 @@ class Demonstration:
 
 
 def _is_answerable(info: server_pb2.GetServerInfoResponse) -> bool:
-    """Whether all words are indexed, and the first passages of each file embedded: beginnings come first."""
+    """Whether all words are indexed, and the first passages of each file embedded: beginnings come first.
+
+    A server that has just started answers by words alone until it has loaded its model and vectors.
+    """
+    if not info.HasField("embedding") or any(view.state == common_pb2.VIEW_STATE_REBUILDING for view in info.views):
+        return False
     pending = {view.view: view.pending for view in info.views}
     embedded = info.text.passages - pending.get("dense", 0)
     return (

@@ -88,6 +88,10 @@ class Run:
     def _start(self) -> None:
         """Start the server in a process of its own and wait until it answers, or somebody presses Ctrl-C."""
         runtime.DataFolder(self._data).create()
+        # The server takes the lock itself; but if another one has it, then the log is that one's, too.
+        lock = runtime.ServerLock(self._data)
+        lock.acquire()
+        lock.release()
         command = [sys.executable, "-m", "vexfs.cli.main", "serve", "--data", str(self._data)]
         if self._mount is not None:
             command += ["--mount", str(self._mount)]
