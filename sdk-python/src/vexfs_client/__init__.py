@@ -11,12 +11,12 @@
 `Client` is for threads, `AsyncClient` for asyncio; both have the same methods.
 """
 
-from ._async.client import AsyncClient
-from ._async.collections import AsyncCollections
-from ._async.files import AsyncFiles
-from ._async.paging import AsyncItems
-from ._async.points import AsyncPoints
-from ._errors import (
+from vexfs_client._async.client import AsyncClient
+from vexfs_client._async.collections import AsyncCollections
+from vexfs_client._async.files import AsyncFiles
+from vexfs_client._async.paging import AsyncItems
+from vexfs_client._async.points import AsyncPoints
+from vexfs_client._errors import (
     AlreadyExistsError,
     CancelledError,
     DataLossError,
@@ -34,15 +34,16 @@ from ._errors import (
     UnavailableError,
     VexfsError,
 )
-from ._filters import Filter
-from ._pieces import AsyncContent, Content
-from ._reasons import Reason
-from ._sync.client import Client
-from ._sync.collections import Collections
-from ._sync.files import Files
-from ._sync.paging import Items
-from ._sync.points import Points
-from ._types import (
+from vexfs_client._filters import Filter
+from vexfs_client._io import ContentReader, ContentWriter
+from vexfs_client._pieces import AsyncContent, Content
+from vexfs_client._reasons import Reason
+from vexfs_client._sync.client import Client
+from vexfs_client._sync.collections import Collections
+from vexfs_client._sync.files import Files
+from vexfs_client._sync.paging import Items
+from vexfs_client._sync.points import Points
+from vexfs_client._types import (
     Collection,
     Copied,
     Deleted,
@@ -77,8 +78,8 @@ from ._types import (
     ViewPositions,
     ViewState,
 )
-from ._values import FileName
-from ._version import __version__
+from vexfs_client._values import FileName
+from vexfs_client._version import __version__
 
 __all__ = [
     "AlreadyExistsError",
@@ -93,6 +94,8 @@ __all__ = [
     "Collection",
     "Collections",
     "Content",
+    "ContentReader",
+    "ContentWriter",
     "Copied",
     "DataLossError",
     "DeadlineExceededError",

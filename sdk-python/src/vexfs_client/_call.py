@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import grpc
 
-from . import _tracing
-from ._channel import Metadata
-from ._errors import VexfsError
-from ._methods import Method
-from ._retry import Attempts
-from ._settings import Settings
-from ._status import error_from, failure_from
+from vexfs_client import _tracing
+from vexfs_client._channel import Metadata
+from vexfs_client._errors import VexfsError
+from vexfs_client._methods import Method
+from vexfs_client._retry import Attempts
+from vexfs_client._settings import Settings
+from vexfs_client._status import error_from, failure_from
 
 
 class Call:

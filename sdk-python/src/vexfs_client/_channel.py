@@ -5,8 +5,8 @@ from pathlib import Path
 
 import grpc
 
-from ._settings import Pem, Settings
-from ._version import __version__
+from vexfs_client._settings import Pem, Settings
+from vexfs_client._version import __version__
 
 _MESSAGE_MAX_BYTES = 64 * 1024 * 1024
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from . import _types as t
-from ._generated.vexfs import v1
-from ._values import from_struct, from_vector
+from vexfs_client import _types as t
+from vexfs_client._generated.vexfs import v1
+from vexfs_client._values import from_struct, from_vector
 
 E = TypeVar("E", t.FileKind, t.SearchMode, t.Metric, t.ViewState)
 

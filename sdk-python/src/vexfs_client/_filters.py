@@ -5,9 +5,9 @@ from datetime import datetime
 from types import EllipsisType
 from typing import Any
 
-from ._convert import times
-from ._generated.vexfs import v1
-from ._values import to_value
+from vexfs_client._convert import times
+from vexfs_client._generated.vexfs import v1
+from vexfs_client._values import to_value
 
 
 class Filter:

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from betterproto2 import Message
 
-from ._generated.vexfs import v1
+from vexfs_client._generated.vexfs import v1
 
 ResponseT = TypeVar("ResponseT", bound=Message)
 

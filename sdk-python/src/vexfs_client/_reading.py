@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 from betterproto2 import Message
 
-from ._generated.vexfs import v1
+from vexfs_client._generated.vexfs import v1
 
 ResponseT_contra = TypeVar("ResponseT_contra", bound=Message, contravariant=True)
 

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable
 
-from ._status import Failure
+from vexfs_client._status import Failure
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ._errors import SettingsError
+from vexfs_client._errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import betterproto2
 import grpc
 
-from ._errors import KINDS, VexfsError
-from ._reasons import KNOWN, RETRYABLE
+from vexfs_client._errors import KINDS, VexfsError
+from vexfs_client._reasons import KNOWN, RETRYABLE
 
 DOMAIN = "vexfs.v1"
 _DETAILS_KEY = "grpc-status-details-bin"

@@ -6,7 +6,7 @@ A span is never made current: a stream would leave it current between two pieces
 
 from typing import TYPE_CHECKING
 
-from ._version import __version__
+from vexfs_client._version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ._generated.google.protobuf import ListValue, NullValue, Struct, Value
-from ._generated.vexfs import v1
-from ._types import File, FileRef, Metadata, Metric, SearchMode, Vector, VectorLike
+from vexfs_client._generated.google.protobuf import ListValue, NullValue, Struct, Value
+from vexfs_client._generated.vexfs import v1
+from vexfs_client._types import File, FileRef, Metadata, Metric, SearchMode, Vector, VectorLike
 
 FileName = str | int | bytes | os.PathLike[str] | File | FileRef
 """What names a file: an absolute path (`/docs/a.md`), its id, a path in bytes where it is not UTF-8, a `File` (by its id), or a

@@ -1,1 +1,1 @@
-"""The asynchronous client. But for `transport.py` the modules of `_sync` are made from these by `scripts/make-sync`."""
+"""The asynchronous client. `scripts/make-sync` makes those of `_sync` from these, but for what needs a hand."""

@@ -14,14 +14,11 @@ from vexfs_client._request import new_request_id
 from vexfs_client._types import File
 from vexfs_client._values import FileName, to_ref
 
-from .transport import AsyncTransport
+from .opening import AsyncOpening
 
 
-class AsyncContentGroup:
+class AsyncContentGroup(AsyncOpening):
     """Content of files, whole, in ranges and in streams; the base of `client.files`."""
-
-    def __init__(self, transport: AsyncTransport) -> None:
-        self._transport = transport
 
     async def read(
         self,

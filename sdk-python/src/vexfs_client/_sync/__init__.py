@@ -1,1 +1,1 @@
-"""The synchronous client. But for `transport.py` these modules are made from those of `_async` by `scripts/make-sync`."""
+"""The synchronous client. Where a module says so, `scripts/make-sync` made it from that of `_async`."""

@@ -15,14 +15,11 @@ from vexfs_client._request import new_request_id
 from vexfs_client._types import File
 from vexfs_client._values import FileName, to_ref
 
-from .transport import Transport
+from .opening import Opening
 
 
-class ContentGroup:
+class ContentGroup(Opening):
     """Content of files, whole, in ranges and in streams; the base of `client.files`."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
     def read(
         self,

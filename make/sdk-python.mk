@@ -1,0 +1,36 @@
+# The Python SDK: generating its messages, checking it, testing it. Included by the root Makefile; needs CPython 3.11–3.13 and buf,
+# and for the tests .venv with a server. Once its packages are there nothing here uses the network.
+
+SDK_PYTHON := sdk-python
+SDK_PYTHON_BIN := $(SDK_PYTHON)/.venv/bin
+SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
+SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
+
+.PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python bench-sdk-python
+
+$(SDK_PYTHON_STAMP): $(SDK_PYTHON)/requirements/dev.txt $(SDK_PYTHON)/pyproject.toml
+	@scripts/make-venv $(SDK_PYTHON)/.venv $(PYTHON)
+	@echo "installing the packages of the Python SDK and its tests ($(SDK_PYTHON)/requirements/dev.txt)"
+	@$(SDK_PYTHON_BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(SDK_PYTHON)/requirements/dev.txt
+	@$(SDK_PYTHON_BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation -e $(SDK_PYTHON)
+	@touch $@
+
+setup-sdk-python: $(SDK_PYTHON_STAMP)
+
+# Writes the folders _generated of the package and of its conformance adapter, and the synchronous half of the client.
+generate-sdk-python: $(BUF) $(SDK_PYTHON_STAMP) ## the messages of the Python SDK that come from the contract
+	@$(SDK_PYTHON_PATH) $(SDK_PYTHON)/scripts/generate
+	@$(SDK_PYTHON_PATH) $(SDK_PYTHON)/scripts/make-sync
+
+requirements-sdk-python: ## make the Python SDK's locked requirements again from its pyproject.toml
+	@$(SDK_PYTHON)/scripts/lock-requirements
+
+lint-sdk-python: $(SDK_PYTHON_STAMP)
+	@cd $(SDK_PYTHON) && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
+	@cd $(SDK_PYTHON) && .venv/bin/mypy
+
+test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
+	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+bench-sdk-python: setup $(SDK_PYTHON_STAMP) ## what the Python SDK adds to a call over bare gRPC
+	@cd $(SDK_PYTHON) && .venv/bin/python bench/overhead.py
