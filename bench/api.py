@@ -1,4 +1,4 @@
-"""API writes and reads over gRPC and REST, 1 and 16 clients, beside a server that only echoes: what is left of the limit?"""
+"""API writes and reads over gRPC, REST and Connect, 1 and 16 clients, beside a server that only echoes: how near the limit?"""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bench.runner.record import Benchmark, Key, Options, Ratio, Record
 from bench.runner.systems import VEXFS, Server, VexfsServe
 
 ABOUT = """
-Small requests against `vexfs serve` with its defaults, over gRPC and REST: put writes a new file of 1 KiB of text and
-is answered when it is durable, get reads it back (and checks it), stat looks at it. Beside it, in the same rounds, a
-server on the same stack that does nothing but send the 1 KiB back: the limit for any server of this kind with this
-client. The client is one Python process on asyncio; each of its clients has a connection of its own and sends its next
-request when the last one is answered. Client and server share all cores; the indexer embeds what was put while the puts
-go on, and has finished before the reads begin.
+Small requests against `vexfs serve` with its defaults, over gRPC, REST and Connect (binary): put writes a new file of
+1 KiB of text and is answered when it is durable, get reads it back (and checks it), stat looks at it. Beside it, in the
+same rounds, a server on the same stack that does nothing but send the 1 KiB back: the limit for any server of this kind
+with this client. The client is one Python process on asyncio; each of its clients has a connection of its own and sends
+its next request when the last one is answered. Client and server share all cores; the indexer embeds what was put while
+the puts go on, and has finished before the reads begin.
 """
 
 ECHO = "echo"
-PROTOCOLS = ("grpc", "rest")
+PROTOCOLS = {"grpc": "gRPC", "rest": "REST", "connect": "Connect"}
 CLIENTS = (1, 16)
 OPERATIONS = ("put", "get", "stat")
 RATE, P50, P99 = "ops/s", "p50 ms", "p99 ms"
@@ -71,11 +71,12 @@ class Round:
 
 
 def _one(current: Round, server: Server, echo: dict[str, str]) -> None:
-    current.add(ECHO, ECHO, load(current, ECHO, echo[current.protocol], ""))
+    surface = "grpc" if current.protocol == "grpc" else "rest"  # REST and Connect share a port
+    current.add(ECHO, ECHO, load(current, ECHO, echo[surface], ""))
     with client.connected(server) as connection:
         connection.make_directory(current.folder)
         for operation in OPERATIONS:
-            address = server.grpc if current.protocol == "grpc" else server.rest
+            address = server.grpc if surface == "grpc" else server.rest
             current.add(operation, VEXFS, load(current, operation, address, server.token))
             if operation == "put":
                 connection.wait_for_views(VIEWS_TIMEOUT_S)
@@ -106,7 +107,7 @@ def echo_server() -> Iterator[dict[str, str]]:
 
 def _workload(operation: str, protocol: str, clients: int) -> str:
     name = {"put": "put 1 KiB", "get": "get 1 KiB", ECHO: "echo 1 KiB"}.get(operation, operation)
-    return f"{name}, {'gRPC' if protocol == 'grpc' else 'REST'}, {clients} client{'s' if clients > 1 else ''}"
+    return f"{name}, {PROTOCOLS[protocol]}, {clients} client{'s' if clients > 1 else ''}"
 
 
 def _keys(operation: str, protocol: str, clients: int) -> tuple[Key, Key]:

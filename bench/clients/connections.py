@@ -1,4 +1,4 @@
-"""What a load generator speaks: VexFS over gRPC and REST, and the echo server over both. One object is one connection.
+"""What a load generator speaks: VexFS over gRPC, REST and Connect, and the echo server over them. One object is one connection.
 
 Every operation names a file by a number and raises when it fails, so that nothing failed is counted as done. asyncio.
 """
@@ -100,6 +100,49 @@ class RestConnection:
             if response.status >= 300:
                 raise RuntimeError(f"{verb} {path}: {response.status} {body[:500]!r}")
             return body
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+class ConnectConnection:
+    """`address` is http://host:port. The same messages as over gRPC, in binary, as bodies of HTTP requests."""
+
+    def __init__(self, address: str, token: str, folder: str) -> None:
+        headers = {"Content-Type": "application/proto", "Connect-Protocol-Version": "1"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._session = aiohttp.ClientSession(address, headers=headers, connector=aiohttp.TCPConnector(limit=1))
+        self._folder = folder
+
+    def _file(self, index: int) -> common_pb2.FileRef:
+        return common_pb2.FileRef(path=f"{self._folder}/{name_of(index)}")
+
+    async def put(self, index: int) -> None:
+        request = content_pb2.PutContentRequest(file=self._file(index), data=content_of(index))
+        content_pb2.PutContentResponse.FromString(await self._call("PutContent", request.SerializeToString()))
+
+    async def get(self, index: int) -> None:
+        request = content_pb2.GetContentRequest(file=self._file(index))
+        answer = await self._call("GetContent", request.SerializeToString())
+        _check(content_pb2.GetContentResponse.FromString(answer).data, index)
+
+    async def stat(self, index: int) -> None:
+        request = files_pb2.StatFileRequest(file=self._file(index))
+        files_pb2.StatFileResponse.FromString(await self._call("StatFile", request.SerializeToString()))
+
+    async def echo(self, index: int) -> None:
+        _check(await self._send("PUT", "/echo", content_of(index)), index)
+
+    async def _call(self, method: str, body: bytes) -> bytes:
+        return await self._send("POST", _SERVICE + method, body)
+
+    async def _send(self, verb: str, path: str, body: bytes) -> bytes:
+        async with self._session.request(verb, path, data=body) as response:
+            answer = await response.read()
+            if response.status != 200:
+                raise RuntimeError(f"{path}: {response.status} {answer[:500]!r}")
+            return answer
 
     async def close(self) -> None:
         await self._session.close()

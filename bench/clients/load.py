@@ -17,9 +17,13 @@ from collections.abc import Callable, Iterator
 
 import uvloop
 
-from bench.clients.connections import Connection, GrpcConnection, RestConnection
+from bench.clients.connections import ConnectConnection, Connection, GrpcConnection, RestConnection
 
-PROTOCOLS: dict[str, Callable[[str, str, str], Connection]] = {"grpc": GrpcConnection, "rest": RestConnection}
+PROTOCOLS: dict[str, Callable[[str, str, str], Connection]] = {
+    "grpc": GrpcConnection,
+    "rest": RestConnection,
+    "connect": ConnectConnection,
+}
 OPERATIONS = ("put", "get", "stat", "echo")
 WARM_UP, WARM_UP_FILES = 5, 9_000_000
 
