@@ -87,9 +87,9 @@ def _number(value: Any) -> float | int | None:
 def _matched(matcher: str, want: Mapping[str, Any], got: Any, place: str) -> list[Difference]:
     argument = want[matcher]
     if matcher == "$approx":
-        within = want.get("within", 1e-6)
+        within = float(want.get("within", 1e-6))
         number = 0.0 if got is MISSING else _number(got)
-        right = number is not None and math.isclose(number, argument, rel_tol=0, abs_tol=within)
+        right = number is not None and math.isclose(number, float(argument), rel_tol=0, abs_tol=within)
         return [] if right else [Difference(place, f"{argument} ± {within}", _show(got))]
     if matcher == "$unordered":
         return _unordered(argument, got, place)

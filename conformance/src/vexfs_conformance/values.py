@@ -38,7 +38,7 @@ HELPERS: Mapping[str, Callable[[Any], Any]] = {
     "$join": _joined,
     "$path": lambda value: _base64(str(value[0]).encode() + bytes.fromhex(value[1])),
     "$nested": lambda value: _nested(int(value)),
-    "$range": lambda value: [str(number) for number in range(int(value))],
+    "$points": lambda value: [{"id": f"p{number:05}"} for number in range(int(value))],
 }
 
 
