@@ -29,7 +29,9 @@ def test_write_stat_read(client: Client, folder: str) -> None:
     assert not written.is_directory
     assert written.mtime is not None
     assert abs(datetime.now(UTC) - written.mtime) < timedelta(hours=1)
-    assert client.files.stat(written.path) == written
+    again = client.files.stat(written.path)
+    assert again == written
+    assert again.at_revision >= written.at_revision == written.revision
     assert client.files.read(written) == b"hello"
     assert client.files.read(written, offset=1, length=3) == b"ell"
     assert client.files.read(written, offset=99) == b""

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 class _RawReader(io.RawIOBase):
     """Fetches each range when it is read."""
 
-    def __init__(self, transport: "Transport", file: File, revision: int, timeout: float | None) -> None:
+    def __init__(self, transport: "Transport", file: File, timeout: float | None) -> None:
         super().__init__()
         self.file = file
         self._transport = transport
-        self._revision = revision
         self._timeout = timeout
         self._position = 0
 
@@ -55,7 +54,7 @@ class _RawReader(io.RawIOBase):
         if size <= 0:
             return 0
         request = v1.GetContentRequest(
-            file=v1.FileRef(id=self.file.id), offset=self._position, length=size, at_revision=self._revision
+            file=v1.FileRef(id=self.file.id), offset=self._position, length=size, at_revision=self.file.at_revision
         )
         data = self._transport.unary(_methods.GET_CONTENT, request, timeout=self._timeout).data
         target[: len(data)] = data
@@ -67,7 +66,7 @@ class _RawReader(io.RawIOBase):
         if size <= 0:
             return b""
         request = v1.ReadFileRequest(
-            file=v1.FileRef(id=self.file.id), offset=self._position, length=size, at_revision=self._revision
+            file=v1.FileRef(id=self.file.id), offset=self._position, length=size, at_revision=self.file.at_revision
         )
         responses = self._transport.stream(_methods.READ_FILE, ContentSource(request), timeout=self._timeout)
         data = b"".join([response.data for response in responses])
@@ -81,11 +80,11 @@ class ContentReader(io.BufferedReader):
     file: File
     """The file, its size in bytes among the rest."""
 
-    def __init__(self, transport: "Transport", file: File, revision: int, timeout: float | None) -> None:
+    def __init__(self, transport: "Transport", file: File, timeout: float | None) -> None:
         if file.kind is not FileKind.REGULAR:
             reason = Reason.IS_A_DIRECTORY if file.is_directory else Reason.NOT_A_REGULAR_FILE
             raise FailedPreconditionError(f"{file.path} has no content: it is of the kind {file.kind}", reason=reason)
-        raw = _RawReader(transport, file, revision, timeout)
+        raw = _RawReader(transport, file, timeout)
         super().__init__(raw, min(PIECE_BYTES, max(file.size_bytes, 1)))
         self.file = file
 
@@ -151,7 +150,7 @@ class ContentWriter(io.BufferedWriter):
         try:
             if not self._raw.discarded:
                 self.flush()
-                self.file = _convert.file(self._raw.commit().file)
+                self.file = _convert.file_of(self._raw.commit())
         except VexfsError:
             self._raw.discarded = True  # what the buffer still holds goes nowhere
             raise

@@ -101,6 +101,10 @@ class File:
     """Revision of the last change to the file: attributes, content, metadata or vectors."""
     content_revision: int
     """Revision of the last change to the content; what `if_content_revision` of a write compares."""
+    at_revision: int = field(default=0, compare=False)
+    """The volume's revision that this shows. Given as `at_revision` other calls show the same state, as `min_revision` no
+    older one.
+    """
 
     @property
     def name(self) -> str:
@@ -187,6 +191,10 @@ class Collection:
     """Revision of the last change of the schema."""
     point_count: int
     """How many points it has."""
+    at_revision: int = field(default=0, compare=False)
+    """The volume's revision that this shows. Given as `at_revision` other calls show the same state, as `min_revision` no
+    older one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,10 @@ class Point:
     """Its vectors by name, if they were asked for."""
     revision: int
     """Revision of the last change to its file."""
+    at_revision: int = field(default=0, compare=False)
+    """The volume's revision that this shows. Given as `at_revision` other calls show the same state, as `min_revision` no
+    older one.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,9 @@ class AsyncClient:
                 min_revision=min_revision,
             )
             answer = await self._transport.unary(_methods.LIST_SKIPPED_FILES, request, timeout=timeout)
-            return Page(answer.revision, [_convert.skipped_file(file) for file in answer.files], answer.next_page_token)
+            return Page(
+                answer.revision, [_convert.skipped_file(file, answer.revision) for file in answer.files], answer.next_page_token
+            )
 
         return AsyncItems(fetch)
 

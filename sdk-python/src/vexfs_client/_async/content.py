@@ -102,13 +102,13 @@ class AsyncContentGroup(AsyncOpening):
         options = v1.WriteOptions(offset=offset, if_content_revision=if_content_revision, make_parents=make_parents, mode=mode)
         if isinstance(content, (bytes, bytearray, memoryview)) and memoryview(content).nbytes <= UNARY_MAX_BYTES:
             request = v1.PutContentRequest(file=to_ref(file), data=bytes(content), options=options, request_id=request_id)
-            return _convert.file((await self._write(_methods.PUT_CONTENT, request, timeout)).file)
+            return _convert.file_of(await self._write(_methods.PUT_CONTENT, request, timeout))
         header = v1.WriteFileHeader(file=to_ref(file), options=options)
         async with self._transport.upload(_methods.WRITE_FILE, timeout=timeout, request_id=request_id) as upload:
             await upload.send(v1.WriteFileRequest(header=header, request_id=request_id))
             async for piece in async_pieces(content):
                 await upload.send(v1.WriteFileRequest(data=piece))
-            return _convert.file((await upload.finish()).file)
+            return _convert.file_of(await upload.finish())
 
     async def _write(self, method: Method[ResponseT], request: Any, timeout: float | None) -> ResponseT:
         return await self._transport.unary(method, request, timeout=timeout, request_id=request.request_id)

@@ -26,7 +26,7 @@ class AsyncFiles(AsyncContentGroup):
     async def stat(self, file: FileName, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None) -> File:
         """What a file is: kind, size, times, owner. Raises NotFoundError."""
         request = v1.StatFileRequest(file=to_ref(file), at_revision=at_revision, min_revision=min_revision)
-        return _convert.file((await self._transport.unary(_methods.STAT_FILE, request, timeout=timeout)).file)
+        return _convert.file_of(await self._transport.unary(_methods.STAT_FILE, request, timeout=timeout))
 
     def list(
         self,
@@ -52,7 +52,9 @@ class AsyncFiles(AsyncContentGroup):
                 min_revision=min_revision,
             )
             answer = await self._transport.unary(_methods.LIST_FILES, request, timeout=timeout)
-            return Page(answer.revision, [_convert.file(file) for file in answer.files], answer.next_page_token)
+            return Page(
+                answer.revision, [_convert.file(file, answer.revision) for file in answer.files], answer.next_page_token
+            )
 
         return AsyncItems(fetch)
 
@@ -73,7 +75,7 @@ class AsyncFiles(AsyncContentGroup):
         request = v1.MakeDirectoryRequest(
             directory=to_ref(directory), make_parents=make_parents, mode=mode, request_id=new_request_id(request_id)
         )
-        return _convert.file((await self._write(_methods.MAKE_DIRECTORY, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.MAKE_DIRECTORY, request, timeout))
 
     async def move(
         self,
@@ -97,7 +99,7 @@ class AsyncFiles(AsyncContentGroup):
             exchange=exchange,
             request_id=new_request_id(request_id),
         )
-        return _convert.file((await self._write(_methods.MOVE_FILE, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.MOVE_FILE, request, timeout))
 
     async def copy(
         self,
@@ -122,7 +124,7 @@ class AsyncFiles(AsyncContentGroup):
             request_id=new_request_id(request_id),
         )
         answer = await self._write(_methods.COPY_FILE, request, timeout)
-        return Copied(answer.revision, _convert.file(answer.file), answer.copied)
+        return Copied(answer.revision, _convert.file_of(answer), answer.copied)
 
     async def remove(
         self, file: FileName, *, recursive: bool = False, request_id: str | None = None, timeout: float | None = None
@@ -148,7 +150,7 @@ class AsyncFiles(AsyncContentGroup):
             request.target_bytes = target
         else:
             request.target = target
-        return _convert.file((await self._write(_methods.CREATE_SYMLINK, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.CREATE_SYMLINK, request, timeout))
 
     async def read_symlink(
         self, file: FileName, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None
@@ -163,7 +165,7 @@ class AsyncFiles(AsyncContentGroup):
     ) -> File:
         """Give a file a second name, the path `link`. Raises AlreadyExistsError, FailedPreconditionError."""
         request = v1.CreateLinkRequest(file=to_ref(file), link=to_ref(link), request_id=new_request_id(request_id))
-        return _convert.file((await self._write(_methods.CREATE_LINK, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.CREATE_LINK, request, timeout))
 
     async def set_attributes(
         self,
@@ -192,7 +194,7 @@ class AsyncFiles(AsyncContentGroup):
             size_bytes=size_bytes,
             request_id=new_request_id(request_id),
         )
-        return _convert.file((await self._write(_methods.SET_ATTRIBUTES, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.SET_ATTRIBUTES, request, timeout))
 
     async def get_xattr(
         self, file: FileName, name: str, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None
@@ -260,7 +262,7 @@ class AsyncFiles(AsyncContentGroup):
         Raises InvalidArgumentError (INVALID_METADATA); TypeError or ValueError for what is no JSON.
         """
         request = v1.SetMetadataRequest(file=to_ref(file), metadata=to_struct(metadata), request_id=new_request_id(request_id))
-        return _convert.file((await self._write(_methods.SET_METADATA, request, timeout)).file)
+        return _convert.file_of(await self._write(_methods.SET_METADATA, request, timeout))
 
 
 list_ = list

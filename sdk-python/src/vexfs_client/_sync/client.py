@@ -122,7 +122,9 @@ class Client:
                 min_revision=min_revision,
             )
             answer = self._transport.unary(_methods.LIST_SKIPPED_FILES, request, timeout=timeout)
-            return Page(answer.revision, [_convert.skipped_file(file) for file in answer.files], answer.next_page_token)
+            return Page(
+                answer.revision, [_convert.skipped_file(file, answer.revision) for file in answer.files], answer.next_page_token
+            )
 
         return Items(fetch)
 

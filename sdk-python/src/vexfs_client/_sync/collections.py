@@ -44,13 +44,13 @@ class Collections:
             request_id=new_request_id(request_id),
         )
         answer = self._transport.unary(_methods.CREATE_COLLECTION, request, timeout=timeout, request_id=request.request_id)
-        return _convert.collection(answer.collection)
+        return _convert.collection(answer.collection, answer.revision)
 
     def get(self, collection: FileName, *, min_revision: int = 0, timeout: float | None = None) -> Collection:
         """A collection. Raises NotFoundError (COLLECTION_NOT_FOUND)."""
         request = v1.GetCollectionRequest(collection=to_ref(collection), min_revision=min_revision)
         answer = self._transport.unary(_methods.GET_COLLECTION, request, timeout=timeout)
-        return _convert.collection(answer.collection)
+        return _convert.collection(answer.collection, answer.revision)
 
     def list(self, *, page_size: int = 0, min_revision: int = 0, timeout: float | None = None) -> Items[Collection]:
         """All collections by id, the root's first; an iterator that pages by itself (`page_size` at once; 0: 1,000)."""
@@ -58,7 +58,7 @@ class Collections:
         def fetch(page_token: str) -> Page[Collection]:
             request = v1.ListCollectionsRequest(page_size=page_size, page_token=page_token, min_revision=min_revision)
             answer = self._transport.unary(_methods.LIST_COLLECTIONS, request, timeout=timeout)
-            items = [_convert.collection(collection) for collection in answer.collections]
+            items = [_convert.collection(collection, answer.revision) for collection in answer.collections]
             return Page(answer.revision, items, answer.next_page_token)
 
         return Items(fetch)

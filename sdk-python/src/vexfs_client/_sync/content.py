@@ -103,13 +103,13 @@ class ContentGroup(Opening):
         options = v1.WriteOptions(offset=offset, if_content_revision=if_content_revision, make_parents=make_parents, mode=mode)
         if isinstance(content, (bytes, bytearray, memoryview)) and memoryview(content).nbytes <= UNARY_MAX_BYTES:
             request = v1.PutContentRequest(file=to_ref(file), data=bytes(content), options=options, request_id=request_id)
-            return _convert.file((self._write(_methods.PUT_CONTENT, request, timeout)).file)
+            return _convert.file_of(self._write(_methods.PUT_CONTENT, request, timeout))
         header = v1.WriteFileHeader(file=to_ref(file), options=options)
         with self._transport.upload(_methods.WRITE_FILE, timeout=timeout, request_id=request_id) as upload:
             upload.send(v1.WriteFileRequest(header=header, request_id=request_id))
             for piece in pieces(content):
                 upload.send(v1.WriteFileRequest(data=piece))
-            return _convert.file((upload.finish()).file)
+            return _convert.file_of(upload.finish())
 
     def _write(self, method: Method[ResponseT], request: Any, timeout: float | None) -> ResponseT:
         return self._transport.unary(method, request, timeout=timeout, request_id=request.request_id)

@@ -27,7 +27,7 @@ class Files(ContentGroup):
     def stat(self, file: FileName, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None) -> File:
         """What a file is: kind, size, times, owner. Raises NotFoundError."""
         request = v1.StatFileRequest(file=to_ref(file), at_revision=at_revision, min_revision=min_revision)
-        return _convert.file((self._transport.unary(_methods.STAT_FILE, request, timeout=timeout)).file)
+        return _convert.file_of(self._transport.unary(_methods.STAT_FILE, request, timeout=timeout))
 
     def list(
         self,
@@ -53,7 +53,9 @@ class Files(ContentGroup):
                 min_revision=min_revision,
             )
             answer = self._transport.unary(_methods.LIST_FILES, request, timeout=timeout)
-            return Page(answer.revision, [_convert.file(file) for file in answer.files], answer.next_page_token)
+            return Page(
+                answer.revision, [_convert.file(file, answer.revision) for file in answer.files], answer.next_page_token
+            )
 
         return Items(fetch)
 
@@ -74,7 +76,7 @@ class Files(ContentGroup):
         request = v1.MakeDirectoryRequest(
             directory=to_ref(directory), make_parents=make_parents, mode=mode, request_id=new_request_id(request_id)
         )
-        return _convert.file((self._write(_methods.MAKE_DIRECTORY, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.MAKE_DIRECTORY, request, timeout))
 
     def move(
         self,
@@ -98,7 +100,7 @@ class Files(ContentGroup):
             exchange=exchange,
             request_id=new_request_id(request_id),
         )
-        return _convert.file((self._write(_methods.MOVE_FILE, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.MOVE_FILE, request, timeout))
 
     def copy(
         self,
@@ -123,7 +125,7 @@ class Files(ContentGroup):
             request_id=new_request_id(request_id),
         )
         answer = self._write(_methods.COPY_FILE, request, timeout)
-        return Copied(answer.revision, _convert.file(answer.file), answer.copied)
+        return Copied(answer.revision, _convert.file_of(answer), answer.copied)
 
     def remove(
         self, file: FileName, *, recursive: bool = False, request_id: str | None = None, timeout: float | None = None
@@ -149,7 +151,7 @@ class Files(ContentGroup):
             request.target_bytes = target
         else:
             request.target = target
-        return _convert.file((self._write(_methods.CREATE_SYMLINK, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.CREATE_SYMLINK, request, timeout))
 
     def read_symlink(
         self, file: FileName, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None
@@ -162,7 +164,7 @@ class Files(ContentGroup):
     def link(self, file: FileName, link: FileName, *, request_id: str | None = None, timeout: float | None = None) -> File:
         """Give a file a second name, the path `link`. Raises AlreadyExistsError, FailedPreconditionError."""
         request = v1.CreateLinkRequest(file=to_ref(file), link=to_ref(link), request_id=new_request_id(request_id))
-        return _convert.file((self._write(_methods.CREATE_LINK, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.CREATE_LINK, request, timeout))
 
     def set_attributes(
         self,
@@ -191,7 +193,7 @@ class Files(ContentGroup):
             size_bytes=size_bytes,
             request_id=new_request_id(request_id),
         )
-        return _convert.file((self._write(_methods.SET_ATTRIBUTES, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.SET_ATTRIBUTES, request, timeout))
 
     def get_xattr(
         self, file: FileName, name: str, *, at_revision: int = 0, min_revision: int = 0, timeout: float | None = None
@@ -257,7 +259,7 @@ class Files(ContentGroup):
         Raises InvalidArgumentError (INVALID_METADATA); TypeError or ValueError for what is no JSON.
         """
         request = v1.SetMetadataRequest(file=to_ref(file), metadata=to_struct(metadata), request_id=new_request_id(request_id))
-        return _convert.file((self._write(_methods.SET_METADATA, request, timeout)).file)
+        return _convert.file_of(self._write(_methods.SET_METADATA, request, timeout))
 
 
 list_ = list

@@ -56,7 +56,7 @@ class Opening:
         if mode == "rb":
             request = v1.StatFileRequest(file=to_ref(file), at_revision=at_revision, min_revision=min_revision)
             answer = self._transport.unary(_methods.STAT_FILE, request, timeout=timeout)
-            return ContentReader(self._transport, _convert.file(answer.file), answer.revision, timeout)
+            return ContentReader(self._transport, _convert.file_of(answer), timeout)
         if mode not in ("wb", "xb"):
             raise ValueError(f"the mode is rb, wb or xb, not {mode!r}")
         options = v1.WriteOptions(if_content_revision=0 if mode == "xb" else None, make_parents=make_parents)

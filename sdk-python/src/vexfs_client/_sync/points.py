@@ -61,7 +61,7 @@ class Points:
             collection=to_ref(collection), ids=[*ids], with_vectors=with_vectors, min_revision=min_revision
         )
         answer = self._transport.unary(_methods.GET_POINTS, request, timeout=timeout)
-        return [_convert.point(point) for point in answer.points]
+        return [_convert.point(point, answer.revision) for point in answer.points]
 
     def delete(
         self, collection: FileName, ids: Iterable[str], *, request_id: str | None = None, timeout: float | None = None
@@ -91,7 +91,9 @@ class Points:
                 min_revision=min_revision,
             )
             answer = self._transport.unary(_methods.LIST_POINTS, request, timeout=timeout)
-            return Page(answer.revision, [_convert.point(point) for point in answer.points], answer.next_page_token)
+            return Page(
+                answer.revision, [_convert.point(point, answer.revision) for point in answer.points], answer.next_page_token
+            )
 
         return Items(fetch)
 
