@@ -47,17 +47,19 @@ class RestClient:
     def call(self, method: str, request: Message, answer: type[M], *, timeout_s: float | None = None) -> M:
         verb, address, body = _encode(method, request)
         headers = dict(_JSON) if body is not None else {}
-        response = self._request(verb, address, body, headers, timeout_s or self._timeout_s)
-        return json_format.Parse(response.read(), answer(), ignore_unknown_fields=True)
+        return self._parsed(self._request(verb, address, body, headers, timeout_s or self._timeout_s), answer())
 
     def read(self, file: common_pb2.FileRef) -> Iterator[bytes]:
         response = self._request("GET", _content_address(file), None, {}, self._timeout_s)
-        while piece := response.read(PIECE_BYTES):
+        while piece := self._piece(response, PIECE_BYTES):
             yield piece
+        if response.length:  # http.client takes a connection that is cut off for the end
+            self._drop()
+            raise self._cut_off(f"{response.length} bytes are missing")
 
     def write(self, file: common_pb2.FileRef, pieces: Iterable[bytes]) -> common_pb2.File:
         response = self._request("PUT", _content_address(file), pieces, dict(_RAW), self._timeout_s)
-        return json_format.Parse(response.read(), content_pb2.WriteFileResponse(), ignore_unknown_fields=True).file
+        return self._parsed(response, content_pb2.WriteFileResponse()).file
 
     def close(self) -> None:
         connection = getattr(self._local, "connection", None)
@@ -77,7 +79,7 @@ class RestClient:
                 raise self._unreachable(error) from error
             response = self._send(verb, address, body, headers, timeout_s)
         if response.status >= 400:
-            raise _from_body(response.status, response.read())
+            raise _from_body(response.status, self._piece(response, None))
         return response
 
     def _send(self, verb: str, address: str, body: Any, headers: dict[str, str], timeout_s: float | None) -> Any:
@@ -87,13 +89,30 @@ class RestClient:
             return connection.getresponse()
         except TimeoutError as error:
             self._drop()
-            message = "the server did not answer in time; --timeout gives it longer"
-            raise RemoteError("DEADLINE_EXCEEDED", "UNAVAILABLE", message) from error
+            raise _too_late() from error
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             raise
         except OSError as error:
             self._drop()
             raise self._unreachable(error) from error
+
+    def _parsed(self, response: Any, into: M) -> M:
+        body = self._piece(response, None)
+        try:
+            return json_format.Parse(body, into, ignore_unknown_fields=True)
+        except (json_format.ParseError, UnicodeDecodeError):
+            raise _not_vexfs(response.status) from None
+
+    def _piece(self, response: Any, size_bytes: int | None) -> bytes:
+        """The next bytes of an answer, or all of it. Raises RemoteError when the connection ends or stands still before."""
+        try:
+            return bytes(response.read(size_bytes))
+        except TimeoutError as error:
+            self._drop()
+            raise _too_late() from error
+        except (http.client.HTTPException, OSError) as error:
+            self._drop()
+            raise self._cut_off(str(error)) from error
 
     def _connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -116,6 +135,18 @@ class RestClient:
     def _unreachable(self, error: Exception) -> RemoteError:
         message = f"no server answers at {self.where} ({error}); is `vexfs serve` running?"
         return RemoteError("UNAVAILABLE", "UNAVAILABLE", message)
+
+    def _cut_off(self, why: str) -> RemoteError:
+        return RemoteError("UNAVAILABLE", "UNAVAILABLE", f"the server at {self.where} broke off its answer: {why}")
+
+
+def _too_late() -> RemoteError:
+    message = "the server did not answer in time; --timeout gives it longer"
+    return RemoteError("DEADLINE_EXCEEDED", "UNAVAILABLE", message)
+
+
+def _not_vexfs(status: int) -> RemoteError:
+    return RemoteError("UNKNOWN", "INTERNAL", f"what answered with HTTP {status} does not speak as VexFS does; is it VexFS?")
 
 
 def _encode(method: str, request: Message) -> tuple[str, str, bytes | None]:
@@ -154,8 +185,8 @@ def _from_body(status: int, body: bytes) -> RemoteError:
         details = error.get("details") or []
         info: dict[str, Any] = next((detail for detail in details if "reason" in detail), {})
         return RemoteError(error["status"], info.get("reason", "INTERNAL"), error["message"], info.get("metadata"))
-    except (ValueError, KeyError, TypeError):
-        return RemoteError("UNKNOWN", "INTERNAL", f"the server answered HTTP {status} without saying why; is it VexFS?")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _not_vexfs(status)
 
 
 def _tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
