@@ -37,6 +37,11 @@ def vexfs_outcome(
     return subprocess.run(command, input=stdin, capture_output=True, env=environment, timeout=120, check=False)
 
 
+def settings_removed() -> dict[str, str]:
+    """This process's environment without what would tell a command where to go or how to look."""
+    return {name: value for name, value in os.environ.items() if not _is_setting(name) and name != "NO_COLOR"}
+
+
 def _is_setting(name: str) -> bool:
     return name.startswith("VEXFS_") and name not in ("VEXFS_CACHE_DIR", "VEXFS_MODEL_DIR", "VEXFS_OFFLINE")
 
@@ -44,6 +49,15 @@ def _is_setting(name: str) -> bool:
 def lines(output: str) -> list[dict[str, Any]]:
     """The objects of --json."""
     return [json.loads(line) for line in output.splitlines()]
+
+
+def begin_serving(data: Path, log_file: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start `vexfs serve` on free ports, and do not wait for it."""
+    command = [sys.executable, "-m", "vexfs.cli.main", "serve", "--data", str(data), "--rest-port", "0", "--grpc-port", "0"]
+    with log_file.open("ab") as log:
+        return subprocess.Popen(
+            [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings_removed()
+        )
 
 
 class Server:
@@ -61,13 +75,8 @@ class Server:
 
     def start(self) -> "Server":
         """Start it and wait for the ready file."""
-        command = [sys.executable, "-m", "vexfs.cli.main", "serve", "--data", str(self.data), "--rest-port", "0"]
-        command += ["--grpc-port", "0", "--ready-file", str(self.ready_file), *self._arguments]
-        if self.mount is not None:
-            command += ["--mount", str(self.mount)]
-        with self.log_file.open("ab") as log:
-            environment = {name: value for name, value in os.environ.items() if not _is_setting(name)}
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        mount = ("--mount", str(self.mount)) if self.mount is not None else ()
+        self.process = begin_serving(self.data, self.log_file, "--ready-file", str(self.ready_file), *self._arguments, *mount)
         deadline = time.monotonic() + START_SECONDS
         while not self.ready_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
