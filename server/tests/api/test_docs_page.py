@@ -39,7 +39,7 @@ def test_the_page_and_all_it_needs_are_served_without_a_token(server: Server) ->
     assert len(named) >= 2
     imported = [b"docs/" + name for path in named for name in re.findall(rb'from "\./([^"]+)"', fetch(server, path.decode()))]
     assert imported
-    kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+    kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
     for path in {name.decode() for name in named + imported}:
         answer = server.http("GET", f"/{path}", token=None)
         assert (answer.status, answer.headers["content-type"]) == (200, kinds[path.rpartition(".")[2]])

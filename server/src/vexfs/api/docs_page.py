@@ -19,11 +19,12 @@ _FILES = {
     f"{ADDRESS}/page.css": ("page.css", "text/css; charset=utf-8"),
     f"{ADDRESS}/page.js": ("page.js", "text/javascript; charset=utf-8"),
     f"{ADDRESS}/description.js": ("description.js", "text/javascript; charset=utf-8"),
+    f"{ADDRESS}/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 _HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -9,7 +9,8 @@ const DEPTH_MAX = 6;
 
 /** Fields an example has although a request may leave them out, because it says nothing without them. */
 const TELLING = new Set([
-  "text", "file", "directory", "collection", "path", "data", "header", "limit", "metadata", "vectors", "vector", "values", "target", "name", "value",
+  "text", "file", "directory", "collection", "path", "data", "header", "limit", "metadata", "vectors", "vector", "values",
+  "target", "name", "value",
 ]);
 /** Of two fields that exclude each other the example has the first. */
 const INSTEAD = new Map([["vector", "text"]]);
@@ -39,7 +40,8 @@ const BYTES = "SGVsbG8K";
  * {name, about, methods: [{key, name, verb, path, about, schema, inBody, streamsIn, streamsOut, example}]}.
  */
 export function servicesOf(description) {
-  const services = new Map(description.tags.map((tag) => [tag.name, { name: tag.name, about: tidy(tag.description), methods: [] }]));
+  const empty = (tag) => ({ name: tag.name, about: tidy(tag.description), methods: [] });
+  const services = new Map(description.tags.map((tag) => [tag.name, empty(tag)]));
   for (const [path, operations] of Object.entries(description.paths)) {
     for (const verb of VERBS.filter((each) => operations[each])) {
       const method = methodOf(description, path, verb, operations[verb]);
@@ -138,7 +140,8 @@ function sample(description, schema, owner, name, depth) {
   if (schema.enum) return schema.enum[1] ?? schema.enum[0];
   if (schema.properties && depth < DEPTH_MAX) {
     const wanted = Object.entries(schema.properties).filter(([key]) => isInExample(schema, key));
-    return Object.fromEntries(wanted.map(([key, each]) => [key, sample(description, resolve(description, each), name, key, depth + 1)]));
+    const part = (key, each) => sample(description, resolve(description, each), name, key, depth + 1);
+    return Object.fromEntries(wanted.map(([key, each]) => [key, part(key, each)]));
   }
   if (schema.additionalProperties?.$ref) {
     const value = resolve(description, schema.additionalProperties);
@@ -179,8 +182,8 @@ function pairsOf(value, name) {
 /** The request as a command line, with the token in $TOKEN. */
 export function curlOf(origin, request) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const words = ["curl -s", request.verb === "GET" || (request.verb === "POST" && request.body !== null) ? "" : `-X ${request.verb}`];
-  words.push('-H "Authorization: Bearer $TOKEN"');
+  const verb = request.body === null ? "GET" : "POST"; // what curl does by itself
+  const words = ["curl -s", request.verb === verb ? "" : `-X ${request.verb}`, '-H "Authorization: Bearer $TOKEN"'];
   if (request.body !== null) words.push(`-H 'Content-Type: ${request.type}'`, `--data-binary ${quote(request.body)}`);
   return [...words, quote(origin + request.address)].filter(Boolean).join(" ");
 }

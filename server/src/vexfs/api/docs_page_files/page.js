@@ -26,7 +26,8 @@ function prose(text, className) {
 function fieldList(description, schema) {
   const list = make("ul", { className: "fields" });
   for (const field of fieldsOf(description, schema)) {
-    const head = make("span", { className: "field-head" }, make("code", {}, field.name), make("span", { className: "type" }, field.type));
+    const type = make("span", { className: "type" }, field.type);
+    const head = make("span", { className: "field-head" }, make("code", {}, field.name), type);
     if (field.required) head.append(make("span", { className: "required" }, "required"));
     const item = make("li", {}, head, prose(field.about, "about"));
     if (field.values.length) item.append(make("p", { className: "values" }, field.values.join(" · ")));
@@ -46,7 +47,8 @@ function nestedFields(description, field) {
 function methodCard(description, method) {
   const badge = make("span", { className: `verb ${method.verb.toLowerCase()}` }, method.verb);
   const title = make("span", { className: "name" }, method.name);
-  const summary = make("summary", {}, badge, title, make("code", { className: "path" }, method.path), prose(method.about, "about"));
+  const path = make("code", { className: "path" }, method.path);
+  const summary = make("summary", {}, badge, title, path, prose(method.about, "about"));
   const card = make("details", { className: "method", id: method.key }, summary);
   card.addEventListener("toggle", () => card.append(methodForm(description, method)), { once: true });
   return card;
@@ -59,7 +61,8 @@ function methodForm(description, method) {
   const send = make("button", { type: "submit" }, "Send");
   const copy = make("button", { type: "button", className: "quiet" }, "Copy as curl");
   const answer = make("div", { className: "answer" });
-  const label = method.streamsIn ? "Request: a JSON object a line" : method.inBody ? "Request" : "Request: becomes the query of the address";
+  const inAddress = method.inBody ? "" : ": becomes the query of the address";
+  const label = `Request${method.streamsIn ? ": a JSON object a line" : inAddress}`;
   const form = make("form", {}, make("h4", {}, label), editor, line, make("div", { className: "buttons" }, send, copy), answer);
 
   const refresh = () => showLine(line, method, editor, [send, copy]);
@@ -145,7 +148,8 @@ async function readBody(response, target) {
       target.textContent = text;
     }
   }
-  target.textContent = text.length < SHOWN_CHARACTERS ? pretty(text, response) : `${text.slice(0, SHOWN_CHARACTERS)}\n… (more is not shown)`;
+  const isWhole = text.length < SHOWN_CHARACTERS;
+  target.textContent = isWhole ? pretty(text, response) : `${text.slice(0, SHOWN_CHARACTERS)}\n… (more is not shown)`;
   return bytes;
 }
 
@@ -164,16 +168,18 @@ function showServices(description) {
   main.replaceChildren(prose(description.info.description ?? "", "intro"));
   for (const service of services) {
     const cards = service.methods.map((method) => methodCard(description, method));
-    main.append(make("section", { className: "service", id: service.name }, make("h2", {}, service.name), prose(service.about, "about"), ...cards));
+    const head = [make("h2", {}, service.name), prose(service.about, "about")];
+    main.append(make("section", { className: "service", id: service.name }, ...head, ...cards));
+    const whole = make("a", { className: "service-link", href: `#${service.name}` }, service.name);
     const links = service.methods.map((method) => make("a", { href: `#${method.key}` }, method.name));
-    byId("index").append(make("div", { className: "group" }, make("a", { className: "service-link", href: `#${service.name}` }, service.name), ...links));
+    byId("index").append(make("div", { className: "group" }, whole, ...links));
   }
 }
 
 function filter(words) {
   const wanted = words.toLowerCase().trim();
   for (const card of document.querySelectorAll(".method")) {
-    card.hidden = !card.id.toLowerCase().includes(wanted) && !card.querySelector("summary").textContent.toLowerCase().includes(wanted);
+    card.hidden = !`${card.id} ${card.querySelector("summary").textContent}`.toLowerCase().includes(wanted);
   }
   for (const link of document.querySelectorAll("#index a:not(.service-link)")) link.hidden = byId(link.hash.slice(1)).hidden;
   for (const part of document.querySelectorAll(".service, .group")) {
