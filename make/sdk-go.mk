@@ -31,7 +31,7 @@ test-sdk-go: setup lint-sdk-go ## every check and test of the Go SDK, against a 
 bench-sdk-go: setup ## what the Go SDK adds to a call over its bare stub
 	cd sdk-go && $(GO) test -p 1 -run '^$$' -bench Stat -count 3 .
 
-$(GO_PLUGINS) $(STATICCHECK): sdk-go/tools/go.mod sdk-go/tools/go.sum
+$(GO_PLUGINS) $(STATICCHECK) &: sdk-go/tools/go.mod sdk-go/tools/go.sum
 	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or later; the SDK's generators and checker are built with it" >&2; exit 1; }
 	cd sdk-go/tools && GOBIN="$(CURDIR)/.cache/bin" $(GO) install -p 1 \
 		google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc honnef.co/go/tools/cmd/staticcheck
