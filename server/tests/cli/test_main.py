@@ -73,6 +73,12 @@ def test_a_usage_error_is_json_when_json_was_asked_for(arguments: tuple[str, ...
     assert error["message"]
 
 
+def test_a_question_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
+    outcome = vexfs("search", "--json", os.fsdecode(b"caf\xe9"), "--data", str(tmp_path))
+    assert outcome.returncode == exits.USAGE
+    assert "UTF-8" in json.loads(outcome.stderr)["error"]["message"]
+
+
 def test_without_a_server_a_command_says_what_to_do(tmp_path: Path) -> None:
     outcome = vexfs("ls", "--data", str(tmp_path))
     assert outcome.returncode == exits.UNREACHABLE

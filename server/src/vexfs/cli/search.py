@@ -37,7 +37,10 @@ def search_command(
     The best file comes first, with its best passage. With --json each hit is an object: file, score, passage, start_byte,
     end_byte, start_line, end_line, matches.
     """
-    request = search_pb2.SearchRequest(text=" ".join(query), limit=limit, mode=_MODES[mode], min_revision=min_revision)
+    text = " ".join(query)
+    if any("\udc80" <= letter <= "\udcff" for letter in text):  # bytes that are no text
+        raise click.UsageError("the question is not UTF-8")
+    request = search_pb2.SearchRequest(text=text, limit=limit, mode=_MODES[mode], min_revision=min_revision)
     if scope is not None:
         request.scope.CopyFrom(reference(scope))
     with connected(target) as client:
