@@ -35,23 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Options of google.api and buf.validate need no code; the well-known types stand in prost-types.
     let mut set = FileDescriptorSet::decode(descriptors.as_slice())?;
     set.file.retain(|file| [PACKAGE, "google.protobuf"].contains(&file.package()));
-    client(&source, set.clone())?;
-    server(&tests, set)?;
+    client(&source, set)?;
     Ok(())
 }
 
 /// Messages and client stubs, for the SDK. Bytes are shared, not copied.
 fn client(folder: &Path, set: FileDescriptorSet) -> std::io::Result<()> {
     tonic_prost_build::configure().build_server(false).build_transport(false).bytes(".").out_dir(folder).compile_fds(set)
-}
-
-/// Server stubs for the SDK's tests, over the messages of `crate::proto`.
-fn server(folder: &Path, set: FileDescriptorSet) -> std::io::Result<()> {
-    tonic_prost_build::configure()
-        .build_client(false)
-        .build_transport(false)
-        .bytes(".")
-        .extern_path(format!(".{PACKAGE}"), "crate::proto")
-        .out_dir(folder)
-        .compile_fds(set)
 }
