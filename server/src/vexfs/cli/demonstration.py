@@ -123,9 +123,9 @@ def _is_answerable(info: server_pb2.GetServerInfoResponse) -> bool:
         return False
     pending = {view.view: view.pending for view in info.views}
     embedded = info.text.passages - pending.get("dense", 0)
-    return (
-        pending.get("lexical", 1) == 0 and info.text.pending == 0 and embedded >= min(2 * info.text.ready, info.text.passages)
-    )
+    # The first files of an import count as fresh and are embedded whole: three for each file are two of every other one.
+    enough = min(3 * info.text.ready, info.text.passages)
+    return pending.get("lexical", 1) == 0 and info.text.pending == 0 and embedded >= enough
 
 
 def _is_imported(client: Client) -> bool:
