@@ -1,6 +1,7 @@
 // The settings that only Node has: the gRPC address, and TLS from files.
 
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { SettingsError } from "./errors.js";
 import { type CommonSettings, commonSettings, type Variables, variable } from "./settings.js";
 
@@ -10,9 +11,12 @@ export interface ClientSettings extends CommonSettings {
   transport?: "grpc" | "connect" | undefined;
   /** The server's gRPC address, `host:port`; `VEXFS_ADDRESS`, then `127.0.0.1:8083`. */
   address?: string | undefined;
-  /** gRPC over TLS, trusting the system's certificates; `VEXFS_TLS`, then off. On by itself when a file below is given. */
+  /** gRPC over TLS, trusting the certificates that Node trusts; `VEXFS_TLS`, then off. On by itself when a file below is given. */
   tls?: boolean | undefined;
-  /** A PEM file: whom to trust; `VEXFS_TLS_CA`, then the system's. */
+  /**
+   * A PEM file: whom to trust; `VEXFS_TLS_CA`, then those that Node trusts: its own list, which `NODE_EXTRA_CA_CERTS` and, in later
+   * releases, `--use-system-ca` extend.
+   */
   tlsCa?: string | undefined;
   /** A PEM file: the certificate to show; `VEXFS_TLS_CLIENT_CERT`, then none. */
   tlsClientCert?: string | undefined;
@@ -42,16 +46,39 @@ export function nodeSettings(given: ClientSettings, variables: Variables) {
   if (tlsClientKey !== undefined && tlsClientCert === undefined) {
     throw new SettingsError("tls_client_key", "a key needs its certificate: set tls_client_cert, too");
   }
+  const [ca, cert, key] = [
+    pem("tls_ca", tlsCa),
+    pem("tls_client_cert", tlsClientCert),
+    pem("tls_client_key", tlsClientKey),
+  ];
+  checkUsable("tls_ca", { ca });
+  checkUsable("tls_client_cert", { cert });
+  checkUsable("tls_client_key", { cert, key });
   const asked = given.tls ?? flag(variable(variables, "VEXFS_TLS"));
   return {
     ...commonSettings(given, variables),
     transport,
     address,
     tls: asked || tlsCa !== undefined || tlsClientCert !== undefined,
-    ca: pem("tls_ca", tlsCa),
-    cert: pem("tls_client_cert", tlsClientCert),
-    key: pem("tls_client_key", tlsClientKey),
+    ca,
+    cert,
+    key,
   };
+}
+
+/** Throws if OpenSSL cannot make anything of it, so that it is known now, and not when the first call fails. */
+function checkUsable(
+  setting: string,
+  options: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined },
+): void {
+  if (Object.values(options).every((value) => value === undefined)) {
+    return;
+  }
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    throw new SettingsError(setting, `cannot be used: ${error instanceof Error ? error.message : error}`, error);
+  }
 }
 
 function flag(text: string | undefined): boolean {
