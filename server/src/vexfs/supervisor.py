@@ -73,6 +73,10 @@ class Child:
         if self.process is not None and self.is_running():
             self.process.send_signal(number)
 
+    def was_killed(self) -> bool:
+        """Whether a signal has ended the process, before it could put anything in order."""
+        return self.process is not None and (self.process.returncode or 0) < 0
+
     def ending(self) -> str:
         """How the process ended, in words."""
         status = self.process.returncode if self.process is not None else None
@@ -192,9 +196,16 @@ class Supervisor:
                 _log.warning("the %s process did not stop in time and is ended by force", child.name)
                 child.send(signal.SIGKILL)
         self._await_end(self.children, time.monotonic() + 1.0)
-        if self.settings.mount is not None:
-            with contextlib.suppress(VexfsError):  # what a mount process ended by force has left behind
-                lifecycle.detach(self.settings.mount)
+        for child in self.children:
+            if child.name == "mount" and child.was_killed():
+                self._detach_dead_mount()
+
+    def _detach_dead_mount(self) -> None:
+        """Take off what a mount process ended by force has left behind. A mount of somebody else, which serves, stays."""
+        target = self.settings.mount
+        if target is not None and lifecycle.is_dead(target):
+            with contextlib.suppress(VexfsError):
+                lifecycle.detach(target)
 
     # ---- one child ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from vexfs.cli.mounting import ready_name
 from vexfs.mount import lifecycle
 
 from .conftest import needs_mount
-from .running import Server, lines, vexfs_outcome, wait_until
+from .running import Server, lines, settings_removed, vexfs_outcome, wait_until
 
 pytestmark = needs_mount
 
@@ -109,6 +111,42 @@ def test_repairing_waits_for_nobody_to_have_the_volume_open(make_server: Callabl
     assert ready_name(target) in outcome.stderr.decode()
     running.vexfs("umount", str(target))
     assert running.vexfs("check", "--repair", "--deep").endswith("clean, 0 repaired\n")
+
+
+def test_what_is_mounted_after_a_lazy_unmount_stays_when_the_old_mount_ends(server: Server, target: Path) -> None:
+    before = lines(server.vexfs("mount", str(target), "--json"))[0]
+    with (target / "held.md").open("w") as held:
+        server.vexfs("umount", "--lazy", str(target))
+        server.vexfs("mount", str(target))
+        held.write("written through the old one")
+    wait_until(lambda: not runtime.is_alive(before["pid"]), 30, "the end of the old mount")
+    assert lifecycle.is_mounted(target)
+    wait_until(lambda: (target / "held.md").read_text() == "written through the old one", what="its last write")
+    (target / "held.md").unlink()
+    server.vexfs("umount", str(target))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_mount_in_the_foreground_ends_with_its_command(server: Server, target: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "vexfs.cli.main", "mount", "--foreground", "--allow-other", str(target)]
+    process = subprocess.Popen(command, env=settings_removed() | {"VEXFS_DATA": str(server.data)}, stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: lifecycle.is_mounted(target), 30, "the mount")
+        (target / "foreground.md").write_text("written just before the end")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0, said
+    finally:
+        process.kill()
+        process.wait()
+    assert not lifecycle.is_mounted(target)
+    assert server.vexfs("cat", "/foreground.md") == "written just before the end"
+    server.vexfs("rm", "/foreground.md")
+
+
+def test_programs_are_told_what_was_unmounted(server: Server, target: Path) -> None:
+    server.vexfs("mount", str(target))
+    assert lines(server.vexfs("umount", "--json", str(target))) == [{"mountpoint": str(target), "unmounted": True}]
 
 
 def test_a_folder_without_data_is_not_mounted(tmp_path: Path, target: Path) -> None:

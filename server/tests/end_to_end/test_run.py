@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from vexfs import runtime
+from vexfs.cli import exits
 from vexfs.mount import lifecycle
 
-from .running import MOUNT_OBSTACLE, vexfs
+from .conftest import needs_mount
+from .running import MOUNT_OBSTACLE, Server, vexfs
 
 FIRST_HITS_SECONDS = 60.0
 SECOND_START_SECONDS = 5.0
@@ -99,3 +101,47 @@ def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(f
         assert log.read_bytes().startswith(logged), "the log is the running server's"
     finally:
         second.close()
+
+
+def test_a_server_that_dies_ends_the_run_and_says_why(folder: Path) -> None:
+    run = Run(folder)
+    try:
+        run.wait_for("VexFS serves ./data", 60)
+        record = runtime.read_server(folder / "data")
+        assert record is not None
+        os.kill(record["pid"], signal.SIGKILL)
+        assert run.process.wait(30) == exits.UNREACHABLE
+        assert "the server ended by itself" in run.shown()
+        assert str(folder / "data/run/serve.log") in run.shown()
+    finally:
+        run.close()
+
+
+@needs_mount
+def test_where_the_mount_is_refused_everything_else_goes_on(folder: Path, server: Server) -> None:
+    vexfs("mount", str(folder / "mnt"), data=server.data)
+    run = Run(folder)
+    try:
+        run.wait_for("VexFS serves ./data", 60)
+        assert "not mounting: VexFS is mounted on" in run.shown()
+        assert ", mounted on" not in run.shown()
+        assert run.stop() < 20
+        assert run.process.returncode == 0
+        assert lifecycle.is_mounted(folder / "mnt"), "the mount of somebody else stays"
+    finally:
+        run.close()
+
+
+def test_ctrl_c_while_it_starts_ends_everything(folder: Path) -> None:
+    run = Run(folder)
+    try:
+        children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children")
+        while not (pids := children.read_text().split()):
+            assert run.process.poll() is None, run.shown()
+            time.sleep(0.005)
+        run.stop()
+        assert run.process.returncode == 0, run.shown()
+        assert not any(runtime.is_alive(int(pid)) for pid in pids)
+        assert "VexFS serves" not in run.shown()
+    finally:
+        run.close()

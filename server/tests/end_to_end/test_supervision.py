@@ -15,7 +15,7 @@ from vexfs.cli import exits
 from vexfs.mount import lifecycle
 
 from .conftest import needs_mount
-from .running import Server, vexfs_outcome, wait_until
+from .running import Server, begin_serving, lines, vexfs, vexfs_outcome, wait_until
 
 STOP_SECONDS = 3.0
 
@@ -79,10 +79,81 @@ def test_a_signal_ends_everything_within_three_seconds(make_server: MakeServer, 
 
 
 @needs_mount
-def test_a_stopped_process_does_not_hold_up_the_end(make_server: MakeServer) -> None:
+@pytest.mark.parametrize("name", ["api", "indexer", "mount"])
+def test_a_stopped_process_does_not_hold_up_the_end(make_server: MakeServer, name: str) -> None:
     running = make_server(mounted=True).start()
-    os.kill(running.pid_of("indexer"), signal.SIGSTOP)
+    assert running.mount is not None
+    pid = running.pid_of(name)
+    os.kill(pid, signal.SIGSTOP)
     assert running.stop() < STOP_SECONDS
+    assert f"the {name} process did not stop in time and is ended by force" in running.log()
+    assert not runtime.is_alive(pid)
+    assert not lifecycle.is_mounted(running.mount)
+
+
+def test_a_signal_while_it_starts_ends_it_in_good_order(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    process = begin_serving(tmp_path / "data", tmp_path / "log", "--ready-file", str(ready))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: children.read_text().strip(), 30, "the start of the API")
+    pids = [int(pid) for pid in children.read_text().split()]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0, (tmp_path / "log").read_text()
+    assert not any(runtime.is_alive(pid) for pid in pids)
+    assert not ready.exists()
+
+
+def test_a_process_that_does_not_come_up_ends_the_start_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "data/volumes/main").mkdir(parents=True)
+    (tmp_path / "data/volumes/main/vexfs.db").write_bytes(b"no database" * 1000)
+    process = begin_serving(tmp_path / "data", tmp_path / "log")
+    assert process.wait(60) == exits.UNREACHABLE
+    assert "while starting; its log says why" in (tmp_path / "log").read_text()
+    assert runtime.read_server(tmp_path / "data") is None
+
+
+@needs_mount
+def test_a_mount_point_whose_mount_is_dead_is_used_again(make_server: MakeServer) -> None:
+    running = make_server(mounted=True)
+    assert running.mount is not None
+    other = running.folder / "other"
+    begin = begin_serving(other, running.folder / "other.log")
+    wait_until(lambda: runtime.read_server(other) is not None, 60, "the other server")
+    pid = lines(vexfs("mount", str(running.mount), "--json", data=other))[0]["pid"]
+    begin.terminate()
+    begin.wait(30)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: lifecycle.is_dead(running.mount or ""), what="the end of the connection")
+    running.start()
+    assert "had lost its process; mounting it again" in running.log()
+    (running.mount / "a.md").write_text("a")
+    assert running.vexfs("cat", "/a.md") == "a"
+
+
+@needs_mount
+def test_a_mount_point_that_is_taken_ends_the_start_and_leaves_the_mount(make_server: MakeServer, server: Server) -> None:
+    running = make_server(mounted=True)
+    assert running.mount is not None
+    server.vexfs("mount", str(running.mount))
+    (running.mount / "of-the-other.md").write_text("other")
+    with pytest.raises(AssertionError, match="did not start"):
+        running.start()
+    assert "the mount process ended with status 1 while starting" in running.log()
+    assert (running.mount / "of-the-other.md").read_text() == "other"
+    (running.mount / "of-the-other.md").unlink()
+    server.vexfs("umount", str(running.mount))
+
+
+@needs_mount
+def test_who_mounts_where_a_servers_mount_was_keeps_it_when_the_server_ends(make_server: MakeServer, server: Server) -> None:
+    running = make_server(mounted=True).start()
+    assert running.mount is not None
+    running.vexfs("umount", str(running.mount))
+    wait_until(lambda: "was unmounted" in running.log(), what="the server's notice")
+    server.vexfs("mount", str(running.mount))
+    running.stop()
+    assert lifecycle.is_mounted(running.mount)
+    server.vexfs("umount", str(running.mount))
 
 
 @needs_mount

@@ -61,6 +61,8 @@ class Loop:
         self._poller = select.poll()
         self._poller.register(engine.session.fd, select.POLLIN)
         self._stopping = False
+        #: The mount is off the tree, taken by somebody else; what is mounted there now, if anything, is another's.
+        self.unmounted = False
         self._between = False
         """Whether no request is in hand, so that a signal's handler may do what is due."""
         self._due = False
@@ -84,6 +86,7 @@ class Loop:
                 self._set_clock()
                 with contextlib.suppress(_Stop):
                     if not self._serve(spinning=self.spin.window_ns > 0):
+                        self.unmounted = True
                         return
         finally:
             self._between = False

@@ -159,6 +159,8 @@ class Mount:
         logger.info("unmounted", extra={"mountpoint": str(self._options.mountpoint)})
 
     def _unmount(self) -> None:
+        if self._loop.unmounted:
+            return
         try:
             lifecycle.detach(self._options.mountpoint)
         except VexfsError as error:
