@@ -60,15 +60,16 @@ class CaseRunner:
     lane: Lane
     endpoint: Endpoint
     answers: Answers
-    shared: Mapping[str, Any]
-    """Variables of suites that are put once: `shared` and what their steps captured."""
+    shared: Mapping[str, Mapping[str, Any]]
+    """Of each suite that is put once: `shared` and what its steps captured."""
     proxy: FaultProxy | None = None
 
     def run(self, case: Case, namespace: str) -> CaseResult:
         """Run a case in its directory. Raises HarnessError for a case that is none."""
         started = time.monotonic()
         unique = uuid.uuid4().hex
-        variables: dict[str, Any] = {**self.shared, "ns": namespace, **{f"id{n}": f"{unique}-{n}" for n in range(1, 6)}}
+        own = self.shared.get(case.suite, {})
+        variables: dict[str, Any] = {**own, "ns": namespace, **{f"id{n}": f"{unique}-{n}" for n in range(1, 6)}}
         covers: set[str] = set()
         not_asked = 0
         trace: list[str] = []
@@ -99,7 +100,7 @@ class CaseRunner:
     ) -> tuple[list[Difference], int]:
         spec = self._spec(step, variables)
         trace.append(f"→ {step.call} {_short(spec.requests)}")
-        if step.needs & {"faults"}:
+        if "faults" in step.needs:
             if self.proxy is None:
                 raise NotApplicable("faults are made on targets of this machine only")
             outcome, found = self.proxy.during(step, spec, self.lane)

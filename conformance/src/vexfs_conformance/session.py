@@ -112,25 +112,23 @@ class Session:
             finally:
                 control.close()
 
-    def _put_shared(self, control: Control) -> dict[str, Any]:
-        """The steps of suites that are done once. The views have everything afterwards."""
-        variables: dict[str, Any] = {}
+    def _put_shared(self, control: Control) -> dict[str, dict[str, Any]]:
+        """The steps of suites that are done once; the variables of each such suite by its name."""
+        found: dict[str, dict[str, Any]] = {}
         chosen = {case.suite for case in self.cases}
-        suites = [suite for suite in self._suites if suite.once and suite.name in chosen]
-        for suite in suites:
-            shared = f"{self.top}/{suite.name.lower()}"
-            variables["shared"] = shared
-            control.ask("MakeDirectory", {"directory": {"path": shared}, "make_parents": True})
+        for suite in self._suites:
+            if not suite.once or suite.name not in chosen:
+                continue
+            variables: dict[str, Any] = {"shared": f"{self.top}/{suite.name.lower()}"}
+            control.ask("MakeDirectory", {"directory": {"path": variables["shared"]}})
             for step in suite.once:
-                timeout = step.timeout_ms or 60_000
-                answer = control.ask(step.call, fill_in(step.requests[0], variables), timeout)
-                for name, where in step.capture.items():
-                    variables[name] = place(answer, where)
-            variables[f"{suite.name.lower()}_shared"] = shared
-        return variables
+                answer = control.ask(step.call, fill_in(step.requests[0], variables), step.timeout_ms or 60_000)
+                variables |= {name: place(answer, where) for name, where in step.capture.items()}
+            found[suite.name] = variables
+        return found
 
     def _run_lane(
-        self, lane: Lane, cases: Sequence[Case], answers: Answers, shared: dict[str, Any], control: Control,
+        self, lane: Lane, cases: Sequence[Case], answers: Answers, shared: dict[str, dict[str, Any]], control: Control,
         tell: Callable[[CaseResult], None],
     ) -> list[CaseResult]:  # fmt: skip
         endpoint = self._target.endpoint if lane.raw else replace(self._target.endpoint, transport=lane.transport)
@@ -152,7 +150,7 @@ class Session:
         if obstacle:
             sdk = "raw" if lane.raw else lane.name
             return CaseResult(case.full_name, sdk, lane.transport, Verdict.NOT_APPLICABLE, 0.0, why=obstacle)
-        if case.read_only or runner.shared.get(f"{case.suite.lower()}_shared"):
+        if case.read_only or case.suite in runner.shared:
             return runner.run(case, "")
         control.ask("MakeDirectory", {"directory": {"path": namespace}, "make_parents": True})
         try:

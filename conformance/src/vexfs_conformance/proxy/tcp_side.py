@@ -37,29 +37,31 @@ class TcpSide:
                 client.close()
                 continue
             server.settimeout(None)
-            threading.Thread(target=_pump, args=(client, server, 0), daemon=True).start()
-            threading.Thread(target=_pump, args=(server, client, limit), daemon=True).start()
+            broken = threading.Event()
+            threading.Thread(target=_pump, args=(client, server, 0, broken), daemon=True).start()
+            threading.Thread(target=_pump, args=(server, client, limit, broken), daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""
         self._listener.close()
 
 
-def _pump(source: socket.socket, sink: socket.socket, limit: int) -> None:
-    """Carry bytes until the source ends; with a limit, reset both ends once so many were carried."""
+def _pump(source: socket.socket, sink: socket.socket, limit: int, broken: threading.Event) -> None:
+    """Carry bytes until the source ends; with a limit, reset the sink once so many were carried."""
     carried = 0
     with suppress(OSError):
         while data := source.recv(_PIECE_BYTES):
             if limit and carried + len(data) >= limit:
-                sink.sendall(data[: limit - carried])
+                broken.set()
+                # The reset goes out when nobody uses the socket any more: the other pump has to leave its recv first.
                 sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                sink.shutdown(socket.SHUT_RD)
                 break
             sink.sendall(data)
             carried += len(data)
-    # shutdown wakes the pump of the other direction; it closes nothing that is still in use there
     for each in (source, sink):
         with suppress(OSError):
-            if carried and limit:
+            if broken.is_set():
                 each.close()
             else:
                 each.shutdown(socket.SHUT_RDWR)
