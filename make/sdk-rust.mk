@@ -11,8 +11,8 @@ CARGO := nice cargo
 rust-toolchain:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or later with clippy and rustfmt (rustup.rs)" >&2; exit 1; }
 
-# Writes sdk-rust/src/generated and sdk-rust/tests/it/generated; no protoc.
+# Writes the folders `generated` in sdk-rust/src, sdk-rust/tests/it and sdk-rust/conformance/src; no protoc.
 generate-sdk-rust: $(BUF) rust-toolchain ## the generated part of the Rust SDK
 	@mkdir -p $(SDK_RUST_TARGET)
-	@$(BUF) build --path proto/vexfs/v1 --as-file-descriptor-set -o $(SDK_RUST_TARGET)/contract.binpb
-	@cd $(SDK_RUST) && $(CARGO) run --quiet --locked -p vexfs-client-generate -- target/contract.binpb $(or $(SDK_RUST_OUT),.)
+	@$(BUF) build --path proto/vexfs/v1 --path proto/vexfs/conformance/v1/adapter.proto --as-file-descriptor-set -o $(SDK_RUST_TARGET)/contract.binpb
+	@cd $(SDK_RUST) && $(CARGO) run --quiet -p vexfs-client-generate -- target/contract.binpb $(or $(SDK_RUST_OUT),.)

@@ -43,3 +43,6 @@ pub use settings::SettingsError;
 
 /// A JSON object: a file's metadata, a point's payload. Numbers are 64-bit floats on the way; whole ones come back as integers.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// The release of this crate, which calls itself `vexfs-rust/VERSION`.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

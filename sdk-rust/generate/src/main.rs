@@ -36,6 +36,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut set = FileDescriptorSet::decode(descriptors.as_slice())?;
     set.file.retain(|file| [PACKAGE, "google.protobuf"].contains(&file.package()));
     client(&source, set)?;
+
+    let adapter = sdk.join("conformance/src/generated");
+    fs::create_dir_all(&adapter)?;
+    let mut set = FileDescriptorSet::decode(descriptors.as_slice())?;
+    set.file.retain(|file| file.name() == "vexfs/conformance/v1/adapter.proto");
+    tonic_prost_build::configure().out_dir(adapter).compile_fds(set)?;
     Ok(())
 }
 

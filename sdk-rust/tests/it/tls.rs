@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use vexfs_client::{Client, ErrorKind};
 
@@ -16,12 +16,14 @@ impl Files {
     /// An authority, and a certificate for the server and for a client, signed by it; and an authority nobody knows.
     fn new() -> Self {
         let files = Self { folder: TempDir::new().unwrap() };
-        let authority = authority();
+        let authority = authority("authority");
         files.write("ca.pem", &authority.pem());
-        files.write("other-ca.pem", &self::authority().pem());
+        files.write("other-ca.pem", &self::authority("another authority").pem());
         for name in ["server", "client"] {
             let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+            let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+            // A certificate whose subject is its issuer's counts as signed by itself.
+            params.distinguished_name.push(DnType::CommonName, name);
             files.write(&format!("{name}.pem"), &params.signed_by(&key, &authority).unwrap().pem());
             files.write(&format!("{name}-key.pem"), &key.serialize_pem());
         }
@@ -37,8 +39,9 @@ impl Files {
     }
 }
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }

@@ -1,0 +1,80 @@
+//! Calls about points.
+
+use serde_json::{Value, json};
+use vexfs_client::{Client, PointInput, PointQuery};
+
+use crate::fields::{Fields, cannot, walk, with};
+use crate::search::filter_of;
+use crate::{Answered, Options, Stop, shown};
+
+pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, options: Options) -> Answered {
+    let points = client.points();
+    let collection = fields.file("collection")?;
+    let shown_all = |points: &[_]| points.iter().map(shown::point).collect::<Vec<_>>();
+    match method {
+        "UpsertPoints" => {
+            let inputs = fields.objects("points")?.unwrap_or_default().into_iter().map(input);
+            let mut request = points.upsert(collection, inputs.collect::<Result<Vec<_>, _>>()?);
+            with!(request, fields, options, text request_id);
+            let answer = request.answer().await?;
+            Ok(vec![json!({"revision": answer.revision, "upserted": answer.value})])
+        }
+        "GetPoints" => {
+            let mut request = points.get(collection, fields.texts("ids")?.unwrap_or_default());
+            with!(request, fields, options, flag with_vectors, int min_revision);
+            let answer = request.answer().await?;
+            Ok(vec![json!({"revision": answer.revision, "points": shown_all(&answer.value)})])
+        }
+        "DeletePoints" => {
+            let mut request = points.delete(collection, fields.texts("ids")?.unwrap_or_default());
+            with!(request, fields, options, text request_id);
+            let answer = request.answer().await?;
+            Ok(vec![json!({"revision": answer.revision, "deleted": answer.value})])
+        }
+        "ListPoints" => {
+            let mut list = points.list(collection);
+            with!(list, fields, options, uint page_size, text page_token, flag with_vectors, int min_revision);
+            walk!(list, options, "points", shown::point)
+        }
+        _ => {
+            let query = match (fields.vector("vector")?, fields.text("point_id")?) {
+                (Some(vector), None) => PointQuery::Vector(vector),
+                (None, Some(id)) => PointQuery::point(id),
+                _ => return cannot("a query has a vector or a point"),
+            };
+            let mut request = points.query(collection, query);
+            if let Some(filter) = filter_of(&mut fields, "filter")? {
+                request = request.filter(filter);
+            }
+            with!(request, fields, options, text vector_name, uint limit, flag with_vectors, int min_revision);
+            let answer = request.answer().await?;
+            let found = &answer.value;
+            let hits = found.hits.iter().map(|hit| json!({"point": shown::point(&hit.point), "score": hit.score}));
+            Ok(vec![json!({
+                "revision": answer.revision,
+                "hits": hits.collect::<Vec<Value>>(),
+                "generation": found.generation,
+                "exact": found.exact,
+                "strategy": found.strategy,
+                "partial": found.partial,
+                "partial_reasons": found.partial_reasons,
+                "pending": found.pending,
+            })])
+        }
+    }
+}
+
+fn input(mut fields: Fields) -> Result<PointInput, Stop> {
+    let mut point = PointInput::new(fields.text("id")?.unwrap_or_default());
+    for (name, vector) in fields.vectors("vectors")?.unwrap_or_default() {
+        point = point.vector(name, vector);
+    }
+    if let Some(metadata) = fields.metadata("metadata")? {
+        point = point.metadata(metadata);
+    }
+    if let Some(content) = fields.bytes("content")? {
+        point = point.content(content);
+    }
+    fields.finish()?;
+    Ok(point)
+}
