@@ -348,7 +348,7 @@ class SkippedFile:
     file: File
     """The file."""
     reason: str
-    """Why, such as `binary`, `ignored`, `too_large`."""
+    """Why, for people, such as that the content is binary."""
 
 
 @dataclass(frozen=True, slots=True)
