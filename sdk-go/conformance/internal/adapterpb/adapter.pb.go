@@ -1,8 +1,9 @@
 // What the runner of the conformance suite and an adapter say to each other.
 //
 // An adapter is a small program around one SDK. It talks on standard input and output, in frames: the length as 4 bytes,
-// big-endian, then one message. It writes a `FromAdapter` that holds `Hello` as soon as it runs; then it reads `Call`s and answers
-// each with a `FromAdapter` that holds `Result`, in any order, until its input ends: it finishes what it began and exits with 0.
+// big-endian, then one message. It writes a `FromAdapter` that holds `Hello` as soon as it runs; then it reads `Call`s and
+// answers each with a `FromAdapter` that holds `Result`, in any order, until its input ends: it finishes what it began and
+// exits with 0.
 //
 // This file imports nothing, so that it can be compiled alone.
 
@@ -645,8 +646,9 @@ func (*Result_AdapterFault) isResult_Outcome() {}
 // What the SDK gave back, in the contract's own form.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The response message in protojson, as any protojson parser reads it: either field names, int64 as a number or a string, enums
-	// by name or number, default values left out. One; of a stream, one for each piece; of a list of all items, one that holds all.
+	// The response message in protojson, as any protojson parser reads it: either field names, int64 as a number or a string,
+	// enums by name or number, default values left out. One; of a stream, one for each piece; of a list of all items, one that
+	// holds all.
 	Messages      []string `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -706,9 +708,9 @@ type SdkError struct {
 	Retryable bool `protobuf:"varint,6,opt,name=retryable,proto3" json:"retryable,omitempty"`
 	// How often the call was tried.
 	Attempts uint32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// The kinds that the SDK's types or sentinels match: `not_found`, `already_exists`, `failed_precondition`, `invalid_argument`,
-	// `unauthenticated`, `permission_denied`, `resource_exhausted`, `unavailable`, `deadline_exceeded`, `cancelled`, `data_loss`,
-	// `internal`.
+	// The kinds that the SDK's types or sentinels match: `not_found`, `already_exists`, `failed_precondition`,
+	// `invalid_argument`, `unauthenticated`, `permission_denied`, `resource_exhausted`, `unavailable`, `deadline_exceeded`,
+	// `cancelled`, `data_loss`, `internal`.
 	Kinds         []string `protobuf:"bytes,8,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+
+	"github.com/vexfs/vexfs/sdk-go"
+)
+
+func createCollection(ctx context.Context, v *invocation, r *struct {
+	Collection *fileRef `json:"collection"`
+	Schema     struct {
+		Vectors []struct {
+			Name      string `json:"name"`
+			Dimension number `json:"dimension"`
+			Metric    enum   `json:"metric"`
+		} `json:"vectors"`
+		EmbedText bool `json:"embed_text"`
+	} `json:"schema"`
+	RequestID string `json:"request_id"`
+},
+) (object, error) {
+	schema := vexfs.CollectionSchema{EmbedText: r.Schema.EmbedText}
+	for _, spec := range r.Schema.Vectors {
+		dimension, err := narrow[int32](spec.Dimension)
+		if err != nil {
+			return nil, err
+		}
+		metric, err := valueOf[vexfs.Metric](spec.Metric)
+		if err != nil {
+			return nil, err
+		}
+		schema.Vectors = append(schema.Vectors, vexfs.VectorSpec{Name: spec.Name, Dimension: dimension, Metric: metric})
+	}
+	collection, err := v.client.Collections.Create(ctx, r.Collection.ref(), schema,
+		vexfs.ChangeOptions{RequestID: r.RequestID})
+	if err != nil {
+		return nil, err
+	}
+	return object{"collection": collectionJSON(collection)}, nil
+}
+
+func getCollection(ctx context.Context, v *invocation, r *struct {
+	Collection  *fileRef `json:"collection"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	collection, err := v.client.Collections.Get(ctx, r.Collection.ref(), vexfs.WaitOptions{MinRevision: int64(r.MinRevision)})
+	if err != nil {
+		return nil, err
+	}
+	return object{"collection": collectionJSON(collection)}, nil
+}
+
+func listCollections(ctx context.Context, v *invocation, r *struct {
+	PageSize    number `json:"page_size"`
+	PageToken   string `json:"page_token"`
+	MinRevision number `json:"min_revision"`
+},
+) (object, error) {
+	size, err := narrow[int32](r.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	collections, err := collect(v, v.client.Collections.List(ctx,
+		vexfs.PageOptions{PageSize: size, MinRevision: int64(r.MinRevision)}), collectionJSON)
+	return object{"collections": collections}, err
+}
+
+func deleteCollection(ctx context.Context, v *invocation, r *struct {
+	Collection *fileRef `json:"collection"`
+	RequestID  string   `json:"request_id"`
+},
+) (object, error) {
+	revision, err := v.client.Collections.Delete(ctx, r.Collection.ref(), vexfs.ChangeOptions{RequestID: r.RequestID})
+	return object{"revision": revision}, err
+}
+
+func upsertPoints(ctx context.Context, v *invocation, r *struct {
+	Collection *fileRef `json:"collection"`
+	Points     []struct {
+		ID       string             `json:"id"`
+		Vectors  map[string]*vector `json:"vectors"`
+		Metadata map[string]any     `json:"metadata"`
+		Content  []byte             `json:"content"`
+	} `json:"points"`
+	RequestID string `json:"request_id"`
+},
+) (object, error) {
+	points := make([]vexfs.PointInput, len(r.Points))
+	for i, point := range r.Points {
+		points[i] = vexfs.PointInput{ID: point.ID, Metadata: point.Metadata, Content: point.Content}
+		if len(point.Vectors) > 0 {
+			points[i].Vectors = map[string][]float32{}
+		}
+		for name, packed := range point.Vectors {
+			floats, err := packed.floats()
+			if err != nil {
+				return nil, err
+			}
+			points[i].Vectors[name] = floats
+		}
+	}
+	result, err := v.client.Points.Upsert(ctx, r.Collection.ref(), points, vexfs.ChangeOptions{RequestID: r.RequestID})
+	if err != nil {
+		return nil, err
+	}
+	return object{"upserted": result.Upserted, "revision": result.Revision}, nil
+}
+
+func getPoints(ctx context.Context, v *invocation, r *struct {
+	Collection  *fileRef `json:"collection"`
+	IDs         []string `json:"ids"`
+	WithVectors bool     `json:"with_vectors"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	points, err := v.client.Points.Get(ctx, r.Collection.ref(), r.IDs,
+		vexfs.PointOptions{WithVectors: r.WithVectors, MinRevision: int64(r.MinRevision)})
+	told := []any{}
+	for _, point := range points {
+		told = append(told, pointJSON(point))
+	}
+	return object{"points": told}, err
+}
+
+func deletePoints(ctx context.Context, v *invocation, r *struct {
+	Collection *fileRef `json:"collection"`
+	IDs        []string `json:"ids"`
+	RequestID  string   `json:"request_id"`
+},
+) (object, error) {
+	result, err := v.client.Points.Delete(ctx, r.Collection.ref(), r.IDs, vexfs.ChangeOptions{RequestID: r.RequestID})
+	if err != nil {
+		return nil, err
+	}
+	return object{"deleted": result.Deleted, "revision": result.Revision}, nil
+}
+
+func listPoints(ctx context.Context, v *invocation, r *struct {
+	Collection  *fileRef `json:"collection"`
+	PageSize    number   `json:"page_size"`
+	PageToken   string   `json:"page_token"`
+	WithVectors bool     `json:"with_vectors"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	size, err := narrow[int32](r.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	points, err := collect(v, v.client.Points.List(ctx, r.Collection.ref(), vexfs.ListPointsOptions{
+		PageSize: size, WithVectors: r.WithVectors, MinRevision: int64(r.MinRevision),
+	}), pointJSON)
+	return object{"points": points}, err
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/vexfs/vexfs/sdk-go"
+)
+
+func queryPoints(ctx context.Context, v *invocation, r *struct {
+	Collection  *fileRef `json:"collection"`
+	Vector      *vector  `json:"vector"`
+	PointID     string   `json:"point_id"`
+	VectorName  string   `json:"vector_name"`
+	Filter      *filter  `json:"filter"`
+	Limit       number   `json:"limit"`
+	WithVectors bool     `json:"with_vectors"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	query := vexfs.PointQuery{
+		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, MinRevision: int64(r.MinRevision),
+	}
+	var errs [3]error
+	query.Vector, errs[0] = r.Vector.floats()
+	query.Filter, errs[1] = r.Filter.sdk()
+	query.Limit, errs[2] = narrow[int32](r.Limit)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	result, err := v.client.Points.Query(ctx, r.Collection.ref(), query)
+	if err != nil {
+		return nil, err
+	}
+	hits := []any{}
+	for _, hit := range result.Hits {
+		hits = append(hits, object{"point": pointJSON(hit.Point), "score": hit.Score})
+	}
+	return answerJSON(result.Answer, hits), nil
+}
+
+func search(ctx context.Context, v *invocation, r *struct {
+	Text        string   `json:"text"`
+	Vector      *vector  `json:"vector"`
+	Scope       *fileRef `json:"scope"`
+	Filter      *filter  `json:"filter"`
+	Mode        enum     `json:"mode"`
+	Limit       number   `json:"limit"`
+	VectorName  string   `json:"vector_name"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	query := vexfs.SearchQuery{
+		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, MinRevision: int64(r.MinRevision),
+	}
+	var errs [4]error
+	query.Vector, errs[0] = r.Vector.floats()
+	query.Filter, errs[1] = r.Filter.sdk()
+	query.Mode, errs[2] = valueOf[vexfs.SearchMode](r.Mode)
+	query.Limit, errs[3] = narrow[int32](r.Limit)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	result, err := v.client.Search(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	hits := []any{}
+	for _, hit := range result.Hits {
+		hits = append(hits, searchHitJSON(hit))
+	}
+	return answerJSON(result.Answer, hits), nil
+}
+
+type waitRequest struct {
+	MinRevision number `json:"min_revision"`
+}
+
+func waitForViews(ctx context.Context, v *invocation, r *waitRequest) (object, error) {
+	views, err := v.client.WaitForViews(ctx, vexfs.WaitOptions{MinRevision: int64(r.MinRevision)})
+	if err != nil {
+		return nil, err
+	}
+	return object{"revision": views.Revision, "views": viewsJSON(views.Views)}, nil
+}
+
+func listSkippedFiles(ctx context.Context, v *invocation, r *struct {
+	Scope       *fileRef `json:"scope"`
+	PageSize    number   `json:"page_size"`
+	PageToken   string   `json:"page_token"`
+	MinRevision number   `json:"min_revision"`
+},
+) (object, error) {
+	size, err := narrow[int32](r.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	files, err := collect(v, v.client.ListSkippedFiles(ctx, vexfs.SkippedOptions{
+		Scope: r.Scope.ref(), PageSize: size, MinRevision: int64(r.MinRevision),
+	}), func(file *vexfs.SkippedFile) any { return object{"file": fileJSON(file.File), "reason": file.Reason} })
+	return object{"files": files}, err
+}
+
+func getServerInfo(ctx context.Context, v *invocation, r *waitRequest) (object, error) {
+	info, err := v.client.ServerInfo(ctx, vexfs.WaitOptions{MinRevision: int64(r.MinRevision)})
+	if err != nil {
+		return nil, err
+	}
+	return serverJSON(info), nil
+}
