@@ -1,7 +1,8 @@
 """Which behaviours of which method were shown? A cell for each method and each thing it promises. Pure functions.
 
-The cells of a method: `success`, each reason it names itself, `paging` if it pages, `deadline`, `cancel` and `retry`. A cell that nothing shows on any
-lane is a problem of the suite, unless it stands in `UNPROVOKED` with the reason why it cannot be provoked.
+The cells of a method: `success`, each reason it names itself, `paging` if it pages, `deadline`, `cancel` and `retry`. A
+cell that nothing shows on any lane is a problem of the suite, unless it stands in `UNPROVOKED` with the reason why it
+cannot be provoked.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,6 @@
-"""`vexfs-conformance`: what can a person type? Parses the command line and calls the session; exit 0 conformant, 1 not, 2 usage, 3 harness."""
+"""`vexfs-conformance`: what can a person type? Parses the command line and calls the session; exit 0 conformant, 1 not, 2
+usage, 3 harness.
+"""
 
 import argparse
 import os
@@ -87,8 +89,9 @@ def _endpoint(options: argparse.Namespace) -> Endpoint:
     if not options.target:
         raise ValueError("name a server with --target URL, or start one with --serve")
     token = options.token_file.read_text().strip() if options.token_file else options.token
-    tls = {"tls_ca": options.tls_ca, "tls_client_cert": options.tls_client_cert, "tls_client_key": options.tls_client_key}
-    return endpoint_of(options.target, options.grpc, token, **tls)
+    names = ("tls_ca", "tls_client_cert", "tls_client_key")
+    tls = {name: getattr(options, name) for name in names if getattr(options, name)}
+    return endpoint_of(options.target, options.grpc, token, tls)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """What does the contract say? Methods with their routes and reasons, reasons with their codes, and the message classes.
 
-Everything is read from `_generated/contract.binpb`, the descriptors of `proto/`, in a pool of its own: the suite never shares a message
-class with a server or an SDK that lives in the same process. Read once, never changed: safe from any thread.
+Everything is read from `_generated/contract.binpb`, the descriptors of `proto/`, in a pool of its own: the suite never
+shares a message class with a server or an SDK that lives in the same process. Read once, never changed: safe from any
+thread.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ _PERMISSION_WRITE = 2
 
 @dataclass(frozen=True)
 class Reason:
-    """One error reason: its name without prefix, its gRPC code's name, whether trying again can help, which methods can end with it."""
+    """One error reason: its name without prefix, its gRPC code's name, whether trying again can help, which methods can end
+    with it.
+    """
 
     name: str
     code: str
@@ -58,9 +61,7 @@ class Method:
     @property
     def item_field(self) -> str:
         """Of a method that pages: the field of its response that holds the items."""
-        return next(
-            field.name for field in message_class(self.response_name).DESCRIPTOR.fields if field.is_repeated
-        )
+        return next(field.name for field in message_class(self.response_name).DESCRIPTOR.fields if field.is_repeated)
 
     def new_request(self) -> Message:
         return message_class(self.request_name)()
@@ -74,14 +75,14 @@ def _pool() -> descriptor_pool.DescriptorPool:
     data = resources.files("vexfs_conformance").joinpath("_generated/contract.binpb").read_bytes()
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(data).file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
     return pool
 
 
 @cache
 def message_class(full_name: str) -> type[Message]:
     """The class of a message of the contract, of the suite or of `google.protobuf`."""
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(full_name))  # type: ignore[no-untyped-call,no-any-return]
+    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(full_name))
 
 
 def _options(kind: str, raw: Any) -> Any:
@@ -90,14 +91,14 @@ def _options(kind: str, raw: Any) -> Any:
 
 
 def _extension(name: str) -> Any:
-    return _pool().FindExtensionByName(name)  # type: ignore[no-untyped-call]
+    return _pool().FindExtensionByName(name)
 
 
 @cache
 def reasons() -> dict[str, Reason]:
     """All reasons of the contract by name."""
     found = {}
-    for value in _pool().FindEnumTypeByName(f"{PACKAGE}.ErrorReason").values:  # type: ignore[no-untyped-call]
+    for value in _pool().FindEnumTypeByName(f"{PACKAGE}.ErrorReason").values:
         if value.number == 0:
             continue
         contract = _options("EnumValueOptions", value.GetOptions()).Extensions[_extension(f"{PACKAGE}.error")]
@@ -111,7 +112,7 @@ def methods() -> dict[str, Method]:
     """All methods of the contract by name."""
     found: dict[str, Method] = {}
     for file in ("files", "collections", "points", "search", "server"):
-        for service in _pool().FindFileByName(f"vexfs/v1/{file}.proto").services_by_name.values():  # type: ignore[no-untyped-call]
+        for service in _pool().FindFileByName(f"vexfs/v1/{file}.proto").services_by_name.values():
             for descriptor in service.methods:
                 found[descriptor.name] = _method(service.name, descriptor)
     return found
@@ -122,7 +123,7 @@ def _method(service: str, descriptor: Any) -> Method:
     http = options.Extensions[_extension("google.api.http")]
     own = options.Extensions[_extension(f"{PACKAGE}.method")]
     verb = http.WhichOneof("pattern")
-    enum = _pool().FindEnumTypeByName(f"{PACKAGE}.ErrorReason")  # type: ignore[no-untyped-call]
+    enum = _pool().FindEnumTypeByName(f"{PACKAGE}.ErrorReason")
     named = frozenset(enum.values_by_number[number].name.removeprefix(_PREFIX) for number in own.reasons)
     fields = descriptor.input_type.fields
     writes = own.permission == _PERMISSION_WRITE

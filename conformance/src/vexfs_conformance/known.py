@@ -47,7 +47,9 @@ def load(path: Path | None) -> list[KnownFailure]:
         for key in ("case", "reason", "link"):
             if not entry.get(key):
                 raise HarnessError(f"{path}: an entry without `{key}`: {entry}")
-        found.append(KnownFailure(entry["case"], entry.get("sdk", "*"), entry.get("transport", "*"), entry["reason"], entry["link"]))
+        found.append(
+            KnownFailure(entry["case"], entry.get("sdk", "*"), entry.get("transport", "*"), entry["reason"], entry["link"])
+        )
     return found
 
 

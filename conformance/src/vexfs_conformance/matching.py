@@ -1,7 +1,8 @@
 """Is a response what the case expects? Compares protojson with an expectation and names every difference. Pure functions.
 
-What is not named in an expectation is not looked at. Numbers and their texts are equal (protojson writes int64 as text), a field that is left out is
-equal to its default. Lists have to have the same length and order. Matchers are objects with a key that begins with `$`.
+What is not named in an expectation is not looked at. Numbers and their texts are equal (protojson writes int64 as text), a
+field that is left out is equal to its default. Lists have to have the same length and order. Matchers are objects with a
+key that begins with `$`.
 """
 
 import math
@@ -55,7 +56,9 @@ def _lists(want: list[Any], got: Any, place: str) -> list[Difference]:
     items = [] if got is MISSING else got
     if not isinstance(items, list):
         return [Difference(place, _show(want), _show(got))]
-    found = [each for index, inner in enumerate(want[: len(items)]) for each in differences(inner, items[index], f"{place}[{index}]")]
+    found = [
+        each for index, inner in enumerate(want[: len(items)]) for each in differences(inner, items[index], f"{place}[{index}]")
+    ]
     if len(want) != len(items):
         found.append(Difference(place, f"{len(want)} items", f"{len(items)} items: {_show(items)}"))
     return found

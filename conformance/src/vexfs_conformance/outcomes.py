@@ -10,7 +10,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """How to reach a server. None is not given to an SDK, which then looks at its variables and defaults. Files are paths of PEM files."""
+    """How to reach a server. None is not given to an SDK, which then looks at its variables and defaults. Files are paths of
+    PEM files.
+    """
 
     address: str | None = None
     url: str | None = None

@@ -45,7 +45,17 @@ class OwnServer:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         ready = self.folder / "ready.json"
-        arguments = ["serve", "--data", str(self.folder / "data"), "--rest-port", "0", "--grpc-port", "0", "--ready-file", str(ready)]
+        arguments = [
+            "serve",
+            "--data",
+            str(self.folder / "data"),
+            "--rest-port",
+            "0",
+            "--grpc-port",
+            "0",
+            "--ready-file",
+            str(ready),
+        ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VEXFS_") or key in _KEPT}
         with (self.folder / "serve.log").open("wb") as log:
             process = subprocess.Popen([*self._command, *arguments], stdout=log, stderr=log, env=environment)
@@ -88,7 +98,7 @@ def _command() -> list[str]:
     return [found]
 
 
-def endpoint_of(target: str, grpc_address: str | None, token: str | None, **tls: str | None) -> Endpoint:
+def endpoint_of(target: str, grpc_address: str | None, token: str | None, tls: dict[str, str]) -> Endpoint:
     """The endpoint of `--target`: an http(s) URL (gRPC is on port 8083 of the same host unless said otherwise)."""
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -96,7 +106,7 @@ def endpoint_of(target: str, grpc_address: str | None, token: str | None, **tls:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     address = grpc_address or f"{host}:{DEFAULT_GRPC_PORT}"
     secure = True if parts.scheme == "https" else None
-    return Endpoint(address=address, url=target.rstrip("/"), token=token, tls=secure, **tls)
+    return Endpoint(address=address, url=target.rstrip("/"), token=token, tls=secure, **tls)  # type: ignore[arg-type]
 
 
 def look(endpoint: Endpoint) -> Target:

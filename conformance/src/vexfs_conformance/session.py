@@ -1,7 +1,7 @@
 """What does a whole run do? Chooses cases and lanes, puts what suites share, runs each lane in a thread, cleans up always.
 
-The directory of a run is `/vexfs-conformance-<time>-<random>`; everything is below it, and it is removed at the end whatever happens.
-`collect` removes what runs left behind that were killed.
+The directory of a run is `/vexfs-conformance-<time>-<random>`; everything is below it, and it is removed at the end
+whatever happens. `collect` removes what runs left behind that were killed.
 """
 
 import secrets
@@ -86,7 +86,9 @@ class Session:
         self.cases = [case for case in all_cases(suites) if choice.takes(case)]
         self.top = f"/{PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
 
-    def run(self, lanes: Sequence[Lane], *, jobs: int = 2, tell: Callable[[CaseResult], None] = lambda _: None) -> list[CaseResult]:
+    def run(
+        self, lanes: Sequence[Lane], *, jobs: int = 2, tell: Callable[[CaseResult], None] = lambda _: None
+    ) -> list[CaseResult]:
         """Run every chosen case on every lane. Raises HarnessError when the suite itself cannot go on."""
         control = Control(self._target)
         writes = not self._choice.read_only
@@ -100,9 +102,7 @@ class Session:
             for together in (True, False):
                 cases = [case for case in self.cases if (case.suite in at_rest) is together]
                 with ThreadPoolExecutor(1 if together else jobs) as pool:
-                    under_way = [
-                        pool.submit(self._run_lane, lane, cases, answers, variables, control, tell) for lane in lanes
-                    ]
+                    under_way = [pool.submit(self._run_lane, lane, cases, answers, variables, control, tell) for lane in lanes]
                     results += [result for each in under_way for result in each.result()]
             return results
         finally:
@@ -185,10 +185,13 @@ def collect(target: Target, *, older_than_s: float) -> list[str]:
         for entry in found:
             name = entry.get("path", "").removeprefix("/")
             stamp = name.removeprefix(PREFIX).partition("-")[0]
-            if name.startswith(PREFIX) and stamp.isdigit() and time.time() - int(stamp) >= older_than_s and control.remove(f"/{name}"):
+            if (
+                name.startswith(PREFIX)
+                and stamp.isdigit()
+                and time.time() - int(stamp) >= older_than_s
+                and control.remove(f"/{name}")
+            ):
                 removed.append(f"/{name}")
         return removed
     finally:
         control.close()
-
-

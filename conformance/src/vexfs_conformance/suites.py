@@ -1,7 +1,7 @@
 """What are the cases? Reads the YAML files, holds them to the form of `Suite`, and to the contract.
 
-A case that names a method, field or reason which the contract does not have is an error of the suite (`HarnessError`), found before anything
-runs. Plain values once loaded.
+A case that names a method, field or reason which the contract does not have is an error of the suite (`HarnessError`),
+found before anything runs. Plain values once loaded.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

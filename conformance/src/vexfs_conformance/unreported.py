@@ -34,7 +34,7 @@ def _prune(expect: Any, descriptor: Any, unreported: Collection[str], counted: l
 
 def is_reported(place: str, message_name: str, unreported: Collection[str]) -> bool:
     """Whether a lane that leaves out these fields can give the value at a place such as `files.0.id`."""
-    descriptor = contract.message_class(message_name).DESCRIPTOR
+    descriptor: Any = contract.message_class(message_name).DESCRIPTOR
     for part in place.split("."):
         if part.isdigit() or descriptor is None:
             continue

@@ -1,8 +1,8 @@
 """What do the helpers and variables of a case stand for? Pure functions.
 
-A helper is an object with one key: `{$text: "hello"}` the bytes of a text, `{$hex: ff00}` bytes, `{$fill: [a, 1000]}` a text repeated, as
-bytes, `{$path: [text, ff]}` a text and bytes behind it, `{$vector: [1, 0]}` 32-bit floats, `{$join: [a, [b, 3]]}` the string `abbb`. Bytes are
-base64, as protojson has them.
+A helper is an object with one key: `{$text: "hello"}` the bytes of a text, `{$hex: ff00}` bytes, `{$fill: [a, 1000]}` a
+text repeated, as bytes, `{$path: [text, ff]}` a text and bytes behind it, `{$vector: [1, 0]}` 32-bit floats, `{$join: [a,
+[b, 3]]}` the string `abbb`. Bytes are base64, as protojson has them.
 """
 
 import base64
@@ -51,7 +51,7 @@ def _nested(levels: int) -> dict[str, Any]:
 
 
 def fill_in(value: Any, variables: Mapping[str, Any]) -> Any:
-    """The value with its variables and helpers replaced; matchers stay. Raises HarnessError for a variable that is not there."""
+    """The value with its variables and helpers replaced; matchers stay. Raises HarnessError for an unknown variable."""
     if isinstance(value, str):
         return _substitute(value, variables)
     if isinstance(value, list):

@@ -1,1 +1,1 @@
-"""The ways to the server: the surfaces themselves (`raw_grpc`, `raw_rest`, `raw_connect`) and SDKs behind adapters (`adapter`)."""
+"""The ways to the server: the surfaces themselves (`raw_*`), and SDKs behind adapters (`adapter`)."""

@@ -1,9 +1,10 @@
 """An SDK behind its adapter: a process that speaks frames of protobuf on its standard input and output.
 
-`AdapterProcess` owns the process; a thread reads its frames. `SdkLane` is one transport of it. Calls may come from several threads. An adapter
-that says nothing in time, or ends, answers with a fault, and is started again for the next call.
+`AdapterProcess` owns the process; a thread reads its frames. `SdkLane` is one transport of it. Calls may come from several
+threads. An adapter that says nothing in time, or ends, answers with a fault, and is started again for the next call.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
@@ -158,10 +159,8 @@ class AdapterProcess:
         if process is None:
             return
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):  # it has gone already
             process.stdin.close()
-        except OSError:
-            pass  # it has gone already
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
@@ -194,10 +193,10 @@ def read_result(result: Any, method: contract.Method) -> Outcome:
         except (ValueError, json_format.ParseError) as error:
             return Fault(f"the adapter's response is not {method.response_name}: {error}")
     if kind == "sdk_error":
-        error = result.sdk_error
+        said = result.sdk_error
         return Failed(
-            error.code, error.reason, error.message, dict(error.metadata), error.request_id, error.retryable,
-            error.attempts, list(error.kinds),
+            said.code, said.reason, said.message, dict(said.metadata), said.request_id, said.retryable,
+            said.attempts, list(said.kinds),
         )  # fmt: skip
     if kind == "settings_error":
         return SettingsRefused(result.settings_error.setting, result.settings_error.message)
@@ -209,7 +208,7 @@ def read_result(result: Any, method: contract.Method) -> Outcome:
 class SdkLane:
     """One transport of an SDK."""
 
-    raw: ClassVar[bool] = False
+    raw = False
 
     def __init__(self, process: AdapterProcess, transport: str) -> None:
         self._process = process

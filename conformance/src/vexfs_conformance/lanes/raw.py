@@ -6,7 +6,7 @@ A raw lane speaks one surface without an SDK, tries everything once, and repairs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -27,7 +27,7 @@ class RawLane:
     version = ""
     features: frozenset[str] = frozenset({"cancel", "raw"})
     unreported: frozenset[str] = frozenset()
-    raw: ClassVar[bool] = True
+    raw = True
 
     def once(self, spec: CallSpec, method: contract.Method) -> Outcome:
         """One call as the surface has it."""

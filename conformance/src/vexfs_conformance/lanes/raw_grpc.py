@@ -70,11 +70,14 @@ def open_channel(endpoint: Endpoint) -> grpc.Channel:
     address = endpoint.address or "127.0.0.1:8083"
     if not (endpoint.tls or endpoint.tls_ca):
         return grpc.insecure_channel(address, options=_OPTIONS)
-    read = lambda name: Path(name).read_bytes() if name else None  # noqa: E731
     credentials = grpc.ssl_channel_credentials(
-        read(endpoint.tls_ca), read(endpoint.tls_client_key), read(endpoint.tls_client_cert)
+        _read(endpoint.tls_ca), _read(endpoint.tls_client_key), _read(endpoint.tls_client_cert)
     )
     return grpc.secure_channel(address, credentials, options=_OPTIONS)
+
+
+def _read(name: str | None) -> bytes | None:
+    return Path(name).read_bytes() if name else None
 
 
 def _same(data: bytes) -> bytes:

@@ -72,7 +72,7 @@ class GrpcSide(grpc.GenericRpcHandler):  # type: ignore[misc]
         except grpc.RpcError as error:
             finished.set()
             context.set_trailing_metadata(tuple(call.trailing_metadata() or ()))
-            context.abort(error.code(), error.details() or "")  # type: ignore[attr-defined]
+            context.abort(error.code(), error.details() or "")
         finished.set()
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ Answers errors in the form of the surface that was asked. A thread for each conn
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import select
@@ -59,10 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is printed."""
 
     def handle(self) -> None:
-        try:
+        with contextlib.suppress(ConnectionError, TimeoutError):  # the client has gone, as some cases want it to
             super().handle()
-        except (ConnectionError, TimeoutError):
-            pass  # the client has gone, as some cases want it to
 
     def _answer(self) -> None:
         script = self._script()
@@ -82,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {key: value for key, value in response.getheaders() if key.lower() not in _HOP_BY_HOP}
         self._send(response.status, headers, data)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer
 
     def _body(self) -> bytes:
         if self.headers.get("transfer-encoding", "").lower() == "chunked":

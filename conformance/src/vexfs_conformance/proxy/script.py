@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,14 +64,14 @@ class Script:
             info = error_details_pb2.ErrorInfo(reason=plan.reason, domain=contract.PACKAGE, metadata={"retryable": retryable})
             status.details.add().Pack(info)
         if plan.retry_after_ms:
-            delay = Duration()
+            delay: Any = Duration()
             delay.FromMilliseconds(plan.retry_after_ms)
             status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
         return status
 
     def judge(self, wanted: Mapping[str, Any], milliseconds: float) -> list[Difference]:
         """Whether what was seen is what a case wants."""
-        checks = {
+        checks: dict[str, Callable[[Any], tuple[bool, Any]]] = {
             "attempts": lambda want: (len(self.attempts) == want, len(self.attempts)),
             "attempts_at_most": lambda want: (len(self.attempts) <= want, len(self.attempts)),
             "one_request_id": lambda want: (self._one_request_id() is want, [each.request_ids for each in self.attempts]),

@@ -1,4 +1,6 @@
-"""The TCP side of the fault proxy: forwards bytes of any protocol, and resets the first connection after so many bytes of answers."""
+"""The TCP side of the fault proxy: forwards bytes of any protocol, and resets the first connection after so many bytes of
+answers.
+"""
 
 import socket
 import struct

@@ -1,6 +1,7 @@
 """report.html: one file that says at a glance who passes what; light and dark, nothing is loaded from elsewhere.
 
-Its parts: the verdict, a card for each lane, what failed with wants and gots, the contract method by method, and every case on every lane.
+Its parts: the verdict, a card for each lane, what failed with wants and gots, the contract method by method, and every
+case on every lane.
 """
 
 from collections.abc import Sequence

@@ -57,9 +57,8 @@ def table(report: Report) -> str:
     """Who passes what."""
     header = report.header
     used = [name for name in TRANSPORTS if any(name in tallies for _, tallies in rows(report))]
-    lines = [
-        f"VexFS conformance {header.suite_version} · target {header.target} (server {header.server_version}) · profile {header.profile}"
-    ]
+    server = f"target {header.target} (server {header.server_version})"
+    lines = [f"VexFS conformance {header.suite_version} · {server} · profile {header.profile}"]
     width = max([8, *(len(title) for title, _ in rows(report))]) + 2
     lines.append(" " * width + "".join(f"{name:<16}" for name in used))
     for title, tallies in rows(report):
