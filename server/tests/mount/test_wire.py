@@ -87,8 +87,3 @@ def test_opcodes_and_flags_agree_with_the_installed_kernel_header(tmp_path: Path
     subprocess.run([compiler, "-o", tmp_path / "values", source], check=True)
     output = subprocess.run([tmp_path / "values"], check=True, capture_output=True, text=True).stdout
     assert {name: int(value) for name, value in (line.split() for line in output.splitlines())} == ours
-
-
-@pytest.mark.parametrize(("length", "expected"), [(1, 32), (8, 32), (9, 40), (255, 280)])
-def test_a_directory_entry_is_padded_to_eight_bytes(length: int, expected: int) -> None:
-    assert wire.dirent_bytes(length) == expected

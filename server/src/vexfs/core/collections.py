@@ -19,7 +19,7 @@ from vexfs.core.types import (
     Node,
     VectorSpec,
 )
-from vexfs.store import dentries, nodes, versioned
+from vexfs.store import dentries, versioned
 from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
 
@@ -147,8 +147,3 @@ def vector_spec(collection: Collection, name: str) -> VectorSpec:
         if name in ("", spec.name):
             return spec
     raise InvalidSchema(f"the collection has no vector named {name!r}" if name else "the collection takes no client vectors")
-
-
-def node_exists(view: Reader, collection: Collection) -> bool:
-    """Whether the collection's directory is still there."""
-    return nodes.get(view, collection.ino) is not None

@@ -92,10 +92,6 @@ class OpenFiles:
             file = self._files[ino] = OpenFile(ino)
         return file
 
-    def is_open(self, ino: int) -> bool:
-        """Whether a removal has to keep the file: it is open, or bytes of it are on their way."""
-        return ino in self._files
-
     def drop_if_idle(self, file: OpenFile) -> bool:
         """Forget an entry nobody needs; True when it is gone."""
         if file.opens > 0 or file.dirty is not None or file.layers:

@@ -189,8 +189,3 @@ OUT_HEADER_BYTES = fuse_out_header.size
 MAX_WRITE_BYTES = 1 << 20
 READ_BUFFER_BYTES = MAX_WRITE_BYTES + 4096 + IN_HEADER_BYTES + fuse_write_in.size
 """What one request can be at most: a full WRITE, with room for its headers (the kernel wants max_write + 4 KiB)."""
-
-
-def dirent_bytes(name_length: int) -> int:
-    """The size of a fuse_dirent with its name: a multiple of 8."""
-    return (fuse_dirent.size + name_length + 7) & ~7

@@ -333,16 +333,6 @@ class DerivedReader:
             if found:
                 yield found
 
-    def vector_of(self, ino: int, ordinal: int, model: str) -> bytes | None:
-        """The embedding of one passage, None when it is pending or the passage is gone."""
-        sql = (
-            "SELECT (SELECT vector FROM embedding WHERE model = ? AND embedding.text_key = passage.text_key)"
-            " FROM passage WHERE ino = ? AND ordinal = ?"
-        )
-        for row in self._rows(sql, (model, ino, ordinal)):
-            return None if row[0] is None else bytes(row[0])
-        return None
-
     # --- how far it is
 
     def positions(self) -> dict[str, Revision]:
