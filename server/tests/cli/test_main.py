@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -138,3 +139,14 @@ def test_umount_of_what_is_not_mounted_says_so(tmp_path: Path) -> None:
 
 def test_importing_what_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     assert vexfs("import", str(tmp_path / "absent")).returncode == exits.USAGE
+
+
+def test_a_reader_that_left_before_the_first_line_ends_a_command_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        outcome = subprocess.run([*VEXFS, "--version"], stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writing)
+    assert outcome.stderr == b""
+    assert outcome.returncode in (1, 128 + signal.SIGPIPE)

@@ -47,7 +47,7 @@ class Tree:
     def put(self, name: str, data: bytes | str, parent: int = ROOT_INO) -> Ino:
         """Creates the file, or gives it another content."""
         data = data.encode() if isinstance(data, str) else data
-        prepared = content.prepare(self.volume, [(0, data)])
+        prepared = content.prepare(self.volume.blobs, [(0, data)])
 
         def write(txn):
             found = [e for e in files.list_directory(txn, Ino(parent)) if e.name == name.encode()]

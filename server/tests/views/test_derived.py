@@ -11,6 +11,7 @@ from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino, Revision
 from vexfs.views import derived
 from vexfs.views.derived import DerivedReader, FileState
+from vexfs.views.indexing.upkeep import PASS_EVERY_S, UnusedTexts
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PassageText, PendingFile
 
 MODEL = "some-model"
@@ -209,3 +210,26 @@ def test_pages_of_vectors_cover_every_embedded_passage(writer: DerivedWriter, re
     writer.store_embeddings(MODEL, [(text.text_key, vector(0.5)) for text in texts])
     found = [(v.ino, v.ordinal) for page in reader.all_vectors(MODEL, page=4) for v in page]
     assert found == [(ino, ordinal) for ino in range(10, 17) for ordinal in (0, 2)]
+
+
+def test_a_text_is_forgotten_only_after_two_passes_without_a_file(writer: DerivedWriter) -> None:
+    unused, now = UnusedTexts(), time.monotonic()
+    store(writer, 5, "goes", "comes back")
+
+    def texts() -> set[str]:
+        return {row[0] for row in writer.rows("SELECT text FROM text")}
+
+    def one_pass() -> None:
+        nonlocal now
+        now += PASS_EVERY_S + 1
+        unused.work(writer, now)
+
+    store(writer, 5, "stays", revision=2)
+    unused.work(writer, now)
+    one_pass()
+    assert texts() == {"goes", "comes back", "stays"}, "one pass forgets nothing"
+    store(writer, 6, "comes back", revision=3)
+    one_pass()
+    assert texts() == {"comes back", "stays"}
+    one_pass()
+    assert texts() == {"comes back", "stays"}

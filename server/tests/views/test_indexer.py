@@ -2,7 +2,9 @@
 
 import shutil
 import signal
+import socket
 import time
+from pathlib import Path
 
 import numpy as np
 from indexer_process import RunningIndexer, Tree, eventually
@@ -243,6 +245,45 @@ def test_without_a_model_words_are_found_and_texts_stay_pending(indexer: Running
     indexer.start()
     indexer.wait(volume, derived.VIEW_EMBEDDING)
     assert indexer.derived.pending() == (0, 0)
+
+
+def test_while_the_weights_are_fetched_words_are_found_and_a_stop_ends_the_fetching(
+    indexer: RunningIndexer, tree: Tree, volume: Volume, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as registry:  # takes connections and answers nothing
+        environment = {
+            "VEXFS_CACHE_DIR": str(tmp_path / "cache"),
+            "PIP_INDEX_URL": f"http://127.0.0.1:{registry.getsockname()[1]}/simple",
+            "PIP_CONFIG_FILE": "/dev/null",
+        }
+        indexer.start(VEXFS_MODEL_DIR="", VEXFS_OFFLINE="", **environment)
+        ino = tree.put("one.txt", "alpha")
+        indexer.wait(volume)
+        assert indexer.found("alpha") == [ino]
+        registry.settimeout(60)
+        connection, _ = registry.accept()
+        with connection:
+            assert indexer.stop() < 3.0
+            connection.settimeout(10)
+            while connection.recv(4096):  # until who fetched is gone
+                pass
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_back(indexer: RunningIndexer, tree: Tree, volume: Volume) -> None:
+    broken = tree.put("broken.txt", "alpha " * 50_000)
+    with volume.snapshot() as view:
+        (blob,) = [bytes(row[0]) for row in view.execute("SELECT hash FROM blob").fetchall()]
+    kept = volume.blobs.path(blob).read_bytes()
+    volume.blobs.path(blob).unlink()
+    indexer.start()
+    whole = tree.put("whole.txt", "beta")
+    eventually(lambda: indexer.found("beta") == [whole])
+    state = indexer.derived.file_state(broken)
+    assert state is None or state.state != derived.STATE_READY
+    volume.blobs.path(blob).write_bytes(kept)
+    tree.put("broken.txt", "gamma")
+    eventually(lambda: indexer.found("gamma") == [broken])
+    assert indexer.stop() < 3.0
 
 
 def test_a_second_indexer_is_refused(indexer: RunningIndexer) -> None:
