@@ -80,8 +80,8 @@ const (
 	ReasonTooManyLinks Reason = "TOO_MANY_LINKS"
 	// ReasonLinkNotPermitted: hard links to directories do not exist.
 	ReasonLinkNotPermitted Reason = "LINK_NOT_PERMITTED"
-	// ReasonRequestIdReused: the same `request_id` came with another request.
-	ReasonRequestIdReused Reason = "REQUEST_ID_REUSED"
+	// ReasonRequestIDReused: the same `request_id` came with another request.
+	ReasonRequestIDReused Reason = "REQUEST_ID_REUSED"
 	// ReasonContentChanged: the content is not the one the caller's condition (If-Match) names.
 	ReasonContentChanged Reason = "CONTENT_CHANGED"
 	// ReasonRevisionNotAvailable: `at_revision` is in the future or older than the history window.

@@ -35,7 +35,16 @@ func settingsTable(t *testing.T) [][]string {
 	return rows
 }
 
+// clearSettings makes every variable empty, which is to be the same as unset, until the test ends.
+func clearSettings(t *testing.T) {
+	t.Helper()
+	for _, row := range settingsTable(t) {
+		t.Setenv(row[1], "")
+	}
+}
+
 func TestSettingsAreThoseOfTheTable(t *testing.T) {
+	clearSettings(t)
 	folder := t.TempDir()
 	cert, key := writeCertificate(t, folder)
 	other, otherKey := writeCertificate(t, t.TempDir())
@@ -83,9 +92,9 @@ func TestSettingsAreThoseOfTheTable(t *testing.T) {
 		if word, ok := defaults[fallback]; ok {
 			fallback = word
 		}
-		check("the default", fallback)
-		t.Setenv(variable, "")
 		check("an empty variable", fallback)
+		os.Unsetenv(variable) // t.Setenv restores it all the same
+		check("the default", fallback)
 		t.Setenv(variable, trial.variable)
 		check("the variable", trial.fromVariable)
 		check("the argument", trial.fromOption, trial.option)
@@ -97,6 +106,7 @@ func TestSettingsAreThoseOfTheTable(t *testing.T) {
 }
 
 func TestWhatCannotBeReadIsAnErrorThatNamesTheSetting(t *testing.T) {
+	clearSettings(t)
 	folder := t.TempDir()
 	cert, key := writeCertificate(t, folder)
 	missing, empty := filepath.Join(folder, "missing.pem"), filepath.Join(folder, "empty.pem")
@@ -141,6 +151,7 @@ func TestWhatCannotBeReadIsAnErrorThatNamesTheSetting(t *testing.T) {
 }
 
 func TestACertificateAloneMeansItsKeyIsMissing(t *testing.T) {
+	clearSettings(t)
 	cert, _ := writeCertificate(t, t.TempDir())
 	t.Setenv("VEXFS_TLS_CLIENT_CERT", cert)
 	var settingError *SettingError

@@ -1,0 +1,182 @@
+package vexfs_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/vexfs/vexfs/sdk-go"
+)
+
+func TestCollectionsAndPoints(t *testing.T) {
+	client := newClient(t)
+	ctx, ref := t.Context(), vexfs.Path(newDirectory(t, client)+"/points")
+	schema := vexfs.CollectionSchema{Vectors: []vexfs.VectorSpec{
+		{Name: "image", Dimension: 2, Metric: vexfs.MetricDot}, {Name: "sound", Dimension: 3},
+	}}
+	made := must(client.Collections.Create(ctx, ref, schema))(t)
+	schema.Vectors[1].Metric = vexfs.MetricCosine
+	if !reflect.DeepEqual(made.Schema, schema) {
+		t.Errorf("%+v", made)
+	}
+	_, err := client.Collections.Create(ctx, ref, vexfs.CollectionSchema{EmbedText: true})
+	is(t, err, vexfs.ReasonCollectionExists)
+
+	var points []vexfs.PointInput
+	for i := range 5 {
+		points = append(points, vexfs.PointInput{
+			ID: fmt.Sprintf("p%d", i), Vectors: map[string][]float32{"image": {float32(i), 0.5}},
+			Metadata: map[string]any{"even": i%2 == 0, "i": i}, Content: []byte("text"),
+		})
+	}
+	put := must(client.Points.Upsert(ctx, ref, points))(t)
+	equal(t, "upserted", put.Upserted, 5)
+	got := must(client.Points.Get(ctx, ref, []string{"p3", "none", "p1"}, vexfs.PointOptions{WithVectors: true}))(t)
+	if len(got) != 2 || got[0].ID != "p3" || !reflect.DeepEqual(got[0].Vectors, points[3].Vectors) || got[1].Metadata["i"] != 1.0 {
+		t.Errorf("%+v", got)
+	}
+	ids := ""
+	for point, err := range client.Points.List(ctx, ref, vexfs.ListPointsOptions{PageSize: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids += point.ID + " "
+	}
+	equal(t, "listed", ids, "p0 p1 p2 p3 p4 ")
+
+	fresh := vexfs.PointQuery{Vector: []float32{1, 0}, MinRevision: put.Revision}
+	result := must(client.Points.Query(ctx, ref, fresh))(t)
+	equal(t, "hits", len(result.Hits), 5)
+	equal(t, "nearest", result.Hits[0].Point.ID, "p4")
+	equal(t, "score", result.Hits[0].Score, 4)
+	even := must(client.Points.Query(ctx, ref, vexfs.PointQuery{
+		PointID: "p4", VectorName: "image", Limit: 1, Filter: vexfs.MetadataEquals("even", true),
+	}))(t)
+	if len(even.Hits) != 1 || even.Hits[0].Point.ID != "p2" || even.Revision < put.Revision {
+		t.Errorf("%+v", even)
+	}
+	_, err = client.Points.Query(ctx, ref, vexfs.PointQuery{Vector: []float32{1}})
+	is(t, err, vexfs.ReasonDimensionMismatch)
+	_, err = client.Points.Query(ctx, ref, vexfs.PointQuery{Vector: []float32{1}, PointID: "p1"})
+	is(t, err, vexfs.ErrInvalidArgument)
+
+	equal(t, "deleted", must(client.Points.Delete(ctx, ref, []string{"p0", "none"}))(t).Deleted, 1)
+	equal(t, "left", must(client.Collections.Get(ctx, ref))(t).PointCount, 4)
+	found := false
+	for collection, err := range client.Collections.List(ctx, vexfs.PageOptions{PageSize: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || collection.ID == made.ID
+	}
+	equal(t, "is listed", found, true)
+	must(client.Collections.Delete(ctx, ref))(t)
+	_, err = client.Collections.Get(ctx, ref)
+	is(t, err, vexfs.ErrNotFound, vexfs.ReasonCollectionNotFound)
+}
+
+func TestFiltersChooseFiles(t *testing.T) {
+	client := newClient(t)
+	ctx, ref := t.Context(), vexfs.Path(newDirectory(t, client)+"/points")
+	must(client.Collections.Create(ctx, ref, vexfs.CollectionSchema{Vectors: []vexfs.VectorSpec{{Name: "v", Dimension: 1}}}))(t)
+	hour, ago := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	put := must(client.Points.Upsert(ctx, ref, []vexfs.PointInput{
+		{ID: "a.md", Vectors: map[string][]float32{"v": {1}}, Content: []byte("12345"),
+			Metadata: map[string]any{"year": 1999, "tag": []any{"x", "y"}, "by": map[string]any{"name": "Ada"}}},
+		{ID: "b.txt", Vectors: map[string][]float32{"v": {1}}, Metadata: map[string]any{"year": 2020, "gone": nil}},
+	}))(t)
+	file := must(client.Files.Stat(ctx, vexfs.Path(ref.String()+"/a.md")))(t)
+	for name, test := range map[string]struct {
+		filter *vexfs.Filter
+		want   string
+	}{
+		"none":      {nil, "a.md b.txt "},
+		"equals":    {vexfs.MetadataEquals("by.name", "Ada"), "a.md "},
+		"null":      {vexfs.MetadataEquals("gone", nil), "b.txt "},
+		"one of":    {vexfs.MetadataOneOf("tag", "z", "y"), "a.md "},
+		"range":     {vexfs.MetadataRange("year", vexfs.NumberRange{GT: vexfs.Ptr(1999.0), LTE: vexfs.Ptr(2020.0)}), "b.txt "},
+		"prefix":    {vexfs.MetadataPrefix("by.name", "A"), "a.md "},
+		"exists":    {vexfs.MetadataExists("tag", false), "b.txt "},
+		"all":       {vexfs.All(vexfs.NameMatches("*.md"), vexfs.MetadataExists("year", true)), "a.md "},
+		"any, not":  {vexfs.Any(vexfs.NameMatches("*.md"), vexfs.Not(vexfs.MetadataEquals("year", 1999))), "a.md b.txt "},
+		"size":      {vexfs.SizeIn(vexfs.NumberRange{GTE: vexfs.Ptr(5.0)}), "a.md "},
+		"mtime":     {vexfs.MtimeIn(vexfs.TimeRange{From: &ago, Until: &hour}), "a.md b.txt "},
+		"btime":     {vexfs.BtimeIn(vexfs.TimeRange{From: &hour}), ""},
+		"owner":     {vexfs.All(vexfs.OwnedBy(file.UID), vexfs.OwnedByGroup(file.GID)), "a.md b.txt "},
+		"not owner": {vexfs.OwnedBy(file.UID + 1), ""},
+	} {
+		result := must(client.Points.Query(ctx, ref,
+			vexfs.PointQuery{Vector: []float32{1}, Filter: test.filter, MinRevision: put.Revision}))(t)
+		ids := ""
+		for _, hit := range result.Hits {
+			ids += hit.Point.ID + " "
+		}
+		equal(t, name, ids, test.want)
+	}
+	for _, broken := range []*vexfs.Filter{
+		vexfs.MetadataEquals("k", func() {}), vexfs.All(vexfs.Not(vexfs.MetadataOneOf("k", 1, make(chan int)))), vexfs.Any(nil),
+	} {
+		_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Filter: broken})
+		is(t, err, vexfs.ErrInvalidArgument)
+	}
+}
+
+func TestSearchAndTheViews(t *testing.T) {
+	client := newClient(t)
+	ctx, dir := t.Context(), newDirectory(t, client)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	must(client.Files.Write(ctx, vexfs.Path(dir+"/a.md"), []byte("The engine of the car needs oil.\n")))(t)
+	must(client.Files.Write(ctx, vexfs.Path(dir+"/b.md"), []byte("Roses and tulips bloom in spring.\n")))(t)
+	binary := must(client.Files.Write(ctx, vexfs.Path(dir+"/c.bin"), []byte{0, 1, 2, 3, 0, 0, 9}))(t)
+	views := must(client.WaitForViews(ctx, vexfs.WaitOptions{MinRevision: binary.Revision}))(t)
+	if len(views.Views) == 0 || views.Revision < binary.Revision {
+		t.Errorf("%+v", views)
+	}
+	for _, view := range views.Views {
+		equal(t, view.View, view.State, vexfs.ViewReady)
+	}
+	for mode, text := range map[vexfs.SearchMode]string{0: "flowers", vexfs.SearchDense: "flowers", vexfs.SearchLexical: "tulips"} {
+		result := must(client.Search(ctx, vexfs.SearchQuery{Text: text, Scope: vexfs.Path(dir), Mode: mode, Limit: 1}))(t)
+		if len(result.Hits) != 1 || result.Hits[0].File.Path != dir+"/b.md" || len(result.Hits[0].Matches) == 0 {
+			t.Fatalf("%v: %+v", mode, result)
+		}
+		equal(t, "line", result.Hits[0].Passage.StartLine, 1)
+	}
+	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Vector: []float32{1}})
+	is(t, err, vexfs.ErrInvalidArgument)
+	_, err = client.Search(ctx, vexfs.SearchQuery{})
+	is(t, err, vexfs.ErrInvalidArgument)
+	skipped := 0
+	for file, err := range client.ListSkippedFiles(ctx, vexfs.SkippedOptions{Scope: vexfs.Path(dir), PageSize: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		skipped++
+		equal(t, "skipped", file.File.ID, binary.ID)
+		equal(t, "its reason is told", file.Reason != "", true)
+	}
+	equal(t, "how many were skipped", skipped, 1)
+
+	info := must(client.ServerInfo(ctx))(t)
+	if info.Version == "" || info.Limits.Points == 0 || info.Store.Revision < binary.Revision || info.Embedding.Dimension == 0 {
+		t.Errorf("%+v", info)
+	}
+	vector := make([]float32, info.Embedding.Dimension)
+	vector[0] = 1
+	result := must(client.Search(ctx, vexfs.SearchQuery{Vector: vector, Scope: vexfs.Path(dir)}))(t)
+	equal(t, "by a vector", len(result.Hits), 2)
+}
+
+func TestWaitingForWhatNeverComesEndsAtTheDeadline(t *testing.T) {
+	client := newClient(t)
+	start := time.Now()
+	ctx := vexfs.WithCallTimeout(t.Context(), 300*time.Millisecond)
+	_, err := client.WaitForViews(ctx, vexfs.WaitOptions{MinRevision: 1 << 40})
+	is(t, err, vexfs.ErrDeadlineExceeded, context.DeadlineExceeded)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Error(took)
+	}
+}
