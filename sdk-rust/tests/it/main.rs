@@ -18,6 +18,9 @@ mod errors;
 mod every_method;
 mod files;
 mod lists;
+mod readme;
 mod search;
 mod surface;
 mod tls;
+#[cfg(feature = "tracing")]
+mod traced;
