@@ -70,6 +70,41 @@ def test_a_ready_file_of_a_dead_process_counts_for_nothing(tmp_path: Path) -> No
     assert runtime.read_ready(tmp_path, "api") is None
 
 
+MADE_BY_ANOTHER = """
+import os
+from vexfs.runtime import die_with_parent
+arrange = die_with_parent()
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        arrange()
+        os._exit(0)
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_whose_parent_is_not_the_one_that_started_it_ends_at_once() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", MADE_BY_ANOTHER]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert outcome.stdout == "1\n"
+
+
+def test_a_small_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    runtime.write_atomically(tmp_path / "file", "before")
+    with pytest.raises(UnicodeEncodeError):
+        runtime.write_atomically(tmp_path / "file", "after \ud800")
+    assert (tmp_path / "file").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_process_has_the_number_zero_or_less() -> None:
+    assert not runtime.is_alive(0)
+    assert not runtime.is_alive(-1)
+    assert runtime.is_alive(os.getpid())
+
+
 def test_a_child_ends_with_its_parent() -> None:
     parent = subprocess.Popen(
         [

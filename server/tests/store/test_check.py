@@ -187,6 +187,53 @@ def test_unreachable_tree_comes_back_whole_in_lost_and_found(sample: Sample) -> 
         assert files.lookup(view, directory.ino, b"inner").ino == sample.inner.ino
 
 
+def test_a_tree_that_hangs_on_itself_comes_back_in_lost_and_found(sample: Sample) -> None:
+    sample.sql("UPDATE dentry SET parent=%d WHERE ino=%d" % (sample.directory.ino, sample.directory.ino))
+    assert all(finding.repaired for finding in check_volume(sample.folder, repair=True))
+    assert check_volume(sample.folder) == []
+    with Volume.open(sample.folder, "api") as volume, volume.snapshot() as view:
+        lost = files.lookup(view, files.ROOT_INO, b"lost+found")
+        directory: Node = files.lookup(view, lost.ino, b"file-%d" % sample.directory.ino)
+        assert files.lookup(view, directory.ino, b"inner").ino == sample.inner.ino
+
+
+def test_two_lost_files_share_one_lost_and_found(sample: Sample) -> None:
+    sample.sql("DELETE FROM dentry WHERE ino IN (%d, %d)" % (sample.small.ino, sample.inner.ino))
+    check_volume(sample.folder, repair=True)
+    assert check_volume(sample.folder) == []
+    with Volume.open(sample.folder, "api") as volume:
+        with volume.snapshot() as view:
+            lost = files.lookup(view, files.ROOT_INO, b"lost+found")
+            names = {entry.name for entry in files.list_directory(view, lost.ino)}
+        assert names == {b"file-%d" % sample.small.ino, b"file-%d" % sample.inner.ino}
+        assert read_all(volume, sample.small.ino) == b"hello"
+
+
+def test_a_file_without_a_name_that_nobody_has_open_is_forgotten(sample: Sample) -> None:
+    sample.sql("DELETE FROM dentry WHERE ino=%d" % sample.small.ino, "UPDATE node SET nlink=0 WHERE ino=%d" % sample.small.ino)
+    (finding,) = check_volume(sample.folder)
+    assert finding.invariant == "orphan-open"
+    check_volume(sample.folder, repair=True)
+    assert check_volume(sample.folder, deep=True) == []
+    with Volume.open(sample.folder, "api") as volume, volume.snapshot() as view:
+        assert view.execute("SELECT count(*) FROM node WHERE ino=?", (sample.small.ino,)).fetchall() == [(0,)]
+
+
+def test_a_directory_that_was_lost_with_its_names_leaves_its_files_reachable(sample: Sample) -> None:
+    sample.sql("DELETE FROM node WHERE ino=%d" % sample.directory.ino)
+    assert all(finding.repaired for finding in check_volume(sample.folder, repair=True))
+    assert check_volume(sample.folder, deep=True) == []
+    with Volume.open(sample.folder, "api") as volume:
+        assert read_all(volume, sample.inner.ino) == b"inner"
+
+
+def test_an_unusable_schema_of_what_is_no_directory_is_dropped(sample: Sample) -> None:
+    sample.sql("UPDATE collection SET ino=%d" % sample.small.ino)
+    assert "schema-usable" in {finding.invariant for finding in check_volume(sample.folder)}
+    check_volume(sample.folder, repair=True)
+    assert check_volume(sample.folder, deep=True) == []
+
+
 def test_document_and_rules_are_in_step() -> None:
     root = Path(__file__).parents[3]
     text = (root / "docs" / "INVARIANTS.md").read_text()

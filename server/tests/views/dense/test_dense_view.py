@@ -186,6 +186,38 @@ def test_two_builders_do_not_work_at_once(volume: Volume) -> None:
     assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
+def build(volume: Volume, collection: int, *further: str) -> int:
+    """Run the builder on a collection as its launcher does; its exit status."""
+    command = [sys.executable, "-m", "vexfs.views.dense.builder", "--volume", str(volume.folder)]
+    command += [f"--collection={collection}", "--vector=v", "--dimension=384", "--metric=cosine", *further]
+    return subprocess.run(command, check=False, stdout=subprocess.DEVNULL, timeout=BUILD_S).returncode
+
+
+def test_a_builder_says_by_its_status_why_it_built_nothing(volume: Volume) -> None:
+    root = builder.generations_folder(volume.folder)
+    empty = make_collection(volume, b"empty", DIMENSION)
+    assert build(volume, empty.ino) == builder.EXIT_NOTHING
+    assert build(volume, 0) == builder.EXIT_UNAVAILABLE, "there is no text yet"
+    put_points(volume, empty, text_vectors(20_200)[:10])
+    assert build(volume, empty.ino, "--parent", "1") == builder.EXIT_UNAVAILABLE, "who started it has gone"
+    assert generation.manifests(root) == []
+    assert build(volume, empty.ino, "--parent", str(os.getpid())) == 0
+    assert len(generation.manifests(root)) == 1
+
+
+def test_generations_of_a_collection_that_is_gone_are_deleted(volume: Volume) -> None:
+    root = builder.generations_folder(volume.folder)
+    collection = make_collection(volume, b"gone", DIMENSION)
+    put_points(volume, collection, text_vectors(20_200)[:10])
+    assert build(volume, collection.ino) == 0
+    delete_points(volume, collection, range(10))
+    write(volume, lambda txn: collections.delete(txn, collection.ino))
+    assert len(generation.manifests(root)) == 1
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        wait_until(lambda: not generation.manifests(root), 30, "the stranger is deleted")
+
+
 def test_a_wait_ends_at_its_deadline(volume: Volume) -> None:
     with running_view(volume) as view:
         catch_up(view, volume)
