@@ -88,6 +88,11 @@ export class Caller {
     }
   }
 
+  /** Seconds that a call with these options may take. */
+  timeoutOf(options: CallOptions): number {
+    return options.timeout ?? this.#settings.timeout;
+  }
+
   /** Begins a call: what it may take, and its span. `replayable`: its request is in hand, and can be sent again. */
   begin(method: AnyMethod, options: CallOptions | undefined, requestId: string, replayable = true): Call {
     const { timeout = this.#settings.timeout, maxAttempts = this.#settings.maxAttempts, signal } = options ?? {};

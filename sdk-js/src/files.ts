@@ -2,6 +2,7 @@
 
 import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import type { Caller } from "./caller.js";
+import { readAll } from "./content-reader.js";
 import type { Content } from "./content-source.js";
 import { ContentStream, type ReadContentOptions } from "./content-stream.js";
 import type { ContentWriter, WriteContentOptions } from "./content-writer.js";
@@ -102,7 +103,7 @@ export class Files extends FileAttributes {
    * Reasons: `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`, `REVISION_NOT_AVAILABLE`, `CORRUPT_CONTENT`.
    */
   async read(file: FileRef, options?: ReadContentOptions): Promise<Uint8Array> {
-    return this.readStream(file, options).bytes();
+    return readAll(this.caller, file, options ?? {});
   }
 
   /**

@@ -1,0 +1,199 @@
+// Collections, points, search and the server's own words, over every transport, against a real server.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { startServer } from "./server.mjs";
+import { transports } from "./transports.mjs";
+
+const INDEXING_SECONDS = 120;
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+for (const [name, makeClient] of Object.entries(transports)) {
+  describe(name, () => {
+    let client;
+    const at = (path) => `/${name}${path}`;
+    before(async () => {
+      client = makeClient(server);
+      await client.files.makeDirectory(at(""));
+    });
+    after(() => client.close());
+
+    test("collections are made, read, listed and deleted", async () => {
+      const schema = {
+        vectors: [
+          { name: "a", dimension: 3, metric: "euclidean" },
+          { name: "b", dimension: 2 },
+        ],
+      };
+      const { collection, revision } = await client.collections.create(at("/c"), schema);
+      assert.deepEqual(collection.schema, {
+        vectors: [
+          { name: "a", dimension: 3, metric: "euclidean" },
+          { name: "b", dimension: 2, metric: "cosine" },
+        ],
+        embedText: false,
+      });
+      assert.equal(collection.path, at("/c"));
+      assert.equal(collection.revision, revision);
+      await assert.rejects(client.collections.create(at("/c"), schema), { reason: "COLLECTION_EXISTS" });
+      await assert.rejects(client.collections.create(at("/d"), {}), { name: "InvalidArgumentError" });
+      assert.equal((await client.collections.get(collection)).collection.id, collection.id);
+      const paths = [];
+      for await (const each of client.collections.list({ pageSize: 1 })) {
+        paths.push(each.path);
+      }
+      assert.ok(paths.length >= 2 && paths.includes("/") && paths.includes(at("/c")));
+      await client.collections.delete(at("/c"));
+      await assert.rejects(client.collections.get(at("/c")), { reason: "COLLECTION_NOT_FOUND", name: "NotFoundError" });
+    });
+
+    test("points are put, read, listed, queried and deleted", async () => {
+      const { collection } = await client.collections.create(at("/points"), { vectors: [{ name: "v", dimension: 3 }] });
+      const axis = Float32Array.of(1, 0, 0);
+      const { upserted, revision } = await client.points.upsert(collection, [
+        { id: "x", vectors: { v: axis }, metadata: { kind: "axis", n: 1 }, content: "along x" },
+        { id: "y", vectors: { v: [0, 1, 0] }, metadata: { kind: "axis", n: 2 } },
+        { id: "xy", vectors: { v: [1, 0.25, 0] }, metadata: { kind: "other" }, content: new Uint8Array([1]) },
+        { id: "bare" },
+      ]);
+      assert.equal(upserted, 4);
+      assert.equal(await client.files.readText(at("/points/x")), "along x");
+      const { points } = await client.points.get(collection, ["y", "none", "x"], { withVectors: true });
+      assert.deepEqual(
+        points.map((point) => [point.id, point.metadata, point.vectors.v]),
+        [
+          ["y", { kind: "axis", n: 2 }, Float32Array.of(0, 1, 0)],
+          ["x", { kind: "axis", n: 1 }, axis],
+        ],
+      );
+      assert.equal(points[0].revision, revision);
+      const ids = (await client.points.list(collection, { pageSize: 2 }).toArray()).map((point) => point.id);
+      assert.deepEqual(ids, ["bare", "x", "xy", "y"]);
+
+      const near = await client.points.query(collection, { vector: axis }, { limit: 2, minRevision: revision });
+      assert.deepEqual(
+        near.hits.map(({ point }) => point.id),
+        ["x", "xy"],
+      );
+      assert.equal(near.exact, true);
+      assert.ok(Math.abs(near.hits[0].score - 1) < 1e-5);
+      const filter = { all: [{ metadata: { key: "kind", oneOf: ["axis", "none"] } }] };
+      const others = await client.points.query(collection, { pointId: "x" }, { filter, withVectors: true });
+      assert.deepEqual(
+        others.hits.map(({ point }) => [point.id, [...point.vectors.v]]),
+        [["y", [0, 1, 0]]],
+      );
+      await assert.rejects(client.points.query(collection, { vector: [1] }), { reason: "DIMENSION_MISMATCH" });
+      await assert.rejects(client.points.query(collection, { pointId: "none" }), { reason: "POINT_NOT_FOUND" });
+      await assert.rejects(client.points.upsert(collection, [{ id: "x", vectors: { v: [Number.NaN, 0, 0] } }]), {
+        reason: "INVALID_VECTOR",
+      });
+      assert.equal((await client.points.delete(collection, ["x", "none"])).deleted, 1);
+    });
+
+    test("every kind of filter means what it says", async () => {
+      await client.collections.create(at("/filters"), { vectors: [{ name: "v", dimension: 1 }] });
+      const vectors = { v: [1] };
+      await client.points.upsert(at("/filters"), [
+        { id: "a.md", vectors, metadata: { n: 1, tag: "red", deep: { er: true } }, content: "12345" },
+        { id: "b.txt", vectors, metadata: { n: 2, tag: "green" }, content: "1" },
+        { id: "c.txt", vectors, metadata: { n: 3 } },
+      ]);
+      const now = new Date(Date.now() + 60_000);
+      const cases = [
+        [{ metadata: { key: "deep.er", equals: true } }, ["a.md"]],
+        [{ metadata: { key: "tag", prefix: "gr" } }, ["b.txt"]],
+        [{ metadata: { key: "tag", exists: false } }, ["c.txt"]],
+        [{ metadata: { key: "n", range: { gt: 1, lte: 3 } } }, ["b.txt", "c.txt"]],
+        [{ negated: { metadata: { key: "n", oneOf: [1, 3] } } }, ["b.txt"]],
+        [{ any: [{ metadata: { key: "n", equals: 3 } }, { attribute: { name: "*.md" } }] }, ["a.md", "c.txt"]],
+        [
+          { all: [{ attribute: { sizeBytes: { gte: 1 } } }, { attribute: { uid: process.getuid() } }] },
+          ["a.md", "b.txt"],
+        ],
+        [{ attribute: { mtime: { from: now } } }, []],
+        [{ attribute: { btime: { until: now } } }, ["a.md", "b.txt", "c.txt"]],
+        [{ attribute: { gid: 4_000_000 } }, []],
+      ];
+      for (const [filter, expected] of cases) {
+        const { hits } = await client.points.query(at("/filters"), { vector: [1] }, { filter });
+        assert.deepEqual(hits.map(({ point }) => point.id).sort(), expected, JSON.stringify(filter));
+      }
+      await assert.rejects(client.points.query(at("/filters"), { vector: [1] }, { filter: {} }), {
+        name: "InvalidArgumentError",
+      });
+    });
+
+    test("what was written is found by meaning and by words", async () => {
+      await client.files.write(at("/text/parser.md"), "# Options\n\nHow command line arguments are parsed.\n", {
+        makeParents: true,
+      });
+      const { revision } = await client.files.write(at("/text/soup.md"), "# Soup\n\nBoil the carrots for an hour.\n");
+      const waiting = { minRevision: revision, timeout: INDEXING_SECONDS };
+      const { views } = await client.waitForViews(waiting);
+      assert.deepEqual(views.map(({ view, state }) => [view, state]).sort(), [
+        ["dense", "ready"],
+        ["lexical", "ready"],
+        ["text", "ready"],
+      ]);
+      for (const mode of [undefined, "hybrid", "dense", "lexical"]) {
+        const found = await client.search("boil carrots", { scope: at("/text"), mode, limit: 1, ...waiting });
+        assert.equal(found.hits.length, 1);
+        const [hit] = found.hits;
+        assert.equal(hit.file.path, at("/text/soup.md"));
+        assert.match(hit.passage.text, /carrots/);
+        assert.ok(hit.passage.startLine >= 1 && hit.passage.endByte <= hit.file.sizeBytes);
+        assert.equal(hit.matches[0].rank, 1);
+        assert.ok(hit.matches.every((match) => ["dense", "lexical"].includes(match.mode)));
+        assert.equal(found.partial, false);
+      }
+      const filter = { attribute: { name: "parser*" } };
+      const filtered = await client.search("boil carrots", { scope: at("/text"), filter, mode: "dense" });
+      assert.deepEqual(
+        filtered.hits.map(({ file }) => file.path),
+        [at("/text/parser.md")],
+      );
+    });
+
+    test("a vector is searched for in a collection", async () => {
+      await client.collections.create(at("/vectors"), { vectors: [{ name: "v", dimension: 2 }] });
+      const { revision } = await client.points.upsert(at("/vectors"), [{ id: "p", vectors: { v: [1, 1] } }]);
+      const options = { scope: at("/vectors"), vectorName: "v", minRevision: revision };
+      const { hits } = await client.search(Float32Array.of(1, 1), options);
+      assert.equal(hits[0].file.path, at("/vectors/p"));
+      assert.equal(hits[0].passage, undefined);
+    });
+
+    test("files that are not indexed are listed with the reason", async () => {
+      const { revision } = await client.files.write(at("/binary"), new Uint8Array(2000).fill(0));
+      const options = { scope: at(""), minRevision: revision, timeout: INDEXING_SECONDS, pageSize: 1 };
+      await client.waitForViews({ minRevision: revision, timeout: INDEXING_SECONDS });
+      const skipped = await client.listSkippedFiles(options).toArray();
+      const found = skipped.find(({ file }) => file.path === at("/binary"));
+      assert.match(found.reason, /\w/);
+    });
+
+    test("waiting ends at the time-out, and says for what", async () => {
+      await assert.rejects(client.waitForViews({ minRevision: 1n << 50n, timeout: 0.5 }), (error) => {
+        assert.equal(error.code, "DEADLINE_EXCEEDED");
+        assert.ok(["", "REVISION_NOT_REACHED"].includes(error.reason));
+        return error.name === "DeadlineExceededError";
+      });
+    });
+
+    test("the server tells what it is", async () => {
+      const info = await client.serverInfo();
+      assert.match(info.version, /^\d+\.\d+\.\d+/);
+      assert.ok(info.capabilities.includes("search.dense"));
+      assert.equal(info.limits.nameSizeBytes, 255);
+      assert.ok(info.store.revision >= 0n && info.store.readOnly === false && info.store.fileCount > 0);
+      assert.ok(info.embedding.dimension > 0);
+      assert.equal(info.views.length, 3);
+      assert.equal(typeof info.text.ready, "number");
+    });
+  });
+}
