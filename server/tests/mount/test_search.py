@@ -3,7 +3,7 @@
 So slow, failing and partial answers can be had at will; the whole way is tested end to end elsewhere.
 """
 
-# ruff: noqa: PTH115, PTH208 - these tests call the system calls by their own names
+# ruff: noqa: PTH115, PTH116, PTH208 - these tests call the system calls by their own names
 import errno
 import json
 import os
@@ -134,6 +134,24 @@ def test_names_with_a_dot_never_search(root: Path, api: Answers) -> None:
     assert not (root / ".search" / "a query" / ".gitignore").exists()
     assert not (root / ".search" / "a query" / "no-rank").exists()
     assert api.searches == []
+
+
+def test_names_that_are_no_question_are_refused_and_ask_nobody(root: Path, api: Answers) -> None:
+    search = os.fsencode(root / ".search")
+    for name, number in ((b"x" * 300, errno.ENAMETOOLONG), (b"caf\xe9", errno.EILSEQ), (b"  ", errno.ENOENT)):
+        with pytest.raises(OSError, check=lambda error, number=number: error.errno == number):
+            os.stat(search + b"/" + name)
+    assert os.listxattr(search) == []
+    with pytest.raises(OSError):
+        os.open(search + b"/.status", os.O_WRONLY)
+    assert api.searches == []
+
+
+def test_an_empty_answer_from_views_that_lack_something_is_a_failure_not_an_answer(root: Path, api: Answers) -> None:
+    assert os.listdir(root / ".search" / "nothing to find") == [".results.jsonl", ".status"]
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
+        os.listdir(root / ".search" / "partial answer")
+    assert "not everything could be looked through" in (root / ".search" / "partial answer" / ".status").read_text()
 
 
 def test_a_failed_search_is_an_io_error_with_its_reason_in_status(root: Path, api: Answers) -> None:
