@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from vexfs_client import AsyncClient, NotFoundError, PointInput, VectorSpec
+from vexfs_client import AsyncClient, NotFoundError, PointInput, Reason, UnauthenticatedError, VectorSpec
+
+from .server import Server
 
 BIG = bytes(range(256)) * 20_000
 
@@ -57,6 +59,14 @@ async def test_pieces_that_fail_or_are_cancelled_leave_nothing(async_client: Asy
         await async_client.files.stat(f"{folder}/f")
     with pytest.raises(NotFoundError):
         await async_client.files.write(f"{folder}/none/f", iter([BIG] * 20))
+
+
+async def test_a_stream_that_is_refused_while_it_is_written_says_why(server: Server) -> None:
+    async with AsyncClient(address=server.address, token="wrong") as stranger:
+        for _ in range(100):
+            with pytest.raises(UnauthenticatedError) as error:
+                await stranger.files.write("/x", iter([b"x"] * 5))
+            assert error.value.reason == Reason.UNAUTHENTICATED
 
 
 async def test_lists_page_by_themselves(async_client: AsyncClient, folder: str) -> None:

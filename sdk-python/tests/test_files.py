@@ -241,9 +241,14 @@ def test_reading_the_past_and_waiting_for_a_revision(client: Client, folder: str
 
 
 def test_a_wrong_token(server: Server) -> None:
-    with Client(address=server.address, token="wrong") as stranger, pytest.raises(UnauthenticatedError) as error:
-        stranger.files.stat("/")
-    assert error.value.reason == Reason.UNAUTHENTICATED
+    with Client(address=server.address, token="wrong") as stranger:
+        with pytest.raises(UnauthenticatedError) as error:
+            stranger.files.stat("/")
+        assert error.value.reason == Reason.UNAUTHENTICATED
+        for _ in range(30):  # the stream is refused while it is being written
+            with pytest.raises(UnauthenticatedError) as error:
+                stranger.files.write("/x", iter([b"x"] * 5))
+            assert error.value.reason == Reason.UNAUTHENTICATED
 
 
 def test_a_client_survives_a_restart_of_the_server(tmp_path: object) -> None:

@@ -17,7 +17,7 @@ UNARY_MAX_BYTES = 3 * 1024 * 1024
 def pieces(content: Content) -> Iterator[bytes]:
     """The content in pieces of at most PIECE_BYTES, none empty. Raises TypeError for what is no content."""
     if isinstance(content, (bytes, bytearray, memoryview)):
-        yield from split(content)
+        yield from split(memoryview(content))
         return
     if isinstance(content, str):
         raise TypeError("content is bytes: encode the text, such as text.encode()")

@@ -15,12 +15,15 @@ class Resumable(Protocol[ResponseT_contra]):
     @property
     def complete(self) -> bool:
         """Everything came already: a failure after that changes nothing."""
+        ...
 
     def request(self) -> Message:
         """The request of the next attempt."""
+        ...
 
     def received(self, response: ResponseT_contra) -> None:
         """Note a response."""
+        ...
 
 
 class ContentSource:

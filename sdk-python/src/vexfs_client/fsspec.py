@@ -154,7 +154,16 @@ class VexfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         """When the content last changed."""
         return self.info(path)["mtime"]  # type: ignore[no-any-return]
 
-    def _open(self, path: str, mode: str = "rb", autocommit: bool = True, **_: Any) -> io.BufferedIOBase:
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        autocommit: bool = True,
+        cache_options: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> io.BufferedIOBase:
+        del block_size, cache_options  # a reader fetches a mebibyte at a time
         if not autocommit:
             raise NotImplementedError("VexFS writes each file as a whole; it has no transactions over several")
         path = self._strip_protocol(path)

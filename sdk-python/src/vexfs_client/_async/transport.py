@@ -4,6 +4,7 @@ Belongs to one event loop. Decides nothing: `_call.py` does.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any, Generic, Self
@@ -97,21 +98,26 @@ class AsyncUpload(Generic[ResponseT]):
     def __init__(self, call: Call, rpc: Any) -> None:
         self._call = call
         self._rpc = rpc
+        # The public `write` replaces the status of a call that the server has ended by INTERNAL, so that nobody learns why it did.
+        # What it wraps does not; should a later grpcio have no such thing, there is still `write`.
+        wrapped = getattr(rpc, "_cython_call", None)
+        self._write = getattr(wrapped, "send_serialized_message", rpc.write)
 
     async def send(self, message: Message) -> None:
         """Send one message; waits while the connection is busy. Raises VexfsError if the call has ended."""
         data = bytes(message)
         try:
-            await self._rpc.write(data)
-        except (grpc.RpcError, asyncio.InvalidStateError):
+            await self._rpc.wait_for_connection()
+            await self._write(data)
+        except (grpc.RpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
             await self.finish()  # raises what the call ended with
             raise
 
     async def finish(self) -> ResponseT:
         """End the stream and wait for the response. Raises VexfsError."""
+        with contextlib.suppress(grpc.RpcError, grpc.aio.InternalError):  # what the call ended with comes below
+            await self._rpc.done_writing()
         try:
-            if not self._rpc.done():
-                await self._rpc.done_writing()
             response: ResponseT = await self._rpc
             return response
         except grpc.RpcError as error:
