@@ -19,10 +19,14 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.mount.conftest import MakeMount, Mounted
+from tests.mount.conftest import MakeMount, Mounted, eventually
 from vexfs import runtime
 from vexfs.contract.v1 import search_pb2, search_pb2_grpc, server_pb2, server_pb2_grpc
+from vexfs.core import files
+from vexfs.core.types import ROOT_INO
 from vexfs.security import token
+from vexfs.store.volume import Volume
+from vexfs.store.writer import Transaction
 
 SLOW_S = 3.0
 
@@ -227,6 +231,18 @@ def test_the_name_is_reserved_and_nothing_can_be_made_inside(root: Path, api: An
     (root / "d" / ".search").mkdir()
     assert os.listdir(root / "d") == [".search"]
     assert api.searches == []
+
+
+def test_what_has_the_name_in_the_volume_does_not_stand_in_the_way(root: Path, api: Answers, beside: Volume) -> None:
+    def make(txn: Transaction) -> None:
+        taken = files.make_directory(txn, ROOT_INO, b".search", mode=0o755, uid=0, gid=0).ino
+        files.make_directory(txn, taken, b".search", mode=0o755, uid=0, gid=0)
+
+    beside.queue.submit("test", make).result(10)
+    (root / "shown").touch()
+    eventually(lambda: "shown" in os.listdir(root), 1.0)
+    assert subprocess.run(["ls", "-la", str(root)], capture_output=True, check=True).stdout.count(b".search") == 0
+    assert any(name.startswith("001_") for name in os.listdir(root / ".search" / "a question"))
 
 
 def test_only_the_owner_may_search(make_mount: MakeMount) -> None:

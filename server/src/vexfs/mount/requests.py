@@ -16,6 +16,8 @@ Table = Mapping[int, Handler]
 BODY = wire.IN_HEADER_BYTES
 VIRTUAL_NODEID = 1 << 62
 """Requests whose nodeid is at or above this belong to the made-up tree of `.search`."""
+SEARCH_NAME = b".search"
+"""At the root of a mount."""
 DONE = b""
 """The answer without a payload."""
 

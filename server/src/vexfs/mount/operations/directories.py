@@ -8,11 +8,11 @@ are positions in the stream: 1 and 2 behind `.` and `..`.
 import errno
 
 from vexfs.core import files
-from vexfs.core.types import DirectoryEntry, Ino
+from vexfs.core.types import ROOT_INO, DirectoryEntry, Ino
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFiles
-from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.requests import BODY, DONE, SEARCH_NAME, Answer, RequestBuffer, Table
 
 PAGE_ENTRIES = 512
 _DOTS = 2
@@ -109,6 +109,8 @@ class DirectoryOperations:
                 break
             for entry in page[start:]:
                 number += 1
+                if entry.name == SEARCH_NAME and stream.ino == ROOT_INO:
+                    continue  # made over the API: shown, it would stand where searches are asked
                 part = self._entry(entry, number + _DOTS, plus=plus)
                 room -= len(part)
                 if room < 0:

@@ -13,10 +13,9 @@ from vexfs.core.types import NAME_MAX_BYTES, ROOT_INO, Ino, Node, Removed
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
-from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.requests import BODY, DONE, SEARCH_NAME, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 
-SEARCH_NAME = b".search"
 _CREATED = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE)
 
 
