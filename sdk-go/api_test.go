@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write testdata/api.txt anew")
 func exported(t *testing.T) (*doc.Package, *token.FileSet) {
 	t.Helper()
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", func(info fs.FileInfo) bool { //nolint:staticcheck // one package, no build tags
+	packages, err := parser.ParseDir(files, ".", func(info fs.FileInfo) bool {
 		return !strings.HasSuffix(info.Name(), "_test.go")
 	}, parser.ParseComments)
 	if err != nil {

@@ -3,6 +3,7 @@ package vexfs
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"time"
@@ -71,6 +72,9 @@ func (o *operation) again(err error) error {
 	defer timer.Stop()
 	select {
 	case <-o.ctx.Done():
+		if errors.Is(o.ctx.Err(), context.DeadlineExceeded) {
+			return e // it passed in the pause after all
+		}
 		return &Error{Code: ErrCancelled, Message: "cancelled while waiting to try again after: " + e.Message,
 			RequestID: o.requestID, Attempts: o.attempts, cause: context.Cause(o.ctx)}
 	case <-timer.C:

@@ -119,6 +119,31 @@ func TestNoPauseThatTheDeadlineWouldPassIn(t *testing.T) {
 	}
 }
 
+// However near deadline and pause are, what passes is the deadline: nobody cancelled.
+func TestADeadlineIsNeverACancellation(t *testing.T) {
+	server := &faultyServer{stat: failing(1<<30, failure(codes.Unavailable, "UNAVAILABLE", 0))}
+	client := connect(t, server, WithMaxAttempts(1<<30))
+	for i := range 60 {
+		ctx := WithCallTimeout(t.Context(), time.Duration(1+i)*time.Millisecond)
+		if _, err := client.Files.Stat(ctx, Path("/a")); !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	o := client.begin(WithCallTimeout(t.Context(), 50*time.Millisecond), "/test", "")
+	defer o.end(0, nil)
+	late, cancel := context.WithTimeout(o.ctx, time.Millisecond) // what the pause saw of the deadline is not what the timer does
+	defer cancel()
+	o.ctx = deadlineHidden{late}
+	if err := o.again(failure(codes.ResourceExhausted, "QUEUE_FULL", 20*time.Millisecond)); !errors.Is(err, ReasonQueueFull) {
+		t.Error(err)
+	}
+}
+
+// deadlineHidden is a context whose deadline passes unannounced.
+type deadlineHidden struct{ context.Context }
+
+func (deadlineHidden) Deadline() (time.Time, bool) { return time.Time{}, false }
+
 func TestTheTimeoutCoversAllAttempts(t *testing.T) {
 	server := &faultyServer{stat: func(ctx context.Context, attempt int) error {
 		if attempt == 1 {

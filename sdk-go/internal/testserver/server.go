@@ -50,7 +50,7 @@ func Start(folder string, options ...string) (*Server, error) {
 		"--ready-file", ready)
 	s.process = exec.Command(words[0], append(words[1:], options...)...)
 	s.process.Stdout, s.process.Stderr = log, log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	s.process.SysProcAttr = attributes()
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
