@@ -180,6 +180,8 @@ def test_attributes(client: Client, folder: str) -> None:
     assert changed.mtime == when
     assert client.files.set_attributes(f"{folder}/f", mode=0).mode == 0
     assert client.files.stat(f"{folder}/f").mtime == when, "what is not given stays"
+    with pytest.raises(ValueError, match="32 bits"):
+        client.files.set_attributes(f"{folder}/f", uid=2**32)
     with pytest.raises(ValueError, match="time zone"):
         client.files.set_attributes(f"{folder}/f", mtime=datetime(2020, 1, 1))
 

@@ -1,6 +1,8 @@
 """Deadlines, attempts, pauses and request ids: the rules on their own, and both drivers against a server that misbehaves."""
 
 import asyncio
+import pickle
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from vexfs_client import (
     AsyncClient,
+    CancelledError,
     Client,
     DeadlineExceededError,
     FailedPreconditionError,
@@ -228,8 +231,6 @@ async def test_a_call_ends_at_its_deadline(run: Run) -> None:
         ended.wait(30)
         return STAT
 
-    import threading
-
     ended = threading.Event()
     with FaultyServer(hang) as server:
         begun = time.monotonic()
@@ -317,7 +318,6 @@ async def test_a_stream_that_keeps_breaking_ends_with_the_error(run: Run) -> Non
 
 
 async def test_a_cancelled_task_ends_the_call_on_the_server() -> None:
-    import threading
 
     release = threading.Event()
 
@@ -338,7 +338,6 @@ async def test_a_cancelled_task_ends_the_call_on_the_server() -> None:
 
 
 async def test_leaving_a_stream_ends_the_call_on_the_server(run: Run) -> None:
-    import threading
 
     release = threading.Event()
 
@@ -368,7 +367,6 @@ async def test_leaving_a_stream_ends_the_call_on_the_server(run: Run) -> None:
 
 
 async def test_a_closed_client_refuses_calls(run: Run) -> None:
-    from vexfs_client import CancelledError
 
     def after_closing(client: Any) -> Any:
         if isinstance(client, Client):
@@ -388,10 +386,66 @@ async def test_a_closed_client_refuses_calls(run: Run) -> None:
 
 
 def test_errors_survive_pickling() -> None:
-    import pickle
 
     error = UnavailableError("gone", reason="UNAVAILABLE", metadata={"a": "b"}, request_id="r", retryable=True, attempts=3)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is UnavailableError
     assert vars(again) == vars(error)
     assert isinstance(again, VexfsError)
+
+
+class Hanging:
+    """An answer that comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self, context: grpc.ServicerContext) -> bytes:
+        self.arrived.set()
+        self.release.wait(30)
+        return STAT
+
+
+def test_closing_the_client_ends_calls_under_way() -> None:
+    hanging = Hanging()
+
+    def close_later(client: Client) -> None:
+        hanging.arrived.wait(30)
+        client.close()
+
+    with FaultyServer(hanging) as server, Client(address=server.address) as client:
+        closer = threading.Thread(target=close_later, args=(client,))
+        closer.start()
+        with pytest.raises(CancelledError):
+            client.files.stat("/a")
+        closer.join()
+        assert server.seen[0].ended.wait(10)
+        hanging.release.set()
+
+
+@pytest.mark.parametrize(
+    "call", [stat, _read_all, lambda client: client.files.write("/a", iter([b"x"]))], ids=["unary", "reading", "writing"]
+)
+async def test_closing_the_asynchronous_client_ends_calls_under_way(call: Callable[[Any], Any]) -> None:
+    hanging = Hanging()
+    with FaultyServer(hanging) as server:
+        client = AsyncClient(address=server.address)
+        task = asyncio.ensure_future(call(client))
+        assert await asyncio.to_thread(hanging.arrived.wait, 30)
+        await client.aclose()
+        with pytest.raises(CancelledError):
+            await task
+        assert await asyncio.to_thread(server.seen[0].ended.wait, 10)
+        hanging.release.set()
+
+
+def test_an_asynchronous_client_can_be_made_before_there_is_a_loop() -> None:
+    with FaultyServer(STAT) as server:
+        client = AsyncClient(address=server.address)
+
+        async def use() -> int:
+            async with client:
+                return (await client.files.stat("/a")).id
+
+        assert asyncio.run(use()) == 2

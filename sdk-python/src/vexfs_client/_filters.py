@@ -7,7 +7,7 @@ from typing import Any
 
 from vexfs_client._convert import times
 from vexfs_client._generated.vexfs import v1
-from vexfs_client._values import to_value
+from vexfs_client._values import check_32_bits, to_value
 
 
 class Filter:
@@ -104,11 +104,13 @@ class Filter:
     @staticmethod
     def uid(uid: int) -> "Filter":
         """The owner is this."""
+        check_32_bits(uid=uid)
         return _attribute(uid=uid)
 
     @staticmethod
     def gid(gid: int) -> "Filter":
         """The owning group is this."""
+        check_32_bits(gid=gid)
         return _attribute(gid=gid)
 
 

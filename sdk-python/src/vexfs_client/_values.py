@@ -117,3 +117,10 @@ def to_mode(mode: SearchMode | str | None) -> v1.SearchMode:
 def to_metric(metric: Metric | str) -> v1.Metric:
     """The metric of that name. Raises ValueError for a name that is none."""
     return v1.Metric[Metric(metric).name]
+
+
+def check_32_bits(**numbers: int | None) -> None:
+    """Raise ValueError for a number that takes more than 32 bits: on the wire it would be cut to another one."""
+    for name, number in numbers.items():
+        if number is not None and not -(2**31) <= number < 2**32:
+            raise ValueError(f"{name} is {number}, which takes more than 32 bits")

@@ -6,7 +6,6 @@ Errors are those of the operating system where there is one that fits (FileNotFo
 
 import contextlib
 import errno
-import io
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -162,7 +161,7 @@ class VexfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         autocommit: bool = True,
         cache_options: dict[str, Any] | None = None,
         **_: Any,
-    ) -> io.BufferedIOBase:
+    ) -> Any:  # a file object, though not of the class that fsspec names
         del block_size, cache_options  # a reader fetches a mebibyte at a time
         if not autocommit:
             raise NotImplementedError("VexFS writes each file as a whole; it has no transactions over several")

@@ -6,7 +6,7 @@ from vexfs_client import _convert, _methods
 from vexfs_client._generated.vexfs import v1
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Collection, Page, VectorSpec
-from vexfs_client._values import FileName, to_metric, to_ref
+from vexfs_client._values import FileName, check_32_bits, to_metric, to_ref
 
 from .paging import AsyncItems
 from .transport import AsyncTransport
@@ -36,6 +36,7 @@ class AsyncCollections:
         content of the files, as everywhere else. It has a vector, or embeds text, or both. Raises AlreadyExistsError,
         InvalidArgumentError (INVALID_SCHEMA), FailedPreconditionError (VECTORS_DO_NOT_FIT).
         """
+        check_32_bits(**{f"dimension of {spec.name}": spec.dimension for spec in vectors})
         specs = [v1.VectorSpec(name=spec.name, dimension=spec.dimension, metric=to_metric(spec.metric)) for spec in vectors]
         request = v1.CreateCollectionRequest(
             collection=to_ref(collection),
@@ -57,6 +58,7 @@ class AsyncCollections:
         """All collections by id, the root's first; an iterator that pages by itself (`page_size` at once; 0: 1,000)."""
 
         async def fetch(page_token: str) -> Page[Collection]:
+            check_32_bits(page_size=page_size)
             request = v1.ListCollectionsRequest(page_size=page_size, page_token=page_token, min_revision=min_revision)
             answer = await self._transport.unary(_methods.LIST_COLLECTIONS, request, timeout=timeout)
             items = [_convert.collection(collection, answer.revision) for collection in answer.collections]

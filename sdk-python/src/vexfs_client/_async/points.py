@@ -7,7 +7,7 @@ from vexfs_client._filters import Filter, to_message
 from vexfs_client._generated.vexfs import v1
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Deleted, Page, Point, PointInput, QueryResult, Upserted, VectorLike
-from vexfs_client._values import FileName, to_ref, to_struct, to_vector
+from vexfs_client._values import FileName, check_32_bits, to_ref, to_struct, to_vector
 
 from .paging import AsyncItems
 from .transport import AsyncTransport
@@ -82,6 +82,7 @@ class AsyncPoints:
         """The points of a collection in byte order of their ids; an iterator that pages by itself (0: 1,000 at once)."""
 
         async def fetch(page_token: str) -> Page[Point]:
+            check_32_bits(page_size=page_size)
             request = v1.ListPointsRequest(
                 collection=to_ref(collection),
                 page_size=page_size,
@@ -115,6 +116,7 @@ class AsyncPoints:
         up to 1,000). Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND),
         UnavailableError (VIEW_UNAVAILABLE).
         """
+        check_32_bits(limit=limit)
         request = v1.QueryPointsRequest(
             collection=to_ref(collection),
             vector=None if vector is None else to_vector(vector),

@@ -5,7 +5,7 @@ Belongs to one event loop. Decides nothing: `_call.py` does.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -29,16 +29,13 @@ class AsyncTransport:
         self._headers = _channel.metadata(settings)
         self._stubs: dict[str, Any] = {}
         self._closed = False
-        options = _channel.options()
-        if settings.pem is None:
-            self._channel = grpc.aio.insecure_channel(settings.address, options)
-        else:
-            self._channel = grpc.aio.secure_channel(settings.address, _channel.credentials(settings.pem), options)
+        self._channel: grpc.aio.Channel | None = None
 
     async def aclose(self) -> None:
         """Close the channel; calls under way end with CancelledError."""
         self._closed = True
-        await self._channel.close()
+        if self._channel is not None:
+            await self._channel.close()
 
     async def unary(
         self, method: Method[ResponseT], request: Message, *, timeout: float | None, request_id: str = ""
@@ -52,6 +49,9 @@ class AsyncTransport:
                     return response
                 except grpc.RpcError as error:
                     pause = call.failed(error)
+                except asyncio.CancelledError:
+                    self._raise_if_closed()
+                    raise
                 await asyncio.sleep(pause)
 
     async def stream(
@@ -71,6 +71,9 @@ class AsyncTransport:
                     if source.complete:
                         return
                     pause = call.failed(error)
+                except asyncio.CancelledError:
+                    self._raise_if_closed()
+                    raise
                 finally:
                     rpc.cancel()
                 await asyncio.sleep(pause)
@@ -79,26 +82,43 @@ class AsyncTransport:
         """Begin a stream of requests. It is one attempt: what was taken from the caller cannot be sent again."""
         stub = self._stub(method, "stream_unary")
         call = Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id, once=True)
-        return AsyncUpload(call, stub(timeout=call.begin(), metadata=call.headers))
+        return AsyncUpload(call, stub(timeout=call.begin(), metadata=call.headers), self._raise_if_closed)
 
     def _stub(self, method: Method[Any], kind: str) -> Any:
         if self._closed:
             raise CancelledError("the client is closed")
         stub = self._stubs.get(method.path)
         if stub is None:
-            make = getattr(self._channel, kind)
+            make = getattr(self._connected(), kind)
             stub = make(method.path, request_serializer=None, response_deserializer=method.response.parse)
             self._stubs[method.path] = stub
         return stub
+
+    def _connected(self) -> grpc.aio.Channel:
+        """The channel, made in the event loop of the first call; a client may be made before there is one."""
+        if self._channel is None:
+            options, pem = _channel.options(), self._settings.pem
+            if pem is None:
+                self._channel = grpc.aio.insecure_channel(self._settings.address, options)
+            else:
+                self._channel = grpc.aio.secure_channel(self._settings.address, _channel.credentials(pem), options)
+        return self._channel
+
+    def _raise_if_closed(self) -> None:
+        """A closed channel cancels its calls as if somebody had cancelled the task; tell the two apart."""
+        task = asyncio.current_task()
+        if self._closed and (task is None or not task.cancelling()):
+            raise CancelledError("the client was closed") from None
 
 
 class AsyncUpload(Generic[ResponseT]):
     """A stream of requests under way, as a context manager. Left without `finish`, it is cancelled and has no effect."""
 
-    def __init__(self, call: Call, rpc: Any) -> None:
+    def __init__(self, call: Call, rpc: Any, raise_if_closed: Callable[[], None]) -> None:
         self._call = call
+        self._raise_if_closed = raise_if_closed
         self._rpc = rpc
-        # The public `write` replaces the status of a call that the server has ended by INTERNAL, so that nobody learns why it did.
+        # The public `write` replaces the status of a call that the server has ended by INTERNAL, and nobody learns why it did.
         # What it wraps does not; should a later grpcio have no such thing, there is still `write`.
         wrapped = getattr(rpc, "_cython_call", None)
         self._write = getattr(wrapped, "send_serialized_message", rpc.write)
@@ -133,3 +153,5 @@ class AsyncUpload(Generic[ResponseT]):
     ) -> None:
         self._rpc.cancel()  # does nothing once it has ended
         self._call.__exit__(kind, error, trace)
+        if kind is asyncio.CancelledError:
+            self._raise_if_closed()

@@ -9,7 +9,7 @@ from vexfs_client import _convert, _methods, _settings
 from vexfs_client._filters import Filter, to_message
 from vexfs_client._generated.vexfs import v1
 from vexfs_client._types import Page, SearchMode, SearchResult, ServerInfo, SkippedFile, VectorLike, ViewPositions
-from vexfs_client._values import FileName, to_mode, to_ref, to_vector
+from vexfs_client._values import FileName, check_32_bits, to_mode, to_ref, to_vector
 
 from .collections import Collections
 from .files import Files
@@ -88,6 +88,7 @@ class Client:
         from what the views have, and says how much is pending; `min_revision` waits for a revision. Raises
         InvalidArgumentError, UnavailableError (VIEW_UNAVAILABLE).
         """
+        check_32_bits(limit=limit)
         request = v1.SearchRequest(
             text=text,
             vector=None if vector is None else to_vector(vector),
@@ -115,6 +116,7 @@ class Client:
         """The files whose text was not indexed, by id, each with the reason; an iterator that pages by itself."""
 
         def fetch(page_token: str) -> Page[SkippedFile]:
+            check_32_bits(page_size=page_size)
             request = v1.ListSkippedFilesRequest(
                 scope=None if scope is None else to_ref(scope),
                 page_size=page_size,

@@ -13,7 +13,7 @@ from vexfs_client._reading import ContentSource
 from vexfs_client._reasons import Reason
 from vexfs_client._request import new_request_id
 from vexfs_client._types import File
-from vexfs_client._values import FileName, to_ref
+from vexfs_client._values import FileName, check_32_bits, to_ref
 
 from .opening import Opening
 
@@ -100,6 +100,7 @@ class ContentGroup(Opening):
         ResourceExhaustedError (VOLUME_FULL); TypeError for what is no content.
         """
         request_id = new_request_id(request_id)
+        check_32_bits(mode=mode)
         options = v1.WriteOptions(offset=offset, if_content_revision=if_content_revision, make_parents=make_parents, mode=mode)
         if isinstance(content, (bytes, bytearray, memoryview)) and memoryview(content).nbytes <= UNARY_MAX_BYTES:
             request = v1.PutContentRequest(file=to_ref(file), data=bytes(content), options=options, request_id=request_id)

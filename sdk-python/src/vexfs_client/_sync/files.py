@@ -9,7 +9,7 @@ from vexfs_client import _convert, _methods
 from vexfs_client._generated.vexfs import v1
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Copied, File, Metadata, Page, Removed
-from vexfs_client._values import FileName, from_struct, to_ref, to_struct
+from vexfs_client._values import FileName, check_32_bits, from_struct, to_ref, to_struct
 
 from .content import ContentGroup
 from .paging import Items
@@ -45,6 +45,7 @@ class Files(ContentGroup):
         """
 
         def fetch(page_token: str) -> Page[File]:
+            check_32_bits(page_size=page_size)
             request = v1.ListFilesRequest(
                 directory=to_ref(directory),
                 page_size=page_size,
@@ -73,6 +74,7 @@ class Files(ContentGroup):
         `make_parents` makes those above it that are missing, and then it is no error if it is there. `mode` is its
         permission bits (None: 0o755). Raises AlreadyExistsError, NotFoundError.
         """
+        check_32_bits(mode=mode)
         request = v1.MakeDirectoryRequest(
             directory=to_ref(directory), make_parents=make_parents, mode=mode, request_id=new_request_id(request_id)
         )
@@ -183,6 +185,7 @@ class Files(ContentGroup):
 
         A smaller size cuts the content off, a larger one fills it with zeros. Raises NotFoundError, FailedPreconditionError.
         """
+        check_32_bits(mode=mode, uid=uid, gid=gid)
         request = v1.SetAttributesRequest(
             file=to_ref(file),
             mode=mode,

@@ -49,6 +49,10 @@ class Transport:
                     return response
                 except grpc.RpcError as error:
                     pause = call.failed(error)
+                except ValueError:  # what a closed channel raises
+                    if self._closed:
+                        raise CancelledError("the client was closed") from None
+                    raise
                 time.sleep(pause)
 
     def stream(self, method: Method[ResponseT], source: Resumable[ResponseT], *, timeout: float | None) -> Generator[ResponseT]:
