@@ -172,6 +172,23 @@ def test_a_new_file_is_found_by_whoever_waits_and_a_removed_one_is_gone(served: 
     assert ino not in [hit.node.ino for hit in answer.hits] and len(answer.hits) == len(DOCUMENTS)
 
 
+def test_whoever_has_waited_is_told_that_nothing_is_pending(served: Served) -> None:
+    for number in range(4):
+        ino = put(served.volume, served.docs, f"waited-{number}.txt", f"The {number}. lighthouse stands on the cliff.")
+        head = served.volume.head()
+        deadline_s = time.monotonic() + READY_S
+        while served.engine.progress.revision() < head and time.monotonic() < deadline_s:
+            served.engine.progress.pending()  # whoever looks at the status meanwhile
+        served.engine.wait_for_views(head, deadline_s)
+        assert [(view.state, view.pending) for view in served.engine.progress.views()] == [("ready", 0)] * 3
+        answer = served.search("lighthouse")
+        assert not answer.pending and not answer.partial_reasons
+        write(
+            served.volume, lambda txn, ino=ino, number=number: files.remove(txn, served.docs, f"waited-{number}.txt".encode())
+        )
+    served.ready()
+
+
 def test_a_search_waits_only_for_what_it_uses(served: Served) -> None:
     """Words are there long before the embeddings of a large file."""
     lines = "\n\n".join(f"Chapter {number} tells of lanterns, harbours and the number {number * 37}." for number in range(3000))

@@ -133,6 +133,10 @@ class Progress:
                 return Pending(0, 0)
         return self._pending[1]
 
+    def forget_waiting(self) -> None:
+        """Count anew what waits: somebody has just waited until there was nothing."""
+        self._pending = (0.0, Pending(0, 0))
+
     def _unread_count(self, position: int, kinds: frozenset[int]) -> int:
         """Files with such changes in the log after the position; of a long log, those of its first part."""
         span = (position, self._volume.tail.head())

@@ -87,10 +87,11 @@ class SearchEngine:
 
     def _reach(self, wanted: int, deadline_s: float | None, position: Callable[[], int]) -> int:
         reached = position()
-        if reached >= wanted:
+        if not wanted:
             return reached
         end = float("inf") if deadline_s is None else deadline_s
-        if self.dense.wait(lambda: position() >= wanted, end):
+        if reached >= wanted or self.dense.wait(lambda: position() >= wanted, end):
+            self.progress.forget_waiting()
             return position()
         pending = self.progress.pending()
         raise RevisionNotReached(
