@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -17,8 +18,13 @@ class OnTerminal:
         environment = settings_removed() | {"VEXFS_DATA": str(data), "TERM": "xterm", "COLUMNS": "200"} | variables
         self._ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "vexfs.cli.main", *arguments]
-        self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-        os.close(theirs)
+        # A shell that starts these tests in the background has them ignore SIGINT; what a person starts does not.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            os.close(theirs)
         self._shown = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -86,9 +86,11 @@ def test_a_server_that_goes_away_ends_the_import_and_the_next_one_goes_on(
 ) -> None:
     running = make_server().start()
 
+    pids = [running.pid_of("api")]
+
     def end_the_server(report: Report) -> None:
-        if report.stored == 5:
-            os.kill(running.pid_of("api"), signal.SIGKILL)
+        if report.stored >= 5 and pids:
+            os.kill(pids.pop(), signal.SIGKILL)
 
     with (
         connected(Target(running.data, None, running.record["rest"], None, None, None, 30.0)) as found,
