@@ -16,7 +16,9 @@ Change = Callable[["Mutant", CallSpec, Outcome], Outcome]
 class Mutant:
     """A lane whose calls or outcomes are changed."""
 
-    def __init__(self, lane: Lane, *, before: Callable[[CallSpec], CallSpec] | None = None, after: Change | None = None) -> None:
+    def __init__(
+        self, lane: Lane, *, before: Callable[[CallSpec], CallSpec] | None = None, after: Change | None = None
+    ) -> None:
         self._lane = lane
         self._before = before
         self._after = after
@@ -59,7 +61,9 @@ def _edit_error(change: Callable[[Failed], Outcome], reason: str = "") -> Change
 
 def _without_fields(*names: str) -> Callable[[CallSpec], CallSpec]:
     def before(spec: CallSpec) -> CallSpec:
-        return replace(spec, requests=[{key: value for key, value in each.items() if key not in names} for each in spec.requests])
+        return replace(
+            spec, requests=[{key: value for key, value in each.items() if key not in names} for each in spec.requests]
+        )
 
     return before
 
@@ -126,7 +130,12 @@ def _new_request_id(spec: CallSpec) -> CallSpec:
     """Another request id each time: nothing is ever a repetition."""
     _new_request_id.count += 1  # type: ignore[attr-defined]
     fresh = f"mutant-{_new_request_id.count}-"  # type: ignore[attr-defined]
-    return replace(spec, requests=[{**each, "request_id": fresh + each["request_id"]} if "request_id" in each else each for each in spec.requests])
+    return replace(
+        spec,
+        requests=[
+            {**each, "request_id": fresh + each["request_id"]} if "request_id" in each else each for each in spec.requests
+        ],
+    )
 
 
 _new_request_id.count = 0  # type: ignore[attr-defined]
@@ -170,7 +179,7 @@ MUTANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "ignores-the-token": ({"before": _forget_token}, ["Unauthenticated/stat-file"]),
     "ignores-the-deadline": ({"before": _no_deadline}, ["Calls/a-slow-answer"]),
     "tries-twice": ({"after": _try_twice}, ["Calls/a-slow-answer"]),
-    "answers-from-memory": ({"after": _stale}, ["Links/a-hard-link"]),
+    "answers-from-memory": ({"after": _stale}, ["Stat/after-a-change"]),
     "flips-a-bit": ({"after": _edit("GetContent", _data(lambda data: bytes([data[0] ^ 1]) + data[1:] if data else data))}, ["Content/round-trip"]),
     "cuts-content": ({"after": _edit("ReadFile", _data(lambda data: data[:-1]))}, ["Content/large-whole"]),
     "tells-another-size": ({"after": _edit("StatFile", _set_in_file("size_bytes", "4"))}, ["Stat/a-regular-file"]),
@@ -186,5 +195,3 @@ def mutant(name: str, lane: Lane, token: str) -> Mutant:
     """The lane with one thing wrong."""
     _forget_token.token = token  # type: ignore[attr-defined]
     return Mutant(lane, **MUTANTS[name][0])
-
-

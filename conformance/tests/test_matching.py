@@ -75,7 +75,9 @@ def test_different(want: Any, got: Any) -> None:
 
 
 def test_a_difference_names_its_place() -> None:
-    found = differences({"hits": [{"file": {"path": "/a"}}, {"file": {"path": "/b"}}]}, {"hits": [{"file": {"path": "/a"}}, {}]})
+    found = differences(
+        {"hits": [{"file": {"path": "/a"}}, {"file": {"path": "/b"}}]}, {"hits": [{"file": {"path": "/a"}}, {}]}
+    )
     assert [(each.place, each.want, each.got) for each in found] == [("hits[1].file.path", '"/b"', "nothing")]
 
 

@@ -1,0 +1,94 @@
+"""A lane that tries again as docs/sdk.md says, over gRPC, and the same with one thing wrong each: the retries have teeth, too."""
+
+import random
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from vexfs_conformance import contract
+from vexfs_conformance.lanes.raw_grpc import RawGrpc
+from vexfs_conformance.outcomes import CallSpec, Failed, Outcome
+
+DEFAULT_ATTEMPTS = 4
+DEFAULT_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What this lane does wrong."""
+
+    new_request_id: bool = False
+    no_request_id: bool = False
+    one_more_attempt: bool = False
+    second_layer: bool = False
+    ignores_reason: bool = False
+    never_again: bool = False
+    deadline_each: bool = False
+    ignores_max: bool = False
+    says_one_attempt: bool = False
+
+
+class Retrying(RawGrpc):
+    """Over gRPC with one layer that tries again."""
+
+    name = "retrying"
+    features = frozenset({"retry", "cancel"})
+    raw = False
+
+    def __init__(self, wrong: Wrong | None = None) -> None:
+        super().__init__()
+        self._wrong = wrong or Wrong()
+
+    def once(self, spec: CallSpec, method: contract.Method) -> Outcome:
+        outcome = self._layer(spec, method)
+        return self._layer(spec, method) if self._wrong.second_layer and isinstance(outcome, Failed) else outcome
+
+    def _layer(self, spec: CallSpec, method: contract.Method) -> Outcome:
+        wrong = self._wrong
+        most = DEFAULT_ATTEMPTS if wrong.ignores_max else spec.endpoint.max_attempts or DEFAULT_ATTEMPTS
+        timeout = spec.timeout_ms or spec.endpoint.timeout_ms or DEFAULT_TIMEOUT_MS
+        end = time.monotonic() + timeout / 1000
+        own = uuid.uuid4().hex
+        attempt = 0
+        while True:
+            attempt += 1
+            left = timeout if wrong.deadline_each else max(1, int((end - time.monotonic()) * 1000))
+            sent = replace(spec, requests=self._identified(spec, method, uuid.uuid4().hex if wrong.new_request_id else own))
+            outcome = super().once(replace(sent, timeout_ms=left), method)
+            if not isinstance(outcome, Failed):
+                return outcome
+            outcome = replace(outcome, attempts=1 if wrong.says_one_attempt else attempt)
+            pause = random.uniform(0, min(2.0, 0.1 * 2 ** (attempt - 1)))
+            if not self._again(outcome) or attempt >= most + wrong.one_more_attempt:
+                return outcome
+            if not wrong.deadline_each and time.monotonic() + pause > end:
+                return outcome
+            time.sleep(pause)
+
+    def _again(self, error: Failed) -> bool:
+        if self._wrong.never_again:
+            return False
+        if self._wrong.ignores_reason:
+            return error.code == "UNAVAILABLE"
+        return error.retryable if error.reason else error.code == "UNAVAILABLE"
+
+    def _identified(self, spec: CallSpec, method: contract.Method, request_id: str) -> list[dict[str, object]]:
+        if not method.writes or self._wrong.no_request_id:
+            return list(spec.requests)
+        first = {"request_id": request_id, **spec.requests[0]}
+        return [first, *spec.requests[1:]]
+
+
+MUTANTS = {
+    "another-request-id-each-attempt": (Wrong(new_request_id=True), "Retries/a-write-with-one-request-id"),
+    "another-request-id-after-a-lost-answer": (Wrong(new_request_id=True), "Retries/a-write-whose-answer-was-lost"),
+    "no-request-id": (Wrong(no_request_id=True), "Retries/a-write-with-one-request-id"),
+    "an-attempt-too-many": (Wrong(one_more_attempt=True), "Retries/a-read-that-never-succeeds"),
+    "two-layers": (Wrong(second_layer=True), "Retries/two-attempts-if-told"),
+    "the-code-decides-not-the-reason": (Wrong(ignores_reason=True), "Retries/unavailable-with-a-reason-that-no-retry-helps"),
+    "a-retryable-reason-is-not-seen": (Wrong(ignores_reason=True), "Retries/a-retryable-reason"),
+    "never-tries-again": (Wrong(never_again=True), "Retries/a-read-after-one-failure"),
+    "a-deadline-for-each-attempt": (Wrong(deadline_each=True), "Calls/one-deadline-over-all-attempts"),
+    "ignores-max-attempts": (Wrong(ignores_max=True), "Retries/no-second-attempt-if-told"),
+    "counts-attempts-wrongly": (Wrong(says_one_attempt=True), "Retries/two-attempts-if-told"),
+}
