@@ -174,7 +174,7 @@ def test_a_new_file_is_found_by_whoever_waits_and_a_removed_one_is_gone(served: 
 
 def test_whoever_has_waited_is_told_that_nothing_is_pending(served: Served) -> None:
     for number in range(4):
-        ino = put(served.volume, served.docs, f"waited-{number}.txt", f"The {number}. lighthouse stands on the cliff.")
+        put(served.volume, served.docs, f"waited-{number}.txt", f"The {number}. lighthouse stands on the cliff.")
         head = served.volume.head()
         deadline_s = time.monotonic() + READY_S
         while served.engine.progress.revision() < head and time.monotonic() < deadline_s:
@@ -183,9 +183,7 @@ def test_whoever_has_waited_is_told_that_nothing_is_pending(served: Served) -> N
         assert [(view.state, view.pending) for view in served.engine.progress.views()] == [("ready", 0)] * 3
         answer = served.search("lighthouse")
         assert not answer.pending and not answer.partial_reasons
-        write(
-            served.volume, lambda txn, ino=ino, number=number: files.remove(txn, served.docs, f"waited-{number}.txt".encode())
-        )
+        write(served.volume, lambda txn, name=f"waited-{number}.txt": files.remove(txn, served.docs, name.encode()))
     served.ready()
 
 
