@@ -37,6 +37,14 @@ export interface CollectionSchema {
   readonly embedText?: boolean | undefined;
 }
 
+/** The schema of a collection that is there. */
+export interface StoredSchema {
+  /** The vectors clients put, each with its metric. */
+  readonly vectors: readonly VectorSpec[];
+  /** The content of the files is extracted, split and embedded. */
+  readonly embedText: boolean;
+}
+
 /** A collection. */
 export interface Collection {
   /** Id of the directory. */
@@ -46,7 +54,7 @@ export interface Collection {
   /** The same path as bytes; set only if it is not UTF-8. */
   readonly pathBytes?: Uint8Array;
   /** Its schema. */
-  readonly schema: { readonly vectors: readonly VectorSpec[]; readonly embedText: boolean };
+  readonly schema: StoredSchema;
   /** Revision of the last change of the schema. */
   readonly revision: bigint;
   /** How many points it has. */

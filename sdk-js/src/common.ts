@@ -8,6 +8,7 @@ export {
   type CollectionSchema,
   Collections,
   type Metric,
+  type StoredSchema,
   type VectorSpec,
 } from "./collections.js";
 export type { Content } from "./content-source.js";
@@ -35,23 +36,30 @@ export {
   type AttributeChanges,
   type Done,
   FileAttributes,
+  type FileMetadata,
   type FileResult,
   type SetXattrOptions,
+  type XattrNames,
+  type XattrValue,
 } from "./file-attributes.js";
 export type { FileInfo, FileKind } from "./file-info.js";
 export {
   type CopyOptions,
+  type CopyResult,
   Files,
   type ListFilesOptions,
   type MakeDirectoryOptions,
   type MoveOptions,
   type RemoveOptions,
+  type RemoveResult,
   type SymlinkTarget,
 } from "./files.js";
 export type {
   AttributeCondition,
   Filter,
   MetadataCondition,
+  MetadataKey,
+  MetadataTest,
   NumberRange,
   Scalar,
   TimeRange,
@@ -59,14 +67,17 @@ export type {
 export { List, type Page } from "./list.js";
 export type { CallOptions, ListOptions, PastOptions, ReadOptions, WriteOptions } from "./options.js";
 export {
+  type DeletePointsResult,
   type ListPointsOptions,
   type Point,
   type PointHit,
   type PointInput,
   Points,
   type PointsQuery,
+  type PointsResult,
   type QueryPointsOptions,
   type ReadPointsOptions,
+  type UpsertResult,
 } from "./points.js";
 export type { FileRef, FileRefObject } from "./references.js";
 export type {
@@ -82,7 +93,7 @@ export type {
   WaitOptions,
 } from "./search.js";
 export type { Found } from "./search-answer.js";
-export type { Limits, ServerInfo, StorePosition, TextCounts } from "./server-info.js";
+export type { EmbeddingModel, Limits, ServerInfo, StorePosition, TextCounts } from "./server-info.js";
 export type { CommonSettings } from "./settings.js";
 export type { Time } from "./times.js";
 export type { VectorInput } from "./vectors.js";

@@ -33,7 +33,7 @@ export class ContentStream implements AsyncIterable<Uint8Array> {
   #opened: OpenedContent | undefined;
   #firstPiece: Promise<IteratorResult<Uint8Array, void>> | undefined;
 
-  /** Made by `client.files.readStream`. */
+  /** @internal */
   constructor(caller: Caller, ref: FileRef, options: ReadContentOptions | undefined) {
     this.#opening = piecesOf(caller, ref, options ?? {}, (opened) => {
       this.#opened = opened;

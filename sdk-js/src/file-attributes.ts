@@ -23,6 +23,24 @@ export interface Done {
   readonly revision: bigint;
 }
 
+/** An extended attribute. */
+export interface XattrValue extends Done {
+  /** Its value. */
+  readonly value: Uint8Array;
+}
+
+/** The extended attributes of a file. */
+export interface XattrNames extends Done {
+  /** Their names, in byte order. */
+  readonly names: readonly string[];
+}
+
+/** The metadata of a file. */
+export interface FileMetadata extends Done {
+  /** The object; empty if none was ever set. */
+  readonly metadata: JsonObject;
+}
+
 /** What to change of a file; what is not set stays. */
 export interface AttributeChanges {
   /** Permission bits, 0 to 0o7777. */
@@ -86,7 +104,7 @@ export abstract class FileAttributes {
    *
    * Reasons: `FILE_NOT_FOUND`, `ATTRIBUTE_NOT_FOUND`, `REVISION_NOT_AVAILABLE`.
    */
-  async getXattr(file: FileRef, name: string, options?: PastOptions): Promise<Done & { readonly value: Uint8Array }> {
+  async getXattr(file: FileRef, name: string, options?: PastOptions): Promise<XattrValue> {
     const request = { file: toFileRef(file), name, ...past(options) };
     const { revision, value } = await this.caller.unary(FilesService.method.getXattr, request, options);
     return { revision, value };
@@ -115,7 +133,7 @@ export abstract class FileAttributes {
    *
    * Reasons: `FILE_NOT_FOUND`, `REVISION_NOT_AVAILABLE`.
    */
-  async listXattrs(file: FileRef, options?: PastOptions): Promise<Done & { readonly names: readonly string[] }> {
+  async listXattrs(file: FileRef, options?: PastOptions): Promise<XattrNames> {
     const request = { file: toFileRef(file), ...past(options) };
     const { revision, names } = await this.caller.unary(FilesService.method.listXattrs, request, options);
     return { revision, names };
@@ -137,7 +155,7 @@ export abstract class FileAttributes {
    *
    * Reasons: `FILE_NOT_FOUND`, `REVISION_NOT_AVAILABLE`.
    */
-  async getMetadata(file: FileRef, options?: PastOptions): Promise<Done & { readonly metadata: JsonObject }> {
+  async getMetadata(file: FileRef, options?: PastOptions): Promise<FileMetadata> {
     const request = { file: toFileRef(file), ...past(options) };
     const { revision, metadata = {} } = await this.caller.unary(FilesService.method.getMetadata, request, options);
     return { revision, metadata };

@@ -48,6 +48,18 @@ export interface RemoveOptions extends WriteOptions {
   recursive?: boolean | undefined;
 }
 
+/** A copy. */
+export interface CopyResult extends FileResult {
+  /** How many files of any kind were made. */
+  readonly copied: number;
+}
+
+/** What was removed. */
+export interface RemoveResult extends Done {
+  /** How many names of files and directories were removed. */
+  readonly removed: number;
+}
+
 /** Where a symbolic link leads. */
 export interface SymlinkTarget extends Done {
   /** The target; empty if it is not UTF-8. */
@@ -172,11 +184,7 @@ export class Files extends FileAttributes {
    *
    * Reasons: `FILE_EXISTS`, `IS_A_DIRECTORY`, `MOVE_INTO_ITSELF`, `VECTORS_DO_NOT_FIT`, `ROOT_IMMUTABLE`, `CORRUPT_CONTENT`.
    */
-  async copy(
-    source: FileRef,
-    destination: FileRef,
-    options?: CopyOptions,
-  ): Promise<FileResult & { readonly copied: number }> {
+  async copy(source: FileRef, destination: FileRef, options?: CopyOptions): Promise<CopyResult> {
     const request = {
       source: toFileRef(source),
       destination: toFileRef(destination),
@@ -194,7 +202,7 @@ export class Files extends FileAttributes {
    *
    * Reasons: `DIRECTORY_NOT_EMPTY`, `ROOT_IMMUTABLE`.
    */
-  async remove(file: FileRef, options?: RemoveOptions): Promise<Done & { readonly removed: number }> {
+  async remove(file: FileRef, options?: RemoveOptions): Promise<RemoveResult> {
     const recursive = options?.recursive ?? false;
     const request = { file: toFileRef(file), recursive, requestId: requestIdOr(options?.requestId) };
     const { revision, removed } = await this.caller.unary(FilesService.method.removeFile, request, options);

@@ -34,25 +34,66 @@ export interface TimeRange {
 }
 
 /**
- * A test of one value in the metadata object. `key` says where it stands: keys joined by dots, such as `author.name`. A file
- * without that value fails every test but `exists: false`; an array passes if one of its elements does.
+ * A test of one value in the metadata object. A file without that value fails every test but `exists: false`; an array passes if one
+ * of its elements does.
  */
-export type MetadataCondition = { readonly key: string } & (
-  | { readonly equals: Scalar }
-  | { readonly oneOf: readonly Scalar[] }
-  | { readonly range: NumberRange }
-  | { readonly prefix: string }
-  | { readonly exists: boolean }
-);
+export type MetadataCondition = MetadataKey & MetadataTest;
 
-/** A test of one attribute. `sizeBytes` is in bytes; `name` is a shell pattern with `*`, `?` and `[…]`. */
+/** Where a value stands in the metadata object. */
+export interface MetadataKey {
+  /** Keys joined by dots, such as `author.name`. */
+  readonly key: string;
+}
+
+/** What a value in the metadata object must be. */
+export type MetadataTest =
+  | {
+      /** Equal to this. */
+      readonly equals: Scalar;
+    }
+  | {
+      /** Equal to one of these. */
+      readonly oneOf: readonly Scalar[];
+    }
+  | {
+      /** A number in this range. */
+      readonly range: NumberRange;
+    }
+  | {
+      /** A string that starts so. */
+      readonly prefix: string;
+    }
+  | {
+      /** There (true) or not there (false). */
+      readonly exists: boolean;
+    };
+
+/** A test of one attribute. */
 export type AttributeCondition =
-  | { readonly sizeBytes: NumberRange }
-  | { readonly mtime: TimeRange }
-  | { readonly btime: TimeRange }
-  | { readonly name: string }
-  | { readonly uid: number }
-  | { readonly gid: number };
+  | {
+      /** The length of the content in bytes. */
+      readonly sizeBytes: NumberRange;
+    }
+  | {
+      /** The time of the last change of the content. */
+      readonly mtime: TimeRange;
+    }
+  | {
+      /** The time of creation. */
+      readonly btime: TimeRange;
+    }
+  | {
+      /** The file's name matches this shell pattern: `*`, `?` and `[…]`. */
+      readonly name: string;
+    }
+  | {
+      /** The owner's number. */
+      readonly uid: number;
+    }
+  | {
+      /** The group's number. */
+      readonly gid: number;
+    };
 
 /**
  * Which files a search or a query may answer: a tree of conditions, at most 8 levels deep and 256 nodes in all.
@@ -62,11 +103,26 @@ export type AttributeCondition =
  * ```
  */
 export type Filter =
-  | { readonly all: readonly Filter[] }
-  | { readonly any: readonly Filter[] }
-  | { readonly negated: Filter }
-  | { readonly metadata: MetadataCondition }
-  | { readonly attribute: AttributeCondition };
+  | {
+      /** Every one of these holds. */
+      readonly all: readonly Filter[];
+    }
+  | {
+      /** At least one of these holds. */
+      readonly any: readonly Filter[];
+    }
+  | {
+      /** This one does not hold. */
+      readonly negated: Filter;
+    }
+  | {
+      /** A condition on the file's metadata. */
+      readonly metadata: MetadataCondition;
+    }
+  | {
+      /** A condition on the file's attributes. */
+      readonly attribute: AttributeCondition;
+    };
 
 /** The contract's message for a filter. */
 export function toWireFilter(filter: Filter): MessageInitShape<typeof FilterSchema> {

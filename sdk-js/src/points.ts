@@ -39,6 +39,24 @@ export interface Point {
   readonly revision: bigint;
 }
 
+/** What was put. */
+export interface UpsertResult extends Done {
+  /** How many points were put. */
+  readonly upserted: number;
+}
+
+/** Points that were read. */
+export interface PointsResult extends Done {
+  /** In the order of the request; an id that is not there is left out. */
+  readonly points: readonly Point[];
+}
+
+/** What was deleted. */
+export interface DeletePointsResult extends Done {
+  /** How many points were there. */
+  readonly deleted: number;
+}
+
 /** Options of reading points. */
 export interface ReadPointsOptions extends ReadOptions {
   /** Answer the vectors too. */
@@ -49,7 +67,15 @@ export interface ReadPointsOptions extends ReadOptions {
 export interface ListPointsOptions extends ListOptions, ReadPointsOptions {}
 
 /** What points shall be near to: a vector, or the vector of another point, which is itself left out of the answer. */
-export type PointsQuery = { readonly vector: VectorInput } | { readonly pointId: string };
+export type PointsQuery =
+  | {
+      /** This vector. */
+      readonly vector: VectorInput;
+    }
+  | {
+      /** The id of a point. */
+      readonly pointId: string;
+    };
 
 /** Options of a query. */
 export interface QueryPointsOptions extends ReadPointsOptions {
@@ -84,11 +110,7 @@ export class Points {
    *
    * Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_METADATA`, `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`.
    */
-  async upsert(
-    collection: FileRef,
-    points: readonly PointInput[],
-    options?: WriteOptions,
-  ): Promise<Done & { readonly upserted: number }> {
+  async upsert(collection: FileRef, points: readonly PointInput[], options?: WriteOptions): Promise<UpsertResult> {
     const request = {
       collection: toFileRef(collection),
       points: points.map(toWirePoint),
@@ -99,22 +121,14 @@ export class Points {
   }
 
   /** Reads points by their ids, at most 10,000, in the order of the request; an id that is not there is left out. */
-  async get(
-    collection: FileRef,
-    ids: readonly string[],
-    options?: ReadPointsOptions,
-  ): Promise<Done & { readonly points: readonly Point[] }> {
+  async get(collection: FileRef, ids: readonly string[], options?: ReadPointsOptions): Promise<PointsResult> {
     const request = { collection: toFileRef(collection), ids: [...ids], ...reading(options) };
     const { revision, points } = await this.#caller.unary(PointsService.method.getPoints, request, options);
     return { revision, points: points.map(toPoint) };
   }
 
   /** Deletes points by their ids, at most 10,000; an id that is not there is passed over. `deleted` counts those that were there. */
-  async delete(
-    collection: FileRef,
-    ids: readonly string[],
-    options?: WriteOptions,
-  ): Promise<Done & { readonly deleted: number }> {
+  async delete(collection: FileRef, ids: readonly string[], options?: WriteOptions): Promise<DeletePointsResult> {
     const request = { collection: toFileRef(collection), ids: [...ids], requestId: requestIdOr(options?.requestId) };
     const { revision, deleted } = await this.#caller.unary(PointsService.method.deletePoints, request, options);
     return { revision, deleted: Number(deleted) };

@@ -51,6 +51,14 @@ export interface TextCounts {
   readonly passages: number;
 }
 
+/** How the text of files is embedded. */
+export interface EmbeddingModel {
+  /** The model's name. */
+  readonly name: string;
+  /** Components of its vectors. */
+  readonly dimension: number;
+}
+
 /** About the server. */
 export interface ServerInfo {
   /** The revision that this answer reflects. */
@@ -67,8 +75,8 @@ export interface ServerInfo {
   readonly views: readonly ViewPosition[];
   /** The text of files. */
   readonly text: TextCounts;
-  /** The model that embeds it: its name, and how many components its vectors have. */
-  readonly embedding: { readonly name: string; readonly dimension: number };
+  /** The model that embeds it. */
+  readonly embedding: EmbeddingModel;
 }
 
 /** Calls GetServerInfo. */
