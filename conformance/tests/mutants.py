@@ -1,6 +1,7 @@
 """Lanes that are wrong in one way each: what the suite has to notice.
 
-Each wraps a lane and changes a call, or what came of it. `CASES` names cases that must catch it; the guard a mutant breaks is what the docstring says.
+Each wraps a lane and changes a call, or what came of it. `CASES` names cases that must catch it; the guard a mutant breaks
+is what the docstring says.
 """
 
 import base64
@@ -152,8 +153,14 @@ def _reason(name: str) -> Callable[[Failed], Outcome]:
 MUTANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "drops-the-last-entry-of-a-list": ({"after": _edit("ListFiles", _drop_last("files"))}, ["ListFiles/byte-order"]),
     "answers-an-entry-twice": ({"after": _edit("ListFiles", _double_first("files"))}, ["ListFiles/all-items-in-small-steps"]),
-    "stops-after-the-first-page": ({"before": lambda spec: replace(spec, one_page=True)}, ["ListFiles/all-items-in-small-steps"]),
-    "loses-the-next-page-token": ({"after": _edit("*", lambda message: message.pop("next_page_token", None))}, ["ListFiles/pages"]),
+    "stops-after-the-first-page": (
+        {"before": lambda spec: replace(spec, one_page=True)},
+        ["ListFiles/all-items-in-small-steps"],
+    ),
+    "loses-the-next-page-token": (
+        {"after": _edit("*", lambda message: message.pop("next_page_token", None))},
+        ["ListFiles/pages"],
+    ),
     "forgets-the-page-token": ({"before": _without_fields("page_token")}, ["ListFiles/pages"]),
     "forgets-the-page-size": ({"before": _without_fields("page_size")}, ["Points/listed-in-pages"]),
     "reorders-names": ({"after": _edit("ListFiles", _swap_first_two("files"))}, ["ListFiles/byte-order"]),
@@ -163,7 +170,10 @@ MUTANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "loses-reasons": ({"after": _edit_error(_reason(""))}, ["NotFound/stat-file"]),
     "invents-a-reason": ({"after": _edit_error(_reason("NO_SUCH_FILE"))}, ["NotFound/stat-file"]),
     "changes-a-code": ({"after": _edit_error(lambda error: replace(error, code="UNKNOWN"))}, ["NotFound/stat-file"]),
-    "calls-everything-retryable": ({"after": _edit_error(lambda error: replace(error, retryable=True))}, ["NotFound/stat-file"]),
+    "calls-everything-retryable": (
+        {"after": _edit_error(lambda error: replace(error, retryable=True))},
+        ["NotFound/stat-file"],
+    ),
     "loses-messages": ({"after": _edit_error(lambda error: replace(error, message=""))}, ["NotFound/stat-file"]),
     "names-a-wrong-kind": ({"after": _edit_error(lambda error: replace(error, kinds=["internal"]))}, ["NotFound/stat-file"]),
     "loses-at-revision": ({"before": _without_fields("at_revision")}, ["Content/at-an-earlier-revision"]),
@@ -180,15 +190,25 @@ MUTANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "ignores-the-deadline": ({"before": _no_deadline}, ["Calls/a-slow-answer"]),
     "tries-twice": ({"after": _try_twice}, ["Calls/a-slow-answer"]),
     "answers-from-memory": ({"after": _stale}, ["Stat/after-a-change"]),
-    "flips-a-bit": ({"after": _edit("GetContent", _data(lambda data: bytes([data[0] ^ 1]) + data[1:] if data else data))}, ["Content/round-trip"]),
+    "flips-a-bit": (
+        {"after": _edit("GetContent", _data(lambda data: bytes([data[0] ^ 1]) + data[1:] if data else data))},
+        ["Content/round-trip"],
+    ),
     "cuts-content": ({"after": _edit("ReadFile", _data(lambda data: data[:-1]))}, ["Content/large-whole"]),
     "tells-another-size": ({"after": _edit("StatFile", _set_in_file("size_bytes", "4"))}, ["Stat/a-regular-file"]),
     "leaks-another-path": ({"after": _edit("StatFile", _set_in_file("path", "/elsewhere"))}, ["Stat/by-id"]),
     "leaves-revisions-out": ({"after": _edit("*", lambda message: message.pop("revision", None))}, ["Content/round-trip"]),
     "searches-everywhere": ({"before": _wrong_scope}, ["Search/a-scope"]),
     "answers-nothing": ({"after": lambda mutant, spec, outcome: Answered([])}, ["Stat/the-root"]),
-    "answers-twice": ({"after": lambda mutant, spec, outcome: Answered([*outcome.messages] * 2) if isinstance(outcome, Answered) else outcome}, ["Stat/the-root"]),
-}  # fmt: skip
+    "answers-twice": (
+        {
+            "after": lambda mutant, spec, outcome: (
+                Answered([*outcome.messages] * 2) if isinstance(outcome, Answered) else outcome
+            )
+        },
+        ["Stat/the-root"],
+    ),
+}
 
 
 def mutant(name: str, lane: Lane, token: str) -> Mutant:

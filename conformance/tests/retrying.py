@@ -1,4 +1,4 @@
-"""A lane that tries again as docs/sdk.md says, over gRPC, and the same with one thing wrong each: the retries have teeth, too."""
+"""A lane that tries again as docs/sdk.md says, and the same with one thing wrong each: the retries have teeth, too."""
 
 import random
 import time

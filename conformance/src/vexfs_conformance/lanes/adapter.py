@@ -91,8 +91,9 @@ class AdapterProcess:
         except queue.Empty:
             hello = f"it did not say hello in {START_S:.0f} s"
         if isinstance(hello, str):
+            tail = self.log_tail()
             self.close()
-            raise HarnessError(f"the adapter {self.name} does not start: {hello}\n{self.log_tail()}")
+            raise HarnessError(f"the adapter {self.name} does not start: {hello}\n{tail}")
         return hello
 
     def _read(self, process: "subprocess.Popen[bytes]", greeting: "queue.SimpleQueue[Any]") -> None:
@@ -111,6 +112,7 @@ class AdapterProcess:
                     waiting.put(frame.result)
         except (ValueError, DecodeError, OSError) as error:
             end = str(error)
+        process.stdout.close()
         greeting.put(end)
         with self._lock:
             left, self._waiting = self._waiting, {}
@@ -166,6 +168,7 @@ class AdapterProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._log.close()
 
 
 def _frame(number: int, spec: CallSpec) -> bytes:
