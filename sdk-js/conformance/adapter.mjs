@@ -1,5 +1,5 @@
-// The adapter of the conformance suite: reads calls on standard input, makes them through @vexfs/client, and answers on standard
-// output, in frames of a length (4 bytes, big-endian) and a message. Calls run side by side.
+// The adapter of the conformance suite: reads calls on standard input, makes them through @vexfs/client, and answers on
+// standard output, in frames of a length (4 bytes, big-endian) and a message. Calls run side by side.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { SettingsError, VexfsError, version } from "@vexfs/client";

@@ -144,7 +144,8 @@ const unary = {
   },
 };
 
-// Each takes the client, the request and all options, and answers the SDK's list, the response's field for the items, and their form.
+// Each takes the client, the request and all options, and answers the SDK's list, the response's field for the items,
+// and their form.
 const lists = {
   ListFiles: (client, r, o) => [
     client.files.list(ref(r.directory, "directory"), { ...options(r, PAST), ...o }),

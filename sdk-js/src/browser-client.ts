@@ -10,8 +10,8 @@ import { version } from "./version.js";
 export interface ClientSettings extends CommonSettings {}
 
 /**
- * A client of one server. Any number of calls can run at the same time. A page of another site than the server's own needs to be allowed
- * there (`vexfs serve --cors-origin`).
+ * A client of one server. Any number of calls can run at the same time. A page of another site than the server's own
+ * needs to be allowed there (`vexfs serve --cors-origin`).
  *
  * ```ts
  * const client = new Client({ url: "http://127.0.0.1:8080", token });

@@ -65,7 +65,10 @@ export class Caller {
     }
   }
 
-  /** Makes one attempt at a streaming method, and answers its responses. Whoever leaves them early ends it on the server, too. */
+  /**
+   * Makes one attempt at a streaming method, and answers its responses. Whoever leaves them early ends it on the server,
+   * too.
+   */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
     requests: AsyncIterable<MessageInitShape<I>>,

@@ -54,8 +54,8 @@ export abstract class BaseClient {
   }
 
   /**
-   * Finds the files that answer a question best, by meaning and by words. The answer comes from what is indexed at the moment, and says how
-   * much is pending; `minRevision` waits for what was written.
+   * Finds the files that answer a question best, by meaning and by words. The answer comes from what is indexed at the
+   * moment, and says how much is pending; `minRevision` waits for what was written.
    *
    * Throws {@link VexfsError}. Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_FILTER`, `VIEW_UNAVAILABLE`.
    */

@@ -14,8 +14,8 @@ import { type FileRef, toFileRef } from "./references.js";
 import { requestIdOr } from "./request-id.js";
 
 /**
- * How near two vectors are to each other: the cosine of their angle, their inner product, or the negated Euclidean distance. Higher
- * is nearer with all of them.
+ * How near two vectors are to each other: the cosine of their angle, their inner product, or the negated Euclidean
+ * distance. Higher is nearer with all of them.
  */
 export type Metric = "cosine" | "dot" | "euclidean";
 
@@ -83,8 +83,8 @@ export class Collections {
   }
 
   /**
-   * Gives a directory a vector schema: named vectors, or embedded text, or both. If the directory is named by a path and is not there, it
-   * is made; the one above it must be there.
+   * Gives a directory a vector schema: named vectors, or embedded text, or both. If the directory is named by a path
+   * and is not there, it is made; the one above it must be there.
    *
    * Reasons: `COLLECTION_EXISTS`, `INVALID_SCHEMA`, `VECTORS_DO_NOT_FIT`.
    */

@@ -20,8 +20,8 @@ export interface WriteContentOptions extends WriteOptions {
   /** Write over what is there from this byte on, and leave the rest. If not set: the content becomes the whole content. */
   offset?: number | undefined;
   /**
-   * Write only if the content still is of this revision ({@link FileInfo.contentRevision}), else fail with `CONTENT_CHANGED`; 0: only if there
-   * is no such file yet, else fail with `FILE_EXISTS`.
+   * Write only if the content still is of this revision ({@link FileInfo.contentRevision}), else fail with
+   * `CONTENT_CHANGED`; 0: only if there is no such file yet, else fail with `FILE_EXISTS`.
    */
   ifContentRevision?: bigint | undefined;
   /** Make the directories above the file that are missing. */

@@ -87,7 +87,10 @@ export class ResourceExhaustedError extends VexfsError {}
 export class UnavailableError extends VexfsError {}
 /** The time-out passed before the call ended; a write may still have happened. Code `DEADLINE_EXCEEDED`. */
 export class DeadlineExceededError extends VexfsError {}
-/** The caller's `AbortSignal` ended the call; `cause` is the signal's reason. A write may still have happened. Code `CANCELLED`. */
+/**
+ * The caller's `AbortSignal` ended the call; `cause` is the signal's reason. A write may still have happened. Code
+ * `CANCELLED`.
+ */
 export class CancelledError extends VexfsError {}
 /** Stored data cannot be read back as it was written. Code `DATA_LOSS`. */
 export class DataLossError extends VexfsError {}

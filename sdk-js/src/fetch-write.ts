@@ -9,10 +9,13 @@ import { FilesService } from "./gen/vexfs/v1/files_pb.js";
 
 const ENVELOPE_HEADER_BYTES = 5;
 
-/** Sends it in one request, over a transport with these options. A caller's stream is collected first; the browser may keep it on disk. */
+/**
+ * Sends it in one request, over a transport with these options. A caller's stream is collected first; the browser may
+ * keep it on disk.
+ */
 export function largeWriteByFetch(options: ConnectTransportOptions): SendLarge {
-  // The transport refuses methods that stream requests, as fetch has no such thing. To the wire the method is the same when it takes
-  // one message; those behind the first are added to the body.
+  // The transport refuses methods that stream requests, as fetch has no such thing. To the wire the method is the same
+  // when it takes one message; those behind the first are added to the body.
   const method = { ...FilesService.method.writeFile, methodKind: "server_streaming" as const };
   return async (write, call) => {
     const rest = await envelopes(write);

@@ -69,8 +69,9 @@ export interface SymlinkTarget extends Done {
 }
 
 /**
- * The tree of files, as `client.files`. Every method can throw {@link VexfsError}; the reasons that are special to a method stand
- * there, and all that name a file can end with `FILE_NOT_FOUND`, `NOT_A_DIRECTORY`, `INVALID_PATH` and `INVALID_NAME`.
+ * The tree of files, as `client.files`. Every method can throw {@link VexfsError}; the reasons that are special to a
+ * method stand there, and all that name a file can end with `FILE_NOT_FOUND`, `NOT_A_DIRECTORY`, `INVALID_PATH` and
+ * `INVALID_NAME`.
  */
 export class Files extends FileAttributes {
   readonly #writer: ContentWriter;
@@ -138,8 +139,8 @@ export class Files extends FileAttributes {
 
   /**
    * Writes content of any size, and makes the file if there is none at this path. The file changes as a whole at the end of the
-   * content, and not at all if that breaks. Content in hand is sent again after a passing failure; a stream is not, once more of it was
-   * taken than one message holds. A stream is cancelled or returned when the call fails.
+   * content, and not at all if that breaks. Content in hand is sent again after a passing failure; a stream is not,
+   * once more of it was taken than one message holds. A stream is cancelled or returned when the call fails.
    *
    * Reasons: `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`, `FILE_EXISTS`, `CONTENT_CHANGED`, `VOLUME_FULL`.
    */
@@ -165,7 +166,8 @@ export class Files extends FileAttributes {
   /**
    * Gives a file another name or another place. What has the new name already is replaced, as rename(2) does.
    *
-   * Reasons: `FILE_EXISTS`, `IS_A_DIRECTORY`, `DIRECTORY_NOT_EMPTY`, `MOVE_INTO_ITSELF`, `VECTORS_DO_NOT_FIT`, `ROOT_IMMUTABLE`.
+   * Reasons: `FILE_EXISTS`, `IS_A_DIRECTORY`, `DIRECTORY_NOT_EMPTY`, `MOVE_INTO_ITSELF`, `VECTORS_DO_NOT_FIT`,
+   * `ROOT_IMMUTABLE`.
    */
   async move(source: FileRef, destination: FileRef, options?: MoveOptions): Promise<FileResult> {
     const request = {
@@ -179,8 +181,8 @@ export class Files extends FileAttributes {
   }
 
   /**
-   * Copies a file, or a tree, with content, attributes, metadata and vectors. `copied` counts the files of any kind that were made. A
-   * tree is copied in steps: a failure leaves the part that was done.
+   * Copies a file, or a tree, with content, attributes, metadata and vectors. `copied` counts the files of any kind
+   * that were made. A tree is copied in steps: a failure leaves the part that was done.
    *
    * Reasons: `FILE_EXISTS`, `IS_A_DIRECTORY`, `MOVE_INTO_ITSELF`, `VECTORS_DO_NOT_FIT`, `ROOT_IMMUTABLE`, `CORRUPT_CONTENT`.
    */
@@ -197,8 +199,8 @@ export class Files extends FileAttributes {
   }
 
   /**
-   * Removes a file, an empty directory or, if asked, a whole tree. `removed` counts the names that are gone. A tree is removed in
-   * steps, from its leaves up: a failure leaves what was not yet removed.
+   * Removes a file, an empty directory or, if asked, a whole tree. `removed` counts the names that are gone. A tree is
+   * removed in steps, from its leaves up: a failure leaves what was not yet removed.
    *
    * Reasons: `DIRECTORY_NOT_EMPTY`, `ROOT_IMMUTABLE`.
    */
@@ -210,8 +212,8 @@ export class Files extends FileAttributes {
   }
 
   /**
-   * Makes a symbolic link that leads to `target`: a path, absolute or relative to the link's directory, which need not exist; bytes if it
-   * is not UTF-8.
+   * Makes a symbolic link that leads to `target`: a path, absolute or relative to the link's directory, which need not
+   * exist; bytes if it is not UTF-8.
    *
    * Reasons: `FILE_EXISTS`.
    */

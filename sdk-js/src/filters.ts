@@ -34,8 +34,8 @@ export interface TimeRange {
 }
 
 /**
- * A test of one value in the metadata object. A file without that value fails every test but `exists: false`; an array passes if one
- * of its elements does.
+ * A test of one value in the metadata object. A file without that value fails every test but `exists: false`; an array
+ * passes if one of its elements does.
  */
 export type MetadataCondition = MetadataKey & MetadataTest;
 

@@ -11,8 +11,9 @@ export interface Page<Item> {
 }
 
 /**
- * A list. `for await` goes through its items and asks for page after page; each page is a call of its own, with a time-out of its
- * own. Nothing is asked before the first item is wanted, and nothing after the last that is taken. It can be gone through again.
+ * A list. `for await` goes through its items and asks for page after page; each page is a call of its own, with a
+ * time-out of its own. Nothing is asked before the first item is wanted, and nothing after the last that is taken. It
+ * can be gone through again.
  */
 export class List<Item> implements AsyncIterable<Item> {
   readonly #read: (pageToken: string) => Promise<Page<Item>>;

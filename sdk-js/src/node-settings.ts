@@ -5,17 +5,23 @@ import { createSecureContext } from "node:tls";
 import { SettingsError } from "./errors.js";
 import { type CommonSettings, commonSettings, type Variables, variable } from "./settings.js";
 
-/** Settings of a client in Node. What is not given comes from a variable, then from a default; an empty variable counts as not set. */
+/**
+ * Settings of a client in Node. What is not given comes from a variable, then from a default; an empty variable counts
+ * as not set.
+ */
 export interface ClientSettings extends CommonSettings {
   /** What carries the calls: `grpc` (to `address`), or `connect` over HTTP/1.1 (to `url`). `grpc` if not set. */
   transport?: "grpc" | "connect" | undefined;
   /** The server's gRPC address, `host:port`; `VEXFS_ADDRESS`, then `127.0.0.1:8083`. */
   address?: string | undefined;
-  /** gRPC over TLS, trusting the certificates that Node trusts; `VEXFS_TLS`, then off. On by itself when a file below is given. */
+  /**
+   * gRPC over TLS, trusting the certificates that Node trusts; `VEXFS_TLS`, then off. On by itself when a file below is
+   * given.
+   */
   tls?: boolean | undefined;
   /**
-   * A PEM file: whom to trust; `VEXFS_TLS_CA`, then those that Node trusts: its own list, which `NODE_EXTRA_CA_CERTS` and, in later
-   * releases, `--use-system-ca` extend.
+   * A PEM file: whom to trust; `VEXFS_TLS_CA`, then those that Node trusts: its own list, which `NODE_EXTRA_CA_CERTS`
+   * and, in later releases, `--use-system-ca` extend.
    */
   tlsCa?: string | undefined;
   /** A PEM file: the certificate to show; `VEXFS_TLS_CLIENT_CERT`, then none. */

@@ -25,8 +25,8 @@ export interface PastOptions extends ReadOptions {
 /** Options of calls that write. */
 export interface WriteOptions extends CallOptions {
   /**
-   * Makes it safe to send the call again: a random id of at most 128 bytes, the same for every attempt. The server keeps it for 10
-   * minutes, and answers a call with the same id as it did the first time. If not set: a random UUID.
+   * Makes it safe to send the call again: a random id of at most 128 bytes, the same for every attempt. The server
+   * keeps it for 10 minutes, and answers a call with the same id as it did the first time. If not set: a random UUID.
    */
   requestId?: string | undefined;
 }

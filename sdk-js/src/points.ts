@@ -105,8 +105,8 @@ export class Points {
   }
 
   /**
-   * Makes points, or replaces those of the same id; at most 10,000. More than 250 are put in several transactions, in order: a failure leaves
-   * those before it. `upserted` counts the points.
+   * Makes points, or replaces those of the same id; at most 10,000. More than 250 are put in several transactions, in
+   * order: a failure leaves those before it. `upserted` counts the points.
    *
    * Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_METADATA`, `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`.
    */
@@ -127,7 +127,10 @@ export class Points {
     return { revision, points: points.map(toPoint) };
   }
 
-  /** Deletes points by their ids, at most 10,000; an id that is not there is passed over. `deleted` counts those that were there. */
+  /**
+   * Deletes points by their ids, at most 10,000; an id that is not there is passed over. `deleted` counts those that
+   * were there.
+   */
   async delete(collection: FileRef, ids: readonly string[], options?: WriteOptions): Promise<DeletePointsResult> {
     const request = { collection: toFileRef(collection), ids: [...ids], requestId: requestIdOr(options?.requestId) };
     const { revision, deleted } = await this.#caller.unary(PointsService.method.deletePoints, request, options);

@@ -9,8 +9,9 @@ import type { FileRefSchema } from "./gen/vexfs/v1/common_pb.js";
  * - a string: its absolute path, such as `/docs/a.md`
  * - a bigint: its id, which stays the same wherever the file moves
  * - a Uint8Array: its path where that is not UTF-8
- * - an object with one of `path`, `id`, `pathBytes`, and `follow` to go where a symbolic link leads; a {@link FileInfo} is one, and
- *   names its file by the id
+ * - an object with one of `path`, `id`, `pathBytes`, and `follow` to go where a symbolic link leads
+ *
+ * A {@link FileInfo} is such an object, and names its file by the id.
  */
 export type FileRef = string | bigint | Uint8Array | FileRefObject;
 

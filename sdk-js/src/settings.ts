@@ -1,4 +1,5 @@
-// From arguments, variables and defaults to checked settings: an argument wins over its variable, the variable over the default.
+// From arguments, variables and defaults to checked settings: an argument wins over its variable, the variable over the
+// default.
 
 import { SettingsError } from "./errors.js";
 import { checkMaxAttempts, checkTimeout } from "./limits.js";

@@ -1,4 +1,5 @@
-// What a tracer is to this package. Node's entry point makes one when @opentelemetry/api is installed; without one nothing is traced.
+// What a tracer is to this package. Node's entry point makes one when @opentelemetry/api is installed; without one
+// nothing is traced.
 
 /** A running span. */
 export interface Span {

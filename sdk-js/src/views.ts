@@ -3,8 +3,9 @@
 import { type ViewPosition as WirePosition, ViewState as WireState } from "./gen/vexfs/v1/common_pb.js";
 
 /**
- * How a view is: it has everything up to its revision (`ready`), follows and has not caught up (`behind`), is being built from the store
- * (`rebuilding`), or cannot be read (`unavailable`); `unknown` for a state that this release does not know.
+ * How a view is: it has everything up to its revision (`ready`), follows and has not caught up (`behind`), is being
+ * built from the store (`rebuilding`), or cannot be read (`unavailable`); `unknown` for a state that this release does
+ * not know.
  */
 export type ViewState = "ready" | "behind" | "rebuilding" | "unavailable" | "unknown";
 

@@ -83,8 +83,8 @@ function isBrokenConnection(status: ConnectError): boolean {
       return true;
     }
   }
-  // A status that came over the wire has the headers it came with. Without them, these codes are the transport's own words for a
-  // stream that was reset or ended too early.
+  // A status that came over the wire has the headers it came with. Without them, these codes are the transport's own
+  // words for a stream that was reset or ended too early.
   const local = [...status.metadata.keys()].length === 0;
   return local && brokenStreamCodes.has(status.code);
 }

@@ -1,4 +1,5 @@
-// The browser's bundle: its size, and that it works in a real browser. Needs Chromium: CHROMIUM_COMMAND, or a usual name on the PATH.
+// The browser's bundle: its size, and that it works in a real browser. Needs Chromium: CHROMIUM_COMMAND, or a usual
+// name on the PATH.
 //
 // Without one the test fails; VEXFS_JS_NO_BROWSER=1 says that this is known, and skips it.
 

@@ -3,8 +3,8 @@
 import { connect, createServer } from "node:net";
 
 /**
- * Starts it before `address` (`host:port`). Connection number n is cut after `limits[n]` bytes of answers; those behind the last
- * are not.
+ * Starts it before `address` (`host:port`). Connection number n is cut after `limits[n]` bytes of answers; those
+ * behind the last are not.
  */
 export async function startCuttingProxy(address, limits) {
   const [host, port] = address.split(":");
