@@ -1,5 +1,6 @@
 //! Lists that page by themselves: a stream of items, or of pages for those who want to hold one.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -49,6 +50,12 @@ impl<T: Send + 'static> Pages<T> {
     }
 }
 
+impl<T> fmt::Debug for Pages<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
 impl<T> Stream for Pages<T> {
     type Item = Result<Page<T>>;
 
@@ -82,6 +89,12 @@ impl<T: Send + Unpin + 'static> Items<T> {
     /// The revision that the newest page reflects; 0 before the first.
     pub fn revision(&self) -> i64 {
         self.revision
+    }
+}
+
+impl<T> fmt::Debug for Items<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Items").field("revision", &self.revision).finish_non_exhaustive()
     }
 }
 

@@ -15,20 +15,22 @@ use crate::call::Call;
 use crate::generated::proto;
 use crate::generated::proto::files_service_client::FilesServiceClient;
 use crate::generated::proto::write_file_request::Part;
-use crate::{ErrorKind, Result};
+use crate::{Answer, ErrorKind, File, Result};
 
 /// Up to here bytes go in one message.
 pub(crate) const SINGLE_MAX_BYTES: usize = 4 * 1024 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// Write bytes in pieces; tried again as any call.
-pub(crate) async fn bytes(mut call: Call, first: proto::WriteFileRequest, data: Bytes) -> Result<proto::WriteFileResponse> {
+pub(crate) async fn bytes(mut call: Call, first: proto::WriteFileRequest, data: Bytes) -> Result<Answer<File>> {
     let pieces = |data: Bytes| stream::unfold(data, |mut data| async move { split(&mut data).map(|piece| (piece, data)) });
-    call.run(|call| send(call, stream::iter([first.clone()]).chain(pieces(data.clone()).map(message))), || true).await
+    let sending = call.run(|call| send(call, stream::iter([first.clone()]).chain(pieces(data.clone()).map(message))), || true);
+    let response = sending.await?;
+    answer(&call, response)
 }
 
 /// Write what a stream gives; tried again only as long as nothing was taken from it.
-pub(crate) async fn stream(mut call: Call, first: proto::WriteFileRequest, source: Source) -> Result<proto::WriteFileResponse> {
+pub(crate) async fn stream(mut call: Call, first: proto::WriteFileRequest, source: Source) -> Result<Answer<File>> {
     let source = Arc::new(source);
     let sending = call.run(
         |call| {
@@ -44,9 +46,14 @@ pub(crate) async fn stream(mut call: Call, first: proto::WriteFileRequest, sourc
         () = source.failed.notified() => None,
     };
     match outcome {
-        Some(outcome) => outcome,
+        Some(outcome) => answer(&call, outcome?),
         None => Err(source.error(&call)),
     }
+}
+
+fn answer(call: &Call, response: proto::WriteFileResponse) -> Result<Answer<File>> {
+    let file = response.file.ok_or_else(|| call.incomplete())?;
+    Ok(Answer { revision: response.revision, value: file.into() })
 }
 
 fn send<S>(call: &Call, messages: S) -> impl Future<Output = Result<proto::WriteFileResponse, Status>> + use<S>

@@ -157,7 +157,7 @@ impl Write {
         }
         let data = std::mem::take(&mut self.request.data);
         let (call, first) = begin(self.client, self.request, self.timeout);
-        finish(Call::traced(METHOD, upload::bytes(call, first, data)).await?)
+        Call::traced(METHOD, upload::bytes(call, first, data)).await
     }
 }
 
@@ -187,7 +187,7 @@ impl WriteStream {
     /// is of kind [`Cancelled`](crate::ErrorKind::Cancelled) with that error as its source.
     pub async fn answer(self) -> Result<Answer<File>> {
         let (call, first) = begin(self.client, self.request, self.timeout);
-        finish(Call::traced(METHOD, upload::stream(call, first, self.source)).await?)
+        Call::traced(METHOD, upload::stream(call, first, self.source)).await
     }
 }
 
@@ -201,11 +201,4 @@ fn begin(client: Client, mut request: proto::PutContentRequest, timeout: Option<
     let header = proto::WriteFileHeader { file: request.file, options: request.options };
     let first = proto::WriteFileRequest { part: Some(Part::Header(header)), request_id: request_id.clone() };
     (Call::new(client, METHOD, timeout, request_id), first)
-}
-
-fn finish(response: proto::WriteFileResponse) -> Result<Answer<File>> {
-    let revision = response.revision;
-    let file =
-        response.file.ok_or_else(|| crate::Error::local(crate::ErrorKind::Internal, "the answer lacks the file", "", 1))?;
-    Ok(Answer { revision, value: file.into() })
 }

@@ -108,7 +108,7 @@ async fn a_stream_is_not_tried_again_once_something_was_taken() {
 }
 
 #[tokio::test]
-async fn a_stream_waits_untouched_for_a_server_that_starts_late() {
+async fn a_stream_of_which_nothing_was_taken_is_tried_again() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
