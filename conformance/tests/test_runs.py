@@ -91,6 +91,17 @@ def test_an_adapter_that_prints_is_told(server: OwnServer, tmp_path: Path, capsy
     assert "chatty" in capsys.readouterr().err
 
 
+def test_an_adapter_in_a_language_without_an_sdk(server: OwnServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Perl, in under 150 lines."""
+    adapter = Path(__file__).parents[1] / "adapters" / "perl" / "adapter"
+    assert len(adapter.read_text().splitlines()) < 150
+    some = ["--case", "Content/*", "--case", "ListFiles/*", "--case", "NotFound/*"]
+    assert command(server, tmp_path, "--lane", "none", "--adapter", f"perl={adapter}", *some) == cli.CONFORMANT
+    report = jsonl.read(tmp_path / "report.jsonl")
+    assert sum(result.verdict is Verdict.PASS for result in report.results) > 60
+    capsys.readouterr()
+
+
 def test_the_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list"]) == 0
     printed = capsys.readouterr().out.splitlines()

@@ -43,7 +43,10 @@ class Cell:
 def cells(results: Sequence[CaseResult]) -> list[Cell]:
     """All cells with the lanes that showed them."""
     shown: dict[str, set[str]] = {}
+    known: dict[str, str] = {}
     for result in results:
+        if result.verdict is Verdict.KNOWN:
+            known |= dict.fromkeys(result.covers, result.why)
         if result.verdict in (Verdict.PASS, Verdict.UNEXPECTED_PASS):
             for name in result.covers:
                 shown.setdefault(name, set()).add(result.lane)
@@ -51,7 +54,8 @@ def cells(results: Sequence[CaseResult]) -> list[Cell]:
     for method in contract.methods().values():
         for aspect in _aspects(method):
             lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
-            found.append(Cell(method.name, aspect, lanes, "" if lanes else UNPROVOKED.get(aspect, "")))
+            excuse = UNPROVOKED.get(aspect) or known.get(f"{method.name} {aspect}", "")
+            found.append(Cell(method.name, aspect, lanes, "" if lanes else excuse))
         for aspect in SHARED_ASPECTS:
             lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
             if lanes:

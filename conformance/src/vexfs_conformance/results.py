@@ -32,7 +32,7 @@ class CaseResult:
     why: str = ""
     """Why it is not applicable or known, or the trace of a fault."""
     covers: Sequence[str] = ()
-    """What it shows: `StatFile success`, `StatFile FILE_NOT_FOUND`."""
+    """What it shows, or would have shown had it not failed: `StatFile success`, `StatFile FILE_NOT_FOUND`."""
     not_asked: int = 0
     """Expectations that were not asked, because the SDK does not report the field."""
     trace: Sequence[str] = field(default_factory=list)

@@ -75,12 +75,14 @@ class CaseRunner:
         trace: list[str] = []
         label = ""
         found: list[Difference] = []
+        failed: set[str] = set()
         try:
             for index, step in enumerate(case.all_steps):
                 label = f"{index + 1} {step.call}"
                 found, left_out = self._step(case, index, step, variables, trace)
                 not_asked += left_out
                 if found:
+                    failed = shown_by(step)
                     break
                 covers |= shown_by(step)
         except NotApplicable as error:
@@ -89,7 +91,7 @@ class CaseRunner:
             covers |= set(case.covers)
             return self._result(case, Verdict.PASS, started, covers=sorted(covers), not_asked=not_asked)
         details = [{"place": each.place, "want": each.want, "got": each.got} for each in found]
-        return self._result(case, Verdict.FAIL, started, step=label, differences=details, trace=trace)
+        return self._result(case, Verdict.FAIL, started, step=label, differences=details, trace=trace, covers=sorted(failed))
 
     def _result(self, case: Case, verdict: Verdict, started: float, **more: Any) -> CaseResult:
         sdk = "raw" if self.lane.raw else self.lane.name

@@ -219,7 +219,9 @@ class SdkLane:
         self.name = process.name
         self.transport = transport
         self.version = hello.version
-        self.features = frozenset(hello.features) | {"sdk", "retry"}
+        # What every SDK has; an adapter without one says that it is plain.
+        own = frozenset(hello.features)
+        self.features = own if "plain" in own else own | {"sdk", "retry"}
         self.unreported = frozenset(hello.unreported_fields)
 
     def call(self, spec: CallSpec) -> Outcome:
