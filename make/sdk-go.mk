@@ -1,4 +1,4 @@
-# The Go SDK: generating its messages, checking it, testing it. Included by the root Makefile; needs Go (1.26 for staticcheck), and for the
+# The Go SDK: generating its messages, checking it, testing it. Included by the root Makefile; needs Go 1.26, and for the
 # tests .venv with a server. Once Go's modules are there nothing here uses the network.
 
 GO_PLUGINS := .cache/bin/protoc-gen-go .cache/bin/protoc-gen-go-grpc

@@ -124,8 +124,8 @@ func (f *FilesClient) GetMetadata(ctx context.Context, file FileRef, options ...
 	return response.GetMetadata().AsMap(), nil
 }
 
-// SetMetadata replaces a file's metadata; an empty map clears it. Its values are nil, bool, numbers, string, []any and map[string]any;
-// numbers are kept as 64-bit floats.
+// SetMetadata replaces a file's metadata; an empty map clears it. Its values are nil, bool, numbers, string, []any and
+// map[string]any; numbers are kept as 64-bit floats.
 func (f *FilesClient) SetMetadata(
 	ctx context.Context, file FileRef, metadata map[string]any, options ...ChangeOptions,
 ) (*File, error) {

@@ -27,7 +27,8 @@ type Client struct {
 	tracer        trace.Tracer
 }
 
-// New makes a client; nothing is sent until its first call. The error is a [*SettingError]. Close the client when it is no longer used.
+// New makes a client; nothing is sent until its first call. The error is a [*SettingError]. Close the client when it is no
+// longer used.
 func New(options ...Option) (*Client, error) {
 	return newClient(options)
 }
@@ -42,8 +43,8 @@ func newClient(options []Option, extra ...grpc.DialOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Trying again is this package's own work (retry.go); gRPC's is switched off so that nothing is tried n × m times. Its backoff is for
-	// connecting only, and short: the pauses between attempts are what keeps a client from hammering.
+	// Trying again is this package's own work (retry.go); gRPC's is switched off so that nothing is tried n × m times. Its
+	// backoff is for connecting only, and short: the pauses between attempts are what keeps a client from hammering.
 	conn, err := grpc.NewClient(settings.address, append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithUserAgent("vexfs-go/" + Version),

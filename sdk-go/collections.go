@@ -107,7 +107,8 @@ func (c *CollectionsClient) Get(ctx context.Context, collection FileRef, options
 	return toCollection(response.GetCollection()), err
 }
 
-// List lists all collections, the root's first, asking for one page after another as the loop goes on. After an error the list ends.
+// List lists all collections, the root's first, asking for one page after another as the loop goes on. After an error the list
+// ends.
 func (c *CollectionsClient) List(ctx context.Context, options ...PageOptions) iter.Seq2[*Collection, error] {
 	o, err := option(options)
 	return pages(err, func(token string) ([]*pb.Collection, string, error) {
@@ -119,8 +120,8 @@ func (c *CollectionsClient) List(ctx context.Context, options ...PageOptions) it
 	}, toCollection)
 }
 
-// Delete takes the schema away from a directory, and with it the vectors of its points; the files stay. It returns the revision of the
-// change.
+// Delete takes the schema away from a directory, and with it the vectors of its points; the files stay. It returns the revision
+// of the change.
 func (c *CollectionsClient) Delete(
 	ctx context.Context, collection FileRef, options ...ChangeOptions,
 ) (revision int64, err error) {

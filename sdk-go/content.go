@@ -7,8 +7,8 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// unaryMaxBytes is up to what size content goes in one message instead of a stream. A server takes 4 MiB less a little; at 1 MiB
-// a stream costs no more.
+// unaryMaxBytes is up to what size content goes in one message instead of a stream. A server takes 4 MiB less a little; at 1
+// MiB a stream costs no more.
 const unaryMaxBytes = 1 << 20
 
 // ContentOptions say which bytes are read, and of which state.
@@ -63,7 +63,8 @@ func (f *FilesClient) Read(ctx context.Context, file FileRef, options ...Content
 	return reader.rest()
 }
 
-// Write makes data the content of a file, or writes it over a part; a file that is not there is made. It changes as a whole or not at all.
+// Write makes data the content of a file, or writes it over a part; a file that is not there is made. It changes as a whole or
+// not at all.
 func (f *FilesClient) Write(ctx context.Context, file FileRef, data []byte, options ...WriteOptions) (*File, error) {
 	o, err := option(options)
 	if err != nil {
@@ -79,7 +80,8 @@ func (f *FilesClient) Write(ctx context.Context, file FileRef, data []byte, opti
 	return toFile(response.GetFile()), err
 }
 
-// WriteFrom is Write of what a reader gives until its end. An error of the reader is returned as it is, and the file stays as it was.
+// WriteFrom is Write of what a reader gives until its end. An error of the reader is returned as it is, and the file stays as
+// it was.
 func (f *FilesClient) WriteFrom(ctx context.Context, file FileRef, source io.Reader, options ...WriteOptions) (*File, error) {
 	o, err := option(options)
 	if err != nil {

@@ -63,7 +63,8 @@ type Error struct {
 	Message string
 	// Metadata holds facts such as the path or the limit.
 	Metadata map[string]string
-	// RequestID is the id of a call that writes: the same call with the same id is safe for 10 minutes. Empty for a call that reads.
+	// RequestID is the id of a call that writes: the same call with the same id is safe for 10 minutes. Empty for a call that
+	// reads.
 	RequestID string
 	// Retryable says that the same call can succeed later without anybody changing it.
 	Retryable bool

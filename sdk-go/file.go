@@ -41,7 +41,8 @@ type File struct {
 	PathBytes []byte
 	// Kind is what the file is.
 	Kind FileKind
-	// Mode holds the permission bits, with set-user-id, set-group-id and sticky: 0 to 07777, as in stat(2). See [File.FileMode].
+	// Mode holds the permission bits, with set-user-id, set-group-id and sticky: 0 to 07777, as in stat(2). See
+	// [File.FileMode].
 	Mode uint32
 	// Nlink is how many names lead to the file.
 	Nlink uint32

@@ -103,8 +103,8 @@ func (f *FilesClient) Stat(ctx context.Context, file FileRef, options ...ReadOpt
 	return toFile(response.GetFile()), err
 }
 
-// List lists the entries of a directory in byte order of their names. It asks for one page after another as the loop goes on; each page is
-// a call. After an error the list ends.
+// List lists the entries of a directory in byte order of their names. It asks for one page after another as the loop goes on;
+// each page is a call. After an error the list ends.
 func (f *FilesClient) List(ctx context.Context, directory FileRef, options ...ListOptions) iter.Seq2[*File, error] {
 	o, err := option(options)
 	return pages(err, func(token string) ([]*pb.File, string, error) {

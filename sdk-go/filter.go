@@ -9,8 +9,8 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// Filter is a tree of conditions on metadata and attributes: which files a search or a query may answer. [All], [Any] and [Not] join
-// conditions, functions such as [MetadataEquals] and [NameMatches] make them. A nil *Filter lets everything pass.
+// Filter is a tree of conditions on metadata and attributes: which files a search or a query may answer. [All], [Any] and [Not]
+// join conditions, functions such as [MetadataEquals] and [NameMatches] make them. A nil *Filter lets everything pass.
 type Filter struct {
 	node *pb.Filter
 	err  error
@@ -54,8 +54,8 @@ func Not(filter *Filter) *Filter {
 	return &Filter{&pb.Filter{Node: &pb.Filter_Negated{Negated: list.GetFilters()[0]}}, err}
 }
 
-// MetadataEquals demands that the metadata at key is this string, number, bool or nil. Keys of objects in objects are joined by dots, as in
-// "author.name"; an array passes if one of its elements does.
+// MetadataEquals demands that the metadata at key is this string, number, bool or nil. Keys of objects in objects are joined by
+// dots, as in "author.name"; an array passes if one of its elements does.
 func MetadataEquals(key string, value any) *Filter {
 	v, err := filterValue(key, value)
 	return metadataFilter(err, &pb.MetadataCondition{Key: key, Test: &pb.MetadataCondition_Equals{Equals: v}})

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// FS shows the files read-only as an [fs.FS], for everything that works on one: [fs.WalkDir], [fs.Glob], templates, HTTP. Its root is the
-// volume's; [fs.Sub] takes a directory. The context holds for all calls through it, and each call has the client's time-out; the content of an
-// open file is read in one call, see [FilesClient.Open]. Open and Stat follow symbolic links; Lstat and ReadLink do not. Errors
-// are *[fs.PathError] around an [*Error].
+// FS shows the files read-only as an [fs.FS], for everything that works on one: [fs.WalkDir], [fs.Glob], templates, HTTP. Its
+// root is the volume's; [fs.Sub] takes a directory. The context holds for all calls through it, and each call has the client's
+// time-out; the content of an open file is read in one call, see [FilesClient.Open]. Open and Stat follow symbolic links; Lstat
+// and ReadLink do not. Errors are *[fs.PathError] around an [*Error].
 func (c *Client) FS(ctx context.Context) fs.FS { return &fileSystem{c.Files, ctx} }
 
 // fileSystem is the volume as package io/fs sees it.

@@ -22,17 +22,18 @@ type CallInfo struct {
 	Revision int64
 }
 
-// WithCallInfo makes the calls under the context write into info what went on in them. A later call overwrites what an earlier one wrote:
-// give each call that runs beside others a CallInfo of its own.
+// WithCallInfo makes the calls under the context write into info what went on in them. A later call overwrites what an earlier
+// one wrote: give each call that runs beside others a CallInfo of its own.
 func WithCallInfo(ctx context.Context, info *CallInfo) context.Context {
 	return context.WithValue(ctx, infoKey, info)
 }
 
-// WithCallTimeout sets what each call under the context may take, all its attempts and pauses together, instead of the client's time-out;
-// 0 is no limit. A deadline of the context holds beside it.
+// WithCallTimeout sets what each call under the context may take, all its attempts and pauses together, instead of the client's
+// time-out; 0 is no limit. A deadline of the context holds beside it.
 func WithCallTimeout(ctx context.Context, timeout time.Duration) context.Context {
 	return context.WithValue(ctx, timeoutKey, timeout)
 }
 
-// Ptr makes a pointer to a value, for the fields of options that can be left out: WriteOptions{IfContentRevision: Ptr(int64(0))}.
+// Ptr makes a pointer to a value, for the fields of options that can be left out: WriteOptions{IfContentRevision:
+// Ptr(int64(0))}.
 func Ptr[T any](value T) *T { return &value }

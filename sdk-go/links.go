@@ -7,7 +7,8 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// Symlink makes a symbolic link at a path. The target is absolute, or relative to the link's directory; it need not exist, nor be UTF-8.
+// Symlink makes a symbolic link at a path. The target is absolute, or relative to the link's directory; it need not exist, nor
+// be UTF-8.
 func (f *FilesClient) Symlink(ctx context.Context, link FileRef, target string, options ...ChangeOptions) (*File, error) {
 	o, err := option(options)
 	if err != nil {

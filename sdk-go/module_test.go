@@ -16,7 +16,8 @@ func TestAnotherModuleUsesIt(t *testing.T) {
 	_, program, _ := strings.Cut(readme, "```go\n")
 	program, _, _ = strings.Cut(program, "```")
 	program = strings.ReplaceAll(program, "/notes", "/notes-of-a-module")
-	goMod := "module example.test/user\n\ngo 1.24.0\n\nrequire github.com/vexfs/vexfs/sdk-go v0.0.0\n\nreplace github.com/vexfs/vexfs/sdk-go => " + here + "\n"
+	goMod := "module example.test/user\n\ngo 1.24.0\n\nrequire github.com/vexfs/vexfs/sdk-go v0.0.0\n\n" +
+		"replace github.com/vexfs/vexfs/sdk-go => " + here + "\n"
 	for name, text := range map[string]string{"main.go": program, "go.mod": goMod} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

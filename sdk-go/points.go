@@ -10,8 +10,8 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// PointsClient has the methods about vectors with a payload; it is [Client.Points]. A point is a file in the collection's directory: its
-// id is the file's name, its payload the file's metadata.
+// PointsClient has the methods about vectors with a payload; it is [Client.Points]. A point is a file in the collection's
+// directory: its id is the file's name, its payload the file's metadata.
 type PointsClient struct{ c *Client }
 
 // PointInput is a point to put.
@@ -74,8 +74,8 @@ type DeleteResult struct {
 	Revision int64
 }
 
-// Upsert makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
-// before it.
+// Upsert makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure
+// leaves those before it.
 func (p *PointsClient) Upsert(
 	ctx context.Context, collection FileRef, points []PointInput, options ...ChangeOptions,
 ) (*UpsertResult, error) {
@@ -138,8 +138,8 @@ func (p *PointsClient) Delete(
 	return &DeleteResult{response.GetDeleted(), response.GetRevision()}, nil
 }
 
-// List lists the points of a collection in byte order of their ids, asking for one page after another as the loop goes on. After an error
-// the list ends.
+// List lists the points of a collection in byte order of their ids, asking for one page after another as the loop goes on.
+// After an error the list ends.
 func (p *PointsClient) List(ctx context.Context, collection FileRef, options ...ListPointsOptions) iter.Seq2[*Point, error] {
 	o, err := option(options)
 	return pages(err, func(token string) ([]*pb.Point, string, error) {

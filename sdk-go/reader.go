@@ -25,9 +25,9 @@ type Reader struct {
 	ended     bool
 }
 
-// Open reads content, all of it or a range, as a stream; close it when done. All bytes are of one revision, even if the connection is lost
-// on the way and reading goes on over another. The time-out of the call holds until the stream is closed: give a context with a later
-// deadline, or [WithCallTimeout], for content that takes longer.
+// Open reads content, all of it or a range, as a stream; close it when done. All bytes are of one revision, even if the
+// connection is lost on the way and reading goes on over another. The time-out of the call holds until the stream is closed:
+// give a context with a later deadline, or [WithCallTimeout], for content that takes longer.
 func (f *FilesClient) Open(ctx context.Context, file FileRef, options ...ContentOptions) (*Reader, error) {
 	o, err := option(options)
 	if err != nil {
@@ -112,7 +112,8 @@ func (r *Reader) rest() ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// expected is about how many bytes the whole request brings: enough to allocate at once, never more than 64 MiB on a server's word.
+// expected is about how many bytes the whole request brings: enough to allocate at once, never more than 64 MiB on a server's
+// word.
 func (r *Reader) expected() int {
 	size := int64(0)
 	if r.file != nil {

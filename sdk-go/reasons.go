@@ -8,7 +8,8 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// Reason is why a call failed, one of the contract's list. Each is an error that [errors.Is] finds in an [*Error] of that reason.
+// Reason is why a call failed, one of the contract's list. Each is an error that [errors.Is] finds in an [*Error] of that
+// reason.
 type Reason string
 
 // Error is the reason's name.
@@ -34,7 +35,8 @@ const (
 	ReasonNameTooLong Reason = "NAME_TOO_LONG"
 	// ReasonInvalidPath: a path is not absolute, or has an empty, `.` or `..` component.
 	ReasonInvalidPath Reason = "INVALID_PATH"
-	// ReasonInvalidVector: a vector holds NaN or infinity, has zero length under cosine, or its bytes are no whole number of float32.
+	// ReasonInvalidVector: a vector holds NaN or infinity, has zero length under cosine, or its bytes are no whole number of
+	// float32.
 	ReasonInvalidVector Reason = "INVALID_VECTOR"
 	// ReasonDimensionMismatch: a vector has another dimension than its collection.
 	ReasonDimensionMismatch Reason = "DIMENSION_MISMATCH"

@@ -74,7 +74,8 @@ func TestARequestIDIsTheSameOnEveryAttempt(t *testing.T) {
 		t.Fatal(server.requestIDs)
 	}
 	for _, id := range server.requestIDs {
-		if id != info.RequestID || !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
+		if id != info.RequestID ||
+			!regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
 			t.Errorf("%q, and the caller was told %q", id, info.RequestID)
 		}
 	}

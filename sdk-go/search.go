@@ -38,7 +38,8 @@ type SearchQuery struct {
 	Mode SearchMode
 	// Limit is how many hits there are at most; 0: 10.
 	Limit int32
-	// VectorName is, for a vector, the named vector of the collection that Scope names to compare with, instead of the embedded text.
+	// VectorName is, for a vector, the named vector of the collection that Scope names to compare with, instead of the embedded
+	// text.
 	VectorName string
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
@@ -148,8 +149,8 @@ type SkippedFile struct {
 	Reason string
 }
 
-// ListSkippedFiles lists the files whose text was not indexed, by id, asking for one page after another as the loop goes on. After an error
-// the list ends.
+// ListSkippedFiles lists the files whose text was not indexed, by id, asking for one page after another as the loop goes on.
+// After an error the list ends.
 func (c *Client) ListSkippedFiles(ctx context.Context, options ...SkippedOptions) iter.Seq2[*SkippedFile, error] {
 	o, err := option(options)
 	return pages(err, func(token string) ([]*pb.SkippedFile, string, error) {

@@ -57,15 +57,15 @@ func WithAddress(address string) Option { return func(s *settings) { s.address =
 // WithToken sets the token that is sent with every call. Variable: VEXFS_TOKEN; default: none, as with an empty one.
 func WithToken(token string) Option { return func(s *settings) { s.token = &token } }
 
-// WithTLS speaks gRPC over TLS and trusts the system's certificates, or does not. Variable: VEXFS_TLS; default: off, but on if one of
-// the files of [WithTLSCA] and [WithTLSClientCertificate] is given.
+// WithTLS speaks gRPC over TLS and trusts the system's certificates, or does not. Variable: VEXFS_TLS; default: off, but on if
+// one of the files of [WithTLSCA] and [WithTLSClientCertificate] is given.
 func WithTLS(on bool) Option { return func(s *settings) { s.tls = &on } }
 
 // WithTLSCA names a PEM file of certificates to trust instead of the system's. Variable: VEXFS_TLS_CA.
 func WithTLSCA(file string) Option { return func(s *settings) { s.tlsCA = &file } }
 
-// WithTLSClientCertificate names PEM files of the certificate to show to the server and of its key. Variables: VEXFS_TLS_CLIENT_CERT and
-// VEXFS_TLS_CLIENT_KEY.
+// WithTLSClientCertificate names PEM files of the certificate to show to the server and of its key. Variables:
+// VEXFS_TLS_CLIENT_CERT and VEXFS_TLS_CLIENT_KEY.
 func WithTLSClientCertificate(certFile, keyFile string) Option {
 	return func(s *settings) { s.tlsClientCert, s.tlsClientKey = &certFile, &keyFile }
 }
@@ -78,7 +78,8 @@ func WithTimeout(timeout time.Duration) Option { return func(s *settings) { s.ti
 // [DefaultMaxAttempts].
 func WithMaxAttempts(attempts int) Option { return func(s *settings) { s.maxAttempts = &attempts } }
 
-// WithTracerProvider makes an OpenTelemetry span of every call, with the number of its attempts. There is no variable; default: no spans.
+// WithTracerProvider makes an OpenTelemetry span of every call, with the number of its attempts. There is no variable; default:
+// no spans.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return func(s *settings) { s.tracerProvider = provider }
 }

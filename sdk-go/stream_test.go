@@ -18,7 +18,8 @@ import (
 // content is what the faulty server has; revision 7 of it.
 var content = bytes.Repeat([]byte("0123456789abcdef"), 4096)
 
-// serveContent answers the request from the content, a kibibyte a piece, and breaks after so many pieces if breakAfter is not 0.
+// serveContent answers the request from the content, a kibibyte a piece, and breaks after so many pieces if breakAfter is not
+// 0.
 func serveContent(r *pb.ReadFileRequest, stream grpc.ServerStreamingServer[pb.ReadFileResponse], breakAfter int) error {
 	end := int64(len(content))
 	if r.GetLength() > 0 {

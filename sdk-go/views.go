@@ -46,8 +46,8 @@ type Views struct {
 	Views []ViewPosition
 }
 
-// WaitForViews returns when all views have what the store has, or MinRevision. At the deadline it fails with [ErrDeadlineExceeded], and if the
-// server was first with [ReasonRevisionNotReached] and what is pending.
+// WaitForViews returns when all views have what the store has, or MinRevision. At the deadline it fails with
+// [ErrDeadlineExceeded], and if the server was first with [ReasonRevisionNotReached] and what is pending.
 func (c *Client) WaitForViews(ctx context.Context, options ...WaitOptions) (*Views, error) {
 	o, err := option(options)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // pieceBytes is the size of the pieces in which a stream of writes is sent.
 const pieceBytes = 256 << 10
 
-// Writer writes content as a stream; [FilesClient.Create] makes it. The file changes when Close succeeds, as a whole, and not at all if
-// Abort comes before. It is not for use by several goroutines at once.
+// Writer writes content as a stream; [FilesClient.Create] makes it. The file changes when Close succeeds, as a whole, and not
+// at all if Abort comes before. It is not for use by several goroutines at once.
 type Writer struct {
 	o      *operation
 	stream grpc.ClientStreamingClient[pb.WriteFileRequest, pb.WriteFileResponse]
@@ -25,10 +25,10 @@ type Writer struct {
 	err    error
 }
 
-// Create writes content as a stream, all of a file or over a part of it; a file that is not there is made. Call Close to keep what was written,
-// or Abort to give it up. The time-out of the call holds until then: give a context with a later deadline, or
-// [WithCallTimeout], for content that takes longer. The server looks at the file only when bytes come: what it refuses, a later Write or
-// Close returns.
+// Create writes content as a stream, all of a file or over a part of it; a file that is not there is made. Call Close to keep
+// what was written, or Abort to give it up. The time-out of the call holds until then: give a context with a later deadline, or
+// [WithCallTimeout], for content that takes longer. The server looks at the file only when bytes come: what it refuses, a later
+// Write or Close returns.
 func (f *FilesClient) Create(ctx context.Context, file FileRef, options ...WriteOptions) (*Writer, error) {
 	o, err := option(options)
 	if err != nil {
@@ -76,7 +76,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return total, nil
 }
 
-// Close sends what is left and waits until the file has its new content. After an error, and after Abort, it returns that error.
+// Close sends what is left and waits until the file has its new content. After an error, and after Abort, it returns that
+// error.
 func (w *Writer) Close() error {
 	if w.err != nil {
 		if w.file != nil {

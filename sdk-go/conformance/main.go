@@ -1,5 +1,6 @@
-// Command conformance is the adapter of the Go SDK for the conformance suite: it makes the calls that the runner asks for through the SDK's
-// public API and tells what came back. conformance/README.md at the root of the repository is its specification.
+// Command conformance is the adapter of the Go SDK for the conformance suite: it makes the calls that the runner asks for
+// through the SDK's public API and tells what came back. conformance/README.md at the root of the repository is its
+// specification.
 package main
 
 import (
