@@ -16,6 +16,7 @@ from vexfs.core.errors import (
     InvalidRequest,
     InvalidSchema,
     InvalidVector,
+    IsADirectory,
     NameTooLong,
     NotARegularFile,
     NotFound,
@@ -174,7 +175,8 @@ def test_a_name_of_another_kind_of_file_is_no_point(bench: Bench, kind: str) -> 
         bench.file(b"p", parent=found.ino, mode=stat.S_IFIFO | 0o600)
     else:
         getattr(bench, kind)(b"p", parent=found.ino)
-    bench.refused(NotARegularFile, lambda txn: points.upsert(txn, found, [PointInput("p", {"v": V})]))
+    error = IsADirectory if kind == "directory" else NotARegularFile
+    bench.refused(error, lambda txn: points.upsert(txn, found, [PointInput("p", {"v": V})]))
     bench.refused(PointNotFound, lambda txn: points.get(txn, found, "p"))
     assert points.list_page(bench.view, found) == []
 

@@ -285,7 +285,10 @@ class Model:
                 if len(values) != dimensions[name]:
                     raise errors.DimensionMismatch("")
         for point, _, _ in items:
-            if point in directory.entries and not stat.S_ISREG(self.inodes[directory.entries[point]].mode):
+            mode = self.inodes[directory.entries[point]].mode if point in directory.entries else stat.S_IFREG
+            if stat.S_ISDIR(mode):
+                raise errors.IsADirectory("")
+            if not stat.S_ISREG(mode):
                 raise errors.NotARegularFile("")
             if point in directory.entries and self._owners(directory.entries[point]) != {self._owner(number)}:
                 raise errors.VectorsDoNotFit("")

@@ -18,6 +18,7 @@ from vexfs.core.errors import (
     InvalidName,
     InvalidRequest,
     InvalidVector,
+    IsADirectory,
     NotARegularFile,
     NotFound,
     PointNotFound,
@@ -150,8 +151,10 @@ def _find_or_create(txn: Transaction, collection: Ino, item: PointInput) -> tupl
     if ino is None:
         return files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino, True
     node = files.stat(txn, ino)
+    if node.is_directory:
+        raise IsADirectory(f"{item.id!r} names a directory: a point is a regular file", id=item.id)
     if not node.is_regular:
-        raise NotARegularFile(f"{item.id!r} names a directory or special file: a point is a regular file", id=item.id)
+        raise NotARegularFile(f"{item.id!r} names a special file: a point is a regular file", id=item.id)
     if node.nlink > 1 and any(collections.owner_of(txn, parent).ino != collection for parent, _ in dentries.names_of(txn, ino)):
         raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
     nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
