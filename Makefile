@@ -53,7 +53,7 @@ run: setup ## serve on 8080 and 8083, mount ./mnt, import a corpus, show three s
 
 # ---- checking it -----------------------------------------------------------------------------------------------------------
 
-generate: setup-dev generate-contract ## make again what is generated from proto/
+generate: setup-dev generate-contract generate-sdk-python generate-sdk-js generate-sdk-go generate-sdk-rust ## make again what is generated from proto/
 
 lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
 	@$(BIN)/ruff check server bench
