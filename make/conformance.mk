@@ -14,7 +14,7 @@ generate-conformance: contract-tools
 	@$(BUF) build . --exclude-source-info --output $(CONFORMANCE_CONTRACT)
 
 conformance: setup-dev ## run the conformance suite against a server it starts: LANES=grpc,rest SDKS=python,js CASES='Files/*'
-	@$(CONFORMANCE_RUN) run --serve --complete --known conformance/known-failures.yaml $(if $(LANES),--lane $(LANES)) $(if $(SDKS),--sdk $(SDKS)) $(if $(CASES),--case '$(CASES)')
+	@$(CONFORMANCE_RUN) run --serve --complete --known conformance/known-failures.yaml --report build/conformance $(if $(LANES),--lane $(LANES)) $(if $(SDKS),--sdk $(SDKS)) $(if $(CASES),--case '$(CASES)')
 
 lint: lint-conformance
 lint-conformance: setup-dev

@@ -18,8 +18,8 @@ UNPROVOKED: Mapping[str, str] = {
     "QUEUE_FULL": "needs a server that is overrun",
 }
 """Reasons that no client can bring about without harm to the server."""
-SHARED_ASPECTS = ("deadline", "cancel", "retry")
-"""Aspects that all methods share: shown for one method of each kind (unary read, unary write, stream), not for each."""
+NOT_RETRIED = "a stream of requests is not sent again by itself"
+ONLY_OF_SDKS = "a raw lane tries everything once"
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,17 @@ def cells(results: Sequence[CaseResult]) -> list[Cell]:
         if result.verdict in (Verdict.PASS, Verdict.UNEXPECTED_PASS):
             for name in result.covers:
                 shown.setdefault(name, set()).add(result.lane)
+    with_sdk = any(result.sdk != "raw" for result in results)
     found = []
     for method in contract.methods().values():
         for aspect in _aspects(method):
             lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
             excuse = UNPROVOKED.get(aspect) or known.get(f"{method.name} {aspect}", "")
+            if aspect == "retry":
+                excuse = NOT_RETRIED if method.client_streaming else "" if with_sdk else ONLY_OF_SDKS
             found.append(Cell(method.name, aspect, lanes, "" if lanes else excuse))
-        for aspect in SHARED_ASPECTS:
-            lanes = frozenset(shown.get(f"{method.name} {aspect}", ()))
-            if lanes:
-                found.append(Cell(method.name, aspect, lanes))
     return found
 
 
 def _aspects(method: contract.Method) -> list[str]:
-    return ["success", *(["paging"] if method.pages else []), *sorted(method.named_reasons)]
+    return ["success", *(["paging"] if method.pages else []), *sorted(method.named_reasons), "deadline", "cancel", "retry"]
