@@ -136,9 +136,7 @@ def _upsert_one(txn: Transaction, collection: Collection, item: PointInput) -> I
     if not is_new and len(item.vectors) < len(collection.schema.vectors):
         left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]
         rows += [row._replace(born=txn.revision, data=None) for row in left_out]
-    versioned.put_vectors(txn, rows)
-    for row in rows:
-        txn.note(Change(CHANGE_VECTORS, ino, row.collection, row.name.encode()))
+    put_vectors(txn, rows)
     if item.content is not None:
         content.replace(txn, ino, item.content)
     return ino
@@ -159,6 +157,13 @@ def _find_or_create(txn: Transaction, collection: Ino, item: PointInput) -> tupl
         raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
     nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
     return ino, False
+
+
+def put_vectors(txn: Transaction, rows: Sequence[VectorRow]) -> None:
+    """Write vectors, or their removal where a row has no data, and tell the views."""
+    versioned.put_vectors(txn, rows)
+    for row in rows:
+        txn.note(Change(CHANGE_VECTORS, row.ino, row.collection, row.name.encode()))
 
 
 def get(view: Reader, collection: Collection, id: str) -> Point:

@@ -8,7 +8,7 @@ done: what has gone by then is passed over.
 import stat as _stat
 from typing import NamedTuple
 
-from vexfs.core import attributes, collections, content, files
+from vexfs.core import attributes, collections, content, files, points
 from vexfs.core.errors import (
     AlreadyExists,
     InvalidRequest,
@@ -18,7 +18,7 @@ from vexfs.core.errors import (
     PreconditionFailed,
     VectorsDoNotFit,
 )
-from vexfs.core.types import CHANGE_VECTORS, ROOT_INO, Change, Collection, Ino, Node
+from vexfs.core.types import ROOT_INO, Collection, Ino, Node
 from vexfs.store import dentries, nodes, versioned
 from vexfs.store.reader import Reader
 from vexfs.store.versioned import VectorRow
@@ -244,7 +244,7 @@ class TreeCopy:
         for row in rows:
             if row.data is None or specs.get(row.name) != len(row.data) // 4:
                 raise VectorsDoNotFit("the file's vectors do not fit the collection the copy would lie in")
-        put_vectors(txn, [VectorRow(target, row.name, txn.revision, owner.ino, row.data) for row in rows])
+        points.put_vectors(txn, [VectorRow(target, row.name, txn.revision, owner.ino, row.data) for row in rows])
 
 
 def _list_more(txn: Transaction, listing: _Listing, pending: list[_Entry | _Listing]) -> None:
@@ -257,18 +257,11 @@ def _list_more(txn: Transaction, listing: _Listing, pending: list[_Entry | _List
 # -- vectors of many files -------------------------------------------------------------------------
 
 
-def put_vectors(txn: Transaction, rows: list[VectorRow]) -> None:
-    """Write vectors, or their removal where a row has no data, and tell the views."""
-    versioned.put_vectors(txn, rows)
-    for row in rows:
-        txn.note(Change(CHANGE_VECTORS, row.ino, row.collection, row.name.encode()))
-
-
 def drop_vectors_step(txn: Transaction, collection: Collection, limit: int = STEP_FILES) -> bool:
     """Drop up to `limit` vectors of each name from the files of a collection; True when none is left."""
     done = True
     for spec in collection.schema.vectors:
         rows = versioned.collection_vectors(txn, collection.ino, spec.name, limit=limit)
-        put_vectors(txn, [row._replace(born=txn.revision, data=None) for row in rows])
+        points.put_vectors(txn, [row._replace(born=txn.revision, data=None) for row in rows])
         done = done and len(rows) < limit
     return done
