@@ -90,6 +90,9 @@ const (
 	ReasonRevisionNotAvailable Reason = "REVISION_NOT_AVAILABLE"
 	// ReasonRevisionNotReached: the deadline passed before the volume, or the view, had `min_revision`.
 	ReasonRevisionNotReached Reason = "REVISION_NOT_REACHED"
+	// ReasonDeadlineExceeded: the deadline passed before the call ended; what it was to write may have been written all the
+	// same.
+	ReasonDeadlineExceeded Reason = "DEADLINE_EXCEEDED"
 	// ReasonUnauthenticated: the request carries no token, or a wrong one.
 	ReasonUnauthenticated Reason = "UNAUTHENTICATED"
 	// ReasonPermissionDenied: the caller is known and may not do this.

@@ -254,7 +254,8 @@ type isFileRef_Name interface {
 }
 
 type FileRef_Path struct {
-	// An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component; at most 4,096 bytes.
+	// An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component, but
+	// for a single `/` at the end, which is passed over; at most 4,096 bytes.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3,oneof"`
 }
 

@@ -214,6 +214,10 @@ const (
 	// Example: A search with a fresh `min_revision` and a deadline of 10 ms.
 	// What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
 	ErrorReason_ERROR_REASON_REVISION_NOT_REACHED ErrorReason = 51
+	// The deadline passed before the call ended; what it was to write may have been written all the same.
+	// Example: Copying a large tree with a deadline of one second.
+	// What to do: Give it more time; with the same `request_id`, the call takes effect once.
+	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 52
 	// The request carries no token, or a wrong one.
 	// Example: A request without `authorization: Bearer …`.
 	// What to do: Send the token that lies in the data folder's file `token`.
@@ -319,6 +323,7 @@ var (
 		42:  "ERROR_REASON_CONTENT_CHANGED",
 		50:  "ERROR_REASON_REVISION_NOT_AVAILABLE",
 		51:  "ERROR_REASON_REVISION_NOT_REACHED",
+		52:  "ERROR_REASON_DEADLINE_EXCEEDED",
 		60:  "ERROR_REASON_UNAUTHENTICATED",
 		61:  "ERROR_REASON_PERMISSION_DENIED",
 		62:  "ERROR_REASON_FOREIGN_ORIGIN",
@@ -370,6 +375,7 @@ var (
 		"ERROR_REASON_CONTENT_CHANGED":        42,
 		"ERROR_REASON_REVISION_NOT_AVAILABLE": 50,
 		"ERROR_REASON_REVISION_NOT_REACHED":   51,
+		"ERROR_REASON_DEADLINE_EXCEEDED":      52,
 		"ERROR_REASON_UNAUTHENTICATED":        60,
 		"ERROR_REASON_PERMISSION_DENIED":      61,
 		"ERROR_REASON_FOREIGN_ORIGIN":         62,
@@ -427,7 +433,9 @@ type ErrorContract struct {
 	// The same request can succeed later without anybody changing it.
 	Retryable bool `protobuf:"varint,3,opt,name=retryable,proto3" json:"retryable,omitempty"`
 	// Which methods can end with it.
-	Scope         ErrorScope `protobuf:"varint,4,opt,name=scope,proto3,enum=vexfs.v1.ErrorScope" json:"scope,omitempty"`
+	Scope ErrorScope `protobuf:"varint,4,opt,name=scope,proto3,enum=vexfs.v1.ErrorScope" json:"scope,omitempty"`
+	// What a system call on a mount fails with, by name, such as `ENOENT`.
+	Errno         string `protobuf:"bytes,5,opt,name=errno,proto3" json:"errno,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +498,13 @@ func (x *ErrorContract) GetScope() ErrorScope {
 	return ErrorScope_ERROR_SCOPE_UNSPECIFIED
 }
 
+func (x *ErrorContract) GetErrno() string {
+	if x != nil {
+		return x.Errno
+	}
+	return ""
+}
+
 var file_vexfs_v1_errors_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
@@ -513,118 +528,124 @@ var File_vexfs_v1_errors_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/errors.proto\x12\bvexfs.v1\x1a google/protobuf/descriptor.proto\"\x8e\x01\n" +
+	"\x15vexfs/v1/errors.proto\x12\bvexfs.v1\x1a google/protobuf/descriptor.proto\"\xa4\x01\n" +
 	"\rErrorContract\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1f\n" +
 	"\vhttp_status\x18\x02 \x01(\x05R\n" +
 	"httpStatus\x12\x1c\n" +
 	"\tretryable\x18\x03 \x01(\bR\tretryable\x12*\n" +
-	"\x05scope\x18\x04 \x01(\x0e2\x14.vexfs.v1.ErrorScopeR\x05scope*k\n" +
+	"\x05scope\x18\x04 \x01(\x0e2\x14.vexfs.v1.ErrorScopeR\x05scope\x12\x14\n" +
+	"\x05errno\x18\x05 \x01(\tR\x05errno*k\n" +
 	"\n" +
 	"ErrorScope\x12\x1b\n" +
 	"\x17ERROR_SCOPE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fERROR_SCOPE_ANY\x10\x01\x12\x14\n" +
 	"\x10ERROR_SCOPE_FILE\x10\x02\x12\x15\n" +
-	"\x11ERROR_SCOPE_WRITE\x10\x03*\xa0\x17\n" +
+	"\x11ERROR_SCOPE_WRITE\x10\x03*\xfa\x1a\n" +
 	"\vErrorReason\x12\x1c\n" +
-	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12>\n" +
-	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1a\x1b\x8a\xb5\x18\x17\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03 \x01\x12:\n" +
-	"\x19ERROR_REASON_INVALID_NAME\x10\x02\x1a\x1b\x8a\xb5\x18\x17\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02\x12;\n" +
-	"\x1aERROR_REASON_NAME_TOO_LONG\x10\x03\x1a\x1b\x8a\xb5\x18\x17\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02\x12:\n" +
-	"\x19ERROR_REASON_INVALID_PATH\x10\x04\x1a\x1b\x8a\xb5\x18\x17\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02\x12:\n" +
-	"\x1bERROR_REASON_INVALID_VECTOR\x10\x05\x1a\x19\x8a\xb5\x18\x15\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03\x12>\n" +
-	"\x1fERROR_REASON_DIMENSION_MISMATCH\x10\x06\x1a\x19\x8a\xb5\x18\x15\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03\x12:\n" +
-	"\x1bERROR_REASON_INVALID_FILTER\x10\a\x1a\x19\x8a\xb5\x18\x15\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03\x12<\n" +
-	"\x1dERROR_REASON_INVALID_METADATA\x10\b\x1a\x19\x8a\xb5\x18\x15\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03\x12:\n" +
-	"\x1bERROR_REASON_INVALID_SCHEMA\x10\t\x1a\x19\x8a\xb5\x18\x15\n" +
-	"\x10INVALID_ARGUMENT\x10\x90\x03\x125\n" +
+	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12F\n" +
+	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03 \x01*\x06EINVAL\x12B\n" +
+	"\x19ERROR_REASON_INVALID_NAME\x10\x02\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02*\x06EINVAL\x12I\n" +
+	"\x1aERROR_REASON_NAME_TOO_LONG\x10\x03\x1a)\x8a\xb5\x18%\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02*\fENAMETOOLONG\x12B\n" +
+	"\x19ERROR_REASON_INVALID_PATH\x10\x04\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03 \x02*\x06EINVAL\x12B\n" +
+	"\x1bERROR_REASON_INVALID_VECTOR\x10\x05\x1a!\x8a\xb5\x18\x1d\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03*\x06EINVAL\x12F\n" +
+	"\x1fERROR_REASON_DIMENSION_MISMATCH\x10\x06\x1a!\x8a\xb5\x18\x1d\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03*\x06EINVAL\x12B\n" +
+	"\x1bERROR_REASON_INVALID_FILTER\x10\a\x1a!\x8a\xb5\x18\x1d\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03*\x06EINVAL\x12D\n" +
+	"\x1dERROR_REASON_INVALID_METADATA\x10\b\x1a!\x8a\xb5\x18\x1d\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03*\x06EINVAL\x12B\n" +
+	"\x1bERROR_REASON_INVALID_SCHEMA\x10\t\x1a!\x8a\xb5\x18\x1d\n" +
+	"\x10INVALID_ARGUMENT\x10\x90\x03*\x06EINVAL\x12=\n" +
 	"\x1bERROR_REASON_FILE_NOT_FOUND\x10\n" +
-	"\x1a\x14\x8a\xb5\x18\x10\n" +
-	"\tNOT_FOUND\x10\x94\x03 \x02\x129\n" +
-	"!ERROR_REASON_COLLECTION_NOT_FOUND\x10\v\x1a\x12\x8a\xb5\x18\x0e\n" +
-	"\tNOT_FOUND\x10\x94\x03\x124\n" +
-	"\x1cERROR_REASON_POINT_NOT_FOUND\x10\f\x1a\x12\x8a\xb5\x18\x0e\n" +
-	"\tNOT_FOUND\x10\x94\x03\x128\n" +
-	" ERROR_REASON_ATTRIBUTE_NOT_FOUND\x10\r\x1a\x12\x8a\xb5\x18\x0e\n" +
-	"\tNOT_FOUND\x10\x94\x03\x125\n" +
-	"\x18ERROR_REASON_FILE_EXISTS\x10\x14\x1a\x17\x8a\xb5\x18\x13\n" +
-	"\x0eALREADY_EXISTS\x10\x99\x03\x12;\n" +
-	"\x1eERROR_REASON_COLLECTION_EXISTS\x10\x15\x1a\x17\x8a\xb5\x18\x13\n" +
-	"\x0eALREADY_EXISTS\x10\x99\x03\x12:\n" +
-	"\x1dERROR_REASON_ATTRIBUTE_EXISTS\x10\x16\x1a\x17\x8a\xb5\x18\x13\n" +
-	"\x0eALREADY_EXISTS\x10\x99\x03\x12B\n" +
-	" ERROR_REASON_FAILED_PRECONDITION\x10\x1e\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12@\n" +
-	"\x1cERROR_REASON_NOT_A_DIRECTORY\x10\x1f\x1a\x1e\x8a\xb5\x18\x1a\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03 \x02\x12=\n" +
-	"\x1bERROR_REASON_IS_A_DIRECTORY\x10 \x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12B\n" +
-	" ERROR_REASON_DIRECTORY_NOT_EMPTY\x10!\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12A\n" +
-	"\x1fERROR_REASON_NOT_A_REGULAR_FILE\x10\"\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12<\n" +
-	"\x1aERROR_REASON_NOT_A_SYMLINK\x10#\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12?\n" +
-	"\x1dERROR_REASON_MOVE_INTO_ITSELF\x10$\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12A\n" +
-	"\x1fERROR_REASON_VECTORS_DO_NOT_FIT\x10%\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12=\n" +
-	"\x1bERROR_REASON_ROOT_IMMUTABLE\x10&\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12=\n" +
-	"\x1bERROR_REASON_TOO_MANY_LINKS\x10'\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12A\n" +
-	"\x1fERROR_REASON_LINK_NOT_PERMITTED\x10(\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03\x12B\n" +
-	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10)\x1a\x1e\x8a\xb5\x18\x1a\n" +
-	"\x13FAILED_PRECONDITION\x10\x99\x03 \x03\x12>\n" +
-	"\x1cERROR_REASON_CONTENT_CHANGED\x10*\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x13FAILED_PRECONDITION\x10\x9c\x03\x12>\n" +
-	"#ERROR_REASON_REVISION_NOT_AVAILABLE\x102\x1a\x15\x8a\xb5\x18\x11\n" +
-	"\fOUT_OF_RANGE\x10\x90\x03\x12E\n" +
-	"!ERROR_REASON_REVISION_NOT_REACHED\x103\x1a\x1e\x8a\xb5\x18\x1a\n" +
-	"\x11DEADLINE_EXCEEDED\x10\xf8\x03\x18\x01 \x01\x12<\n" +
-	"\x1cERROR_REASON_UNAUTHENTICATED\x10<\x1a\x1a\x8a\xb5\x18\x16\n" +
-	"\x0fUNAUTHENTICATED\x10\x91\x03 \x01\x12@\n" +
-	"\x1eERROR_REASON_PERMISSION_DENIED\x10=\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x11PERMISSION_DENIED\x10\x93\x03 \x01\x12=\n" +
-	"\x1bERROR_REASON_FOREIGN_ORIGIN\x10>\x1a\x1c\x8a\xb5\x18\x18\n" +
-	"\x11PERMISSION_DENIED\x10\x93\x03 \x01\x12B\n" +
-	"\x1fERROR_REASON_RESOURCE_EXHAUSTED\x10F\x1a\x1d\x8a\xb5\x18\x19\n" +
-	"\x12RESOURCE_EXHAUSTED\x10\xad\x03 \x01\x129\n" +
-	"\x16ERROR_REASON_TOO_LARGE\x10G\x1a\x1d\x8a\xb5\x18\x19\n" +
-	"\x12RESOURCE_EXHAUSTED\x10\x9d\x03 \x01\x12<\n" +
-	"\x17ERROR_REASON_QUEUE_FULL\x10H\x1a\x1f\x8a\xb5\x18\x1b\n" +
-	"\x12RESOURCE_EXHAUSTED\x10\xad\x03\x18\x01 \x01\x12;\n" +
-	"\x18ERROR_REASON_VOLUME_FULL\x10I\x1a\x1d\x8a\xb5\x18\x19\n" +
-	"\x12RESOURCE_EXHAUSTED\x10\xfb\x03 \x03\x126\n" +
-	"\x18ERROR_REASON_UNAVAILABLE\x10P\x1a\x18\x8a\xb5\x18\x14\n" +
-	"\vUNAVAILABLE\x10\xf7\x03\x18\x01 \x01\x129\n" +
-	"\x1dERROR_REASON_VIEW_UNAVAILABLE\x10Q\x1a\x16\x8a\xb5\x18\x12\n" +
-	"\vUNAVAILABLE\x10\xf7\x03\x18\x01\x129\n" +
-	"\x1dERROR_REASON_VOLUME_READ_ONLY\x10R\x1a\x16\x8a\xb5\x18\x12\n" +
-	"\vUNAVAILABLE\x10\xf7\x03 \x03\x126\n" +
-	"\x1aERROR_REASON_VOLUME_IN_USE\x10S\x1a\x16\x8a\xb5\x18\x12\n" +
-	"\vUNAVAILABLE\x10\xf7\x03\x18\x01\x120\n" +
-	"\x16ERROR_REASON_DATA_LOSS\x10Z\x1a\x14\x8a\xb5\x18\x10\n" +
-	"\tDATA_LOSS\x10\xf4\x03 \x01\x124\n" +
-	"\x1cERROR_REASON_CORRUPT_CONTENT\x10[\x1a\x12\x8a\xb5\x18\x0e\n" +
-	"\tDATA_LOSS\x10\xf4\x03\x128\n" +
-	"\x1aERROR_REASON_NOT_SUPPORTED\x10d\x1a\x18\x8a\xb5\x18\x14\n" +
-	"\rUNIMPLEMENTED\x10\xf5\x03 \x01\x127\n" +
-	"\x1bERROR_REASON_FORMAT_TOO_NEW\x10e\x1a\x16\x8a\xb5\x18\x12\n" +
-	"\rUNIMPLEMENTED\x10\xf5\x03\x126\n" +
-	"\x1aERROR_REASON_UNSAFE_SQLITE\x10f\x1a\x16\x8a\xb5\x18\x12\n" +
-	"\rUNIMPLEMENTED\x10\xf5\x03\x12.\n" +
-	"\x15ERROR_REASON_INTERNAL\x10g\x1a\x13\x8a\xb5\x18\x0f\n" +
-	"\bINTERNAL\x10\xf4\x03 \x01:R\n" +
+	"\x1a\x1c\x8a\xb5\x18\x18\n" +
+	"\tNOT_FOUND\x10\x94\x03 \x02*\x06ENOENT\x12A\n" +
+	"!ERROR_REASON_COLLECTION_NOT_FOUND\x10\v\x1a\x1a\x8a\xb5\x18\x16\n" +
+	"\tNOT_FOUND\x10\x94\x03*\x06ENOENT\x12<\n" +
+	"\x1cERROR_REASON_POINT_NOT_FOUND\x10\f\x1a\x1a\x8a\xb5\x18\x16\n" +
+	"\tNOT_FOUND\x10\x94\x03*\x06ENOENT\x12A\n" +
+	" ERROR_REASON_ATTRIBUTE_NOT_FOUND\x10\r\x1a\x1b\x8a\xb5\x18\x17\n" +
+	"\tNOT_FOUND\x10\x94\x03*\aENODATA\x12=\n" +
+	"\x18ERROR_REASON_FILE_EXISTS\x10\x14\x1a\x1f\x8a\xb5\x18\x1b\n" +
+	"\x0eALREADY_EXISTS\x10\x99\x03*\x06EEXIST\x12C\n" +
+	"\x1eERROR_REASON_COLLECTION_EXISTS\x10\x15\x1a\x1f\x8a\xb5\x18\x1b\n" +
+	"\x0eALREADY_EXISTS\x10\x99\x03*\x06EEXIST\x12B\n" +
+	"\x1dERROR_REASON_ATTRIBUTE_EXISTS\x10\x16\x1a\x1f\x8a\xb5\x18\x1b\n" +
+	"\x0eALREADY_EXISTS\x10\x99\x03*\x06EEXIST\x12J\n" +
+	" ERROR_REASON_FAILED_PRECONDITION\x10\x1e\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EINVAL\x12I\n" +
+	"\x1cERROR_REASON_NOT_A_DIRECTORY\x10\x1f\x1a'\x8a\xb5\x18#\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03 \x02*\aENOTDIR\x12E\n" +
+	"\x1bERROR_REASON_IS_A_DIRECTORY\x10 \x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EISDIR\x12M\n" +
+	" ERROR_REASON_DIRECTORY_NOT_EMPTY\x10!\x1a'\x8a\xb5\x18#\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\tENOTEMPTY\x12I\n" +
+	"\x1fERROR_REASON_NOT_A_REGULAR_FILE\x10\"\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EINVAL\x12D\n" +
+	"\x1aERROR_REASON_NOT_A_SYMLINK\x10#\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EINVAL\x12G\n" +
+	"\x1dERROR_REASON_MOVE_INTO_ITSELF\x10$\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EINVAL\x12H\n" +
+	"\x1fERROR_REASON_VECTORS_DO_NOT_FIT\x10%\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x05EXDEV\x12D\n" +
+	"\x1bERROR_REASON_ROOT_IMMUTABLE\x10&\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x05EBUSY\x12E\n" +
+	"\x1bERROR_REASON_TOO_MANY_LINKS\x10'\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x06EMLINK\x12H\n" +
+	"\x1fERROR_REASON_LINK_NOT_PERMITTED\x10(\x1a#\x8a\xb5\x18\x1f\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03*\x05EPERM\x12J\n" +
+	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10)\x1a&\x8a\xb5\x18\"\n" +
+	"\x13FAILED_PRECONDITION\x10\x99\x03 \x03*\x06EINVAL\x12F\n" +
+	"\x1cERROR_REASON_CONTENT_CHANGED\x10*\x1a$\x8a\xb5\x18 \n" +
+	"\x13FAILED_PRECONDITION\x10\x9c\x03*\x06EINVAL\x12F\n" +
+	"#ERROR_REASON_REVISION_NOT_AVAILABLE\x102\x1a\x1d\x8a\xb5\x18\x19\n" +
+	"\fOUT_OF_RANGE\x10\x90\x03*\x06ESTALE\x12P\n" +
+	"!ERROR_REASON_REVISION_NOT_REACHED\x103\x1a)\x8a\xb5\x18%\n" +
+	"\x11DEADLINE_EXCEEDED\x10\xf8\x03\x18\x01 \x01*\tETIMEDOUT\x12M\n" +
+	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x104\x1a)\x8a\xb5\x18%\n" +
+	"\x11DEADLINE_EXCEEDED\x10\xf8\x03\x18\x01 \x01*\tETIMEDOUT\x12D\n" +
+	"\x1cERROR_REASON_UNAUTHENTICATED\x10<\x1a\"\x8a\xb5\x18\x1e\n" +
+	"\x0fUNAUTHENTICATED\x10\x91\x03 \x01*\x06EACCES\x12H\n" +
+	"\x1eERROR_REASON_PERMISSION_DENIED\x10=\x1a$\x8a\xb5\x18 \n" +
+	"\x11PERMISSION_DENIED\x10\x93\x03 \x01*\x06EACCES\x12E\n" +
+	"\x1bERROR_REASON_FOREIGN_ORIGIN\x10>\x1a$\x8a\xb5\x18 \n" +
+	"\x11PERMISSION_DENIED\x10\x93\x03 \x01*\x06EACCES\x12J\n" +
+	"\x1fERROR_REASON_RESOURCE_EXHAUSTED\x10F\x1a%\x8a\xb5\x18!\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\xad\x03 \x01*\x06EAGAIN\x12@\n" +
+	"\x16ERROR_REASON_TOO_LARGE\x10G\x1a$\x8a\xb5\x18 \n" +
+	"\x12RESOURCE_EXHAUSTED\x10\x9d\x03 \x01*\x05EFBIG\x12D\n" +
+	"\x17ERROR_REASON_QUEUE_FULL\x10H\x1a'\x8a\xb5\x18#\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\xad\x03\x18\x01 \x01*\x06EAGAIN\x12C\n" +
+	"\x18ERROR_REASON_VOLUME_FULL\x10I\x1a%\x8a\xb5\x18!\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\xfb\x03 \x03*\x06ENOSPC\x12>\n" +
+	"\x18ERROR_REASON_UNAVAILABLE\x10P\x1a \x8a\xb5\x18\x1c\n" +
+	"\vUNAVAILABLE\x10\xf7\x03\x18\x01 \x01*\x06EAGAIN\x12A\n" +
+	"\x1dERROR_REASON_VIEW_UNAVAILABLE\x10Q\x1a\x1e\x8a\xb5\x18\x1a\n" +
+	"\vUNAVAILABLE\x10\xf7\x03\x18\x01*\x06EAGAIN\x12@\n" +
+	"\x1dERROR_REASON_VOLUME_READ_ONLY\x10R\x1a\x1d\x8a\xb5\x18\x19\n" +
+	"\vUNAVAILABLE\x10\xf7\x03 \x03*\x05EROFS\x12=\n" +
+	"\x1aERROR_REASON_VOLUME_IN_USE\x10S\x1a\x1d\x8a\xb5\x18\x19\n" +
+	"\vUNAVAILABLE\x10\xf7\x03\x18\x01*\x05EBUSY\x125\n" +
+	"\x16ERROR_REASON_DATA_LOSS\x10Z\x1a\x19\x8a\xb5\x18\x15\n" +
+	"\tDATA_LOSS\x10\xf4\x03 \x01*\x03EIO\x129\n" +
+	"\x1cERROR_REASON_CORRUPT_CONTENT\x10[\x1a\x17\x8a\xb5\x18\x13\n" +
+	"\tDATA_LOSS\x10\xf4\x03*\x03EIO\x12D\n" +
+	"\x1aERROR_REASON_NOT_SUPPORTED\x10d\x1a$\x8a\xb5\x18 \n" +
+	"\rUNIMPLEMENTED\x10\xf5\x03 \x01*\n" +
+	"EOPNOTSUPP\x12C\n" +
+	"\x1bERROR_REASON_FORMAT_TOO_NEW\x10e\x1a\"\x8a\xb5\x18\x1e\n" +
+	"\rUNIMPLEMENTED\x10\xf5\x03*\n" +
+	"EOPNOTSUPP\x12B\n" +
+	"\x1aERROR_REASON_UNSAFE_SQLITE\x10f\x1a\"\x8a\xb5\x18\x1e\n" +
+	"\rUNIMPLEMENTED\x10\xf5\x03*\n" +
+	"EOPNOTSUPP\x123\n" +
+	"\x15ERROR_REASON_INTERNAL\x10g\x1a\x18\x8a\xb5\x18\x14\n" +
+	"\bINTERNAL\x10\xf4\x03 \x01*\x03EIO:R\n" +
 	"\x05error\x12!.google.protobuf.EnumValueOptions\x18ц\x03 \x01(\v2\x17.vexfs.v1.ErrorContractR\x05errorB\x8c\x01\n" +
 	"\fcom.vexfs.v1B\vErrorsProtoP\x01Z.github.com/vexfs/vexfs/sdk-go/internal/vexfspb\xa2\x02\x03VXX\xaa\x02\bVexfs.V1\xca\x02\bVexfs\\V1\xe2\x02\x14Vexfs\\V1\\GPBMetadata\xea\x02\tVexfs::V1b\x06proto3"
 

@@ -1099,10 +1099,9 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\bstrategy\x18\x05 \x01(\tR\bstrategy\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12'\n" +
 	"\x0fpartial_reasons\x18\a \x03(\tR\x0epartialReasons\x12\x18\n" +
-	"\apending\x18\b \x01(\x03R\apending2\xd6\x04\n" +
-	"\rPointsService\x12|\n" +
-	"\fUpsertPoints\x12\x1d.vexfs.v1.UpsertPointsRequest\x1a\x1e.vexfs.v1.UpsertPointsResponse\"-\x8a\xb5\x18\n" +
-	"\b\x02\x12\x06\v\x05\x06\b \"\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:upsert\x90\x02\x02\x12k\n" +
+	"\apending\x18\b \x01(\x03R\apending2\xd7\x04\n" +
+	"\rPointsService\x12}\n" +
+	"\fUpsertPoints\x12\x1d.vexfs.v1.UpsertPointsRequest\x1a\x1e.vexfs.v1.UpsertPointsResponse\".\x8a\xb5\x18\v\b\x02\x12\a\v\x05\x06\b \"%\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:upsert\x90\x02\x02\x12k\n" +
 	"\tGetPoints\x12\x1a.vexfs.v1.GetPointsRequest\x1a\x1b.vexfs.v1.GetPointsResponse\"%\x8a\xb5\x18\x05\b\x01\x12\x01\v\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/points:get\x90\x02\x01\x12w\n" +
 	"\fDeletePoints\x12\x1d.vexfs.v1.DeletePointsRequest\x1a\x1e.vexfs.v1.DeletePointsResponse\"(\x8a\xb5\x18\x05\b\x02\x12\x01\v\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:delete\x90\x02\x02\x12g\n" +
 	"\n" +

@@ -739,7 +739,7 @@ type SkippedFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The file.
 	File *File `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
-	// Why, such as `binary`, `ignored`, `too_large`.
+	// Why, in words for people.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -68,6 +68,8 @@ class Reason(StrEnum):
     """`at_revision` is in the future or older than the history window."""
     REVISION_NOT_REACHED = "REVISION_NOT_REACHED"
     """The deadline passed before the volume, or the view, had `min_revision`."""
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    """The deadline passed before the call ended; what it was to write may have been written all the same."""
     UNAUTHENTICATED = "UNAUTHENTICATED"
     """The request carries no token, or a wrong one."""
     PERMISSION_DENIED = "PERMISSION_DENIED"
@@ -105,7 +107,14 @@ class Reason(StrEnum):
 
 
 RETRYABLE = frozenset(
-    {Reason.REVISION_NOT_REACHED, Reason.QUEUE_FULL, Reason.UNAVAILABLE, Reason.VIEW_UNAVAILABLE, Reason.VOLUME_IN_USE}
+    {
+        Reason.REVISION_NOT_REACHED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.QUEUE_FULL,
+        Reason.UNAVAILABLE,
+        Reason.VIEW_UNAVAILABLE,
+        Reason.VOLUME_IN_USE,
+    }
 )
 """The reasons that the contract marks retryable."""
 KNOWN = frozenset(Reason)

@@ -191,6 +191,12 @@ pub enum Reason {
     ///
     /// What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
     RevisionNotReached,
+    /// The deadline passed before the call ended; what it was to write may have been written all the same.
+    ///
+    /// Example: Copying a large tree with a deadline of one second.
+    ///
+    /// What to do: Give it more time; with the same `request_id`, the call takes effect once.
+    DeadlineExceeded,
     /// The request carries no token, or a wrong one.
     ///
     /// Example: A request without `authorization: Bearer …`.
@@ -329,6 +335,7 @@ impl Reason {
         Self::ContentChanged,
         Self::RevisionNotAvailable,
         Self::RevisionNotReached,
+        Self::DeadlineExceeded,
         Self::Unauthenticated,
         Self::PermissionDenied,
         Self::ForeignOrigin,
@@ -382,6 +389,7 @@ impl Reason {
             Self::ContentChanged => "CONTENT_CHANGED",
             Self::RevisionNotAvailable => "REVISION_NOT_AVAILABLE",
             Self::RevisionNotReached => "REVISION_NOT_REACHED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::ForeignOrigin => "FOREIGN_ORIGIN",
@@ -436,6 +444,7 @@ impl Reason {
             "CONTENT_CHANGED" => Self::ContentChanged,
             "REVISION_NOT_AVAILABLE" => Self::RevisionNotAvailable,
             "REVISION_NOT_REACHED" => Self::RevisionNotReached,
+            "DEADLINE_EXCEEDED" => Self::DeadlineExceeded,
             "UNAUTHENTICATED" => Self::Unauthenticated,
             "PERMISSION_DENIED" => Self::PermissionDenied,
             "FOREIGN_ORIGIN" => Self::ForeignOrigin,
@@ -462,6 +471,7 @@ impl Reason {
         matches!(
             self,
             Self::RevisionNotReached
+                | Self::DeadlineExceeded
                 | Self::QueueFull
                 | Self::Unavailable
                 | Self::ViewUnavailable

@@ -16,7 +16,8 @@ pub mod file_ref {
     /// How the file is named.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Name {
-        /// An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component; at most 4,096 bytes.
+        /// An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component, but
+        /// for a single `/` at the end, which is passed over; at most 4,096 bytes.
         #[prost(string, tag = "1")]
         Path(::prost::alloc::string::String),
         /// The file's id, as every response tells it. It names the file for as long as it lives, wherever it is moved.
@@ -396,6 +397,9 @@ pub struct ErrorContract {
     /// Which methods can end with it.
     #[prost(enumeration = "ErrorScope", tag = "4")]
     pub scope: i32,
+    /// What a system call on a mount fails with, by name, such as `ENOENT`.
+    #[prost(string, tag = "5")]
+    pub errno: ::prost::alloc::string::String,
 }
 /// Which methods can end with a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -564,6 +568,10 @@ pub enum ErrorReason {
     /// Example: A search with a fresh `min_revision` and a deadline of 10 ms.
     /// What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
     RevisionNotReached = 51,
+    /// The deadline passed before the call ended; what it was to write may have been written all the same.
+    /// Example: Copying a large tree with a deadline of one second.
+    /// What to do: Give it more time; with the same `request_id`, the call takes effect once.
+    DeadlineExceeded = 52,
     /// The request carries no token, or a wrong one.
     /// Example: A request without `authorization: Bearer …`.
     /// What to do: Send the token that lies in the data folder's file `token`.
@@ -672,6 +680,7 @@ impl ErrorReason {
             Self::ContentChanged => "ERROR_REASON_CONTENT_CHANGED",
             Self::RevisionNotAvailable => "ERROR_REASON_REVISION_NOT_AVAILABLE",
             Self::RevisionNotReached => "ERROR_REASON_REVISION_NOT_REACHED",
+            Self::DeadlineExceeded => "ERROR_REASON_DEADLINE_EXCEEDED",
             Self::Unauthenticated => "ERROR_REASON_UNAUTHENTICATED",
             Self::PermissionDenied => "ERROR_REASON_PERMISSION_DENIED",
             Self::ForeignOrigin => "ERROR_REASON_FOREIGN_ORIGIN",
@@ -726,6 +735,7 @@ impl ErrorReason {
             "ERROR_REASON_CONTENT_CHANGED" => Some(Self::ContentChanged),
             "ERROR_REASON_REVISION_NOT_AVAILABLE" => Some(Self::RevisionNotAvailable),
             "ERROR_REASON_REVISION_NOT_REACHED" => Some(Self::RevisionNotReached),
+            "ERROR_REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
             "ERROR_REASON_UNAUTHENTICATED" => Some(Self::Unauthenticated),
             "ERROR_REASON_PERMISSION_DENIED" => Some(Self::PermissionDenied),
             "ERROR_REASON_FOREIGN_ORIGIN" => Some(Self::ForeignOrigin),
@@ -2857,7 +2867,7 @@ pub struct SkippedFile {
     /// The file.
     #[prost(message, optional, tag = "1")]
     pub file: ::core::option::Option<File>,
-    /// Why, such as `binary`, `ignored`, `too_large`.
+    /// Why, in words for people.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }

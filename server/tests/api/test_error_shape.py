@@ -64,7 +64,7 @@ def request(verb: str, path: str, body: Any = None, **options: Any) -> dict[str,
         pytest.param(request("GET", "/test/echo/a", headers={"Origin": "null"}), 403, "FOREIGN_ORIGIN", id="origin null"),
         pytest.param(request("GET", "/healthz", headers={"Host": "evil.example"}), 403, "FOREIGN_ORIGIN", id="host on a page"),
         pytest.param(
-            request("GET", "/test/sleep?seconds=5", headers={"Grpc-Timeout": "50m"}), 504, "UNAVAILABLE", id="deadline"
+            request("GET", "/test/sleep?seconds=5", headers={"Grpc-Timeout": "50m"}), 504, "DEADLINE_EXCEEDED", id="deadline"
         ),
         pytest.param(
             request("GET", "/test/echo/a", headers={"Grpc-Timeout": "soon"}), 400, "INVALID_ARGUMENT", id="no deadline"

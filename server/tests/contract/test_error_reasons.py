@@ -1,5 +1,6 @@
 """The reasons of the contract and the errors the server raises are the same list, and mean the same."""
 
+import errno
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +26,7 @@ def test_every_error_has_its_reason_in_the_contract(name: str) -> None:
     error = ERRORS[name]
     reason = reasons()[error.reason]
     assert (reason.code, reason.http_status, reason.retryable) == (error.code, error.http_status, error.retryable)
+    assert getattr(errno, reason.errno) == error.errno
 
 
 @pytest.mark.parametrize("name", sorted(reasons()))

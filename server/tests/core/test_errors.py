@@ -57,6 +57,7 @@ TABLE: dict[str, tuple[str, int, int, bool]] = {
     "ContentChanged": ("FAILED_PRECONDITION", 412, errno.EINVAL, False),
     "RevisionNotAvailable": ("OUT_OF_RANGE", 400, errno.ESTALE, False),
     "RevisionNotReached": ("DEADLINE_EXCEEDED", 504, errno.ETIMEDOUT, True),
+    "DeadlineExceeded": ("DEADLINE_EXCEEDED", 504, errno.ETIMEDOUT, True),
     "Unauthenticated": ("UNAUTHENTICATED", 401, errno.EACCES, False),
     "PermissionDenied": ("PERMISSION_DENIED", 403, errno.EACCES, False),
     "ForeignOrigin": ("PERMISSION_DENIED", 403, errno.EACCES, False),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from vexfs.api.errors import DeadlineExceeded
+from vexfs.core.errors import DeadlineExceeded
 from vexfs.store import requests
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from google.protobuf import json_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
-from vexfs.core.errors import Internal, InvalidRequest, NotSupported, QueueFull, Unavailable, VexfsError
+from vexfs.core.errors import DeadlineExceeded, Internal, InvalidRequest, NotSupported, QueueFull, VexfsError
 
 DOMAIN = "vexfs.v1"
 """`ErrorInfo.domain`, as errors.proto says."""
@@ -71,13 +71,6 @@ class RangeNotSatisfiable(InvalidRequest):
     def __init__(self, message: str, size_bytes: int) -> None:
         super().__init__(message, size_bytes=str(size_bytes))
         self.size_bytes = size_bytes
-
-
-class DeadlineExceeded(Unavailable):
-    """The caller's deadline passed before the operation ended; a write may still have happened."""
-
-    code = "DEADLINE_EXCEEDED"
-    http_status = 504
 
 
 def translate(error: BaseException, operation: str) -> VexfsError:

@@ -96,7 +96,7 @@ class GrpcClient:
             message = f"no server answers at {self.where} ({error.details()}); is `vexfs serve` running?"
             raise RemoteError(code, "UNAVAILABLE", message) from None
         if code == "DEADLINE_EXCEEDED":
-            raise RemoteError(code, "UNAVAILABLE", "the server did not answer in time; --timeout gives it longer") from None
+            raise RemoteError(code, code, "the server did not answer in time; --timeout gives it longer") from None
         raise RemoteError(code, "INTERNAL", f"{code}: {error.details()}") from None
 
 

@@ -142,7 +142,7 @@ class RestClient:
 
 def _too_late() -> RemoteError:
     message = "the server did not answer in time; --timeout gives it longer"
-    return RemoteError("DEADLINE_EXCEEDED", "UNAVAILABLE", message)
+    return RemoteError("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", message)
 
 
 def _not_vexfs(status: int) -> RemoteError:

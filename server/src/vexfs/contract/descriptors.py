@@ -165,6 +165,8 @@ class Reason:
     retryable: bool
     scope: int
     """A value of `vexfs.v1.ErrorScope`."""
+    errno: str
+    """The name of what a system call on a mount fails with."""
 
 
 @cache
@@ -175,7 +177,7 @@ def reasons() -> dict[str, Reason]:
         if value.number:
             info = value.GetOptions().Extensions[errors_pb2.error]
             name = reason_name(value.number)
-            found[name] = Reason(name, info.code, info.http_status, info.retryable, info.scope)
+            found[name] = Reason(name, info.code, info.http_status, info.retryable, info.scope, info.errno)
     return found
 
 

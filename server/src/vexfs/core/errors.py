@@ -12,7 +12,7 @@ holds them against that enum. Messages are for people: no caller matches on thei
     ├── PreconditionFailed ── NotADirectory, IsADirectory, DirectoryNotEmpty, NotARegularFile, NotASymlink, MoveIntoItself,
     │                         VectorsDoNotFit, RootImmutable, TooManyLinks, LinkNotPermitted, RequestIdReused,
     │                         ContentChanged
-    ├── RevisionNotAvailable, RevisionNotReached
+    ├── RevisionNotAvailable, RevisionNotReached, DeadlineExceeded
     ├── Unauthenticated, PermissionDenied ── ForeignOrigin
     ├── ResourceExhausted ── TooLarge, QueueFull, VolumeFull
     ├── Unavailable ── ViewUnavailable, VolumeReadOnly, VolumeInUse
@@ -258,6 +258,16 @@ class RevisionNotReached(VexfsError):
     """The deadline passed before the volume, or the view, had `min_revision`."""
 
     reason = "REVISION_NOT_REACHED"
+    code = "DEADLINE_EXCEEDED"
+    http_status = 504
+    errno = _errno.ETIMEDOUT
+    retryable = True
+
+
+class DeadlineExceeded(VexfsError):
+    """The deadline passed before the call ended; what it was to write may have been written all the same."""
+
+    reason = "DEADLINE_EXCEEDED"
     code = "DEADLINE_EXCEEDED"
     http_status = 504
     errno = _errno.ETIMEDOUT

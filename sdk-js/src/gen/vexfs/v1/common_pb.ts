@@ -31,7 +31,8 @@ export type FileRef = Message<"vexfs.v1.FileRef"> & {
    */
   name: {
     /**
-     * An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component; at most 4,096 bytes.
+     * An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component, but
+     * for a single `/` at the end, which is passed over; at most 4,096 bytes.
      *
      * @generated from field: string path = 1;
      */

@@ -406,7 +406,7 @@ export type SkippedFile = Message<"vexfs.v1.SkippedFile"> & {
   file?: File | undefined;
 
   /**
-   * Why, such as `binary`, `ignored`, `too_large`.
+   * Why, in words for people.
    *
    * @generated from field: string reason = 2;
    */

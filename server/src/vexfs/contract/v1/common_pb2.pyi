@@ -108,7 +108,9 @@ class FileRef(_message.Message):
     PATH_BYTES_FIELD_NUMBER: _builtins.int
     FOLLOW_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component; at most 4,096 bytes."""
+    """An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component, but
+    for a single `/` at the end, which is passed over; at most 4,096 bytes.
+    """
     id: _builtins.int
     """The file's id, as every response tells it. It names the file for as long as it lives, wherever it is moved."""
     path_bytes: _builtins.bytes

@@ -224,6 +224,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: A search with a fresh `min_revision` and a deadline of 10 ms.
     What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
     """
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 52
+    """The deadline passed before the call ended; what it was to write may have been written all the same.
+    Example: Copying a large tree with a deadline of one second.
+    What to do: Give it more time; with the same `request_id`, the call takes effect once.
+    """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 60
     """---- Who the caller is.
 
@@ -490,6 +495,11 @@ ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 51
 Example: A search with a fresh `min_revision` and a deadline of 10 ms.
 What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
 """
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 52
+"""The deadline passed before the call ended; what it was to write may have been written all the same.
+Example: Copying a large tree with a deadline of one second.
+What to do: Give it more time; with the same `request_id`, the call takes effect once.
+"""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 60
 """---- Who the caller is.
 
@@ -597,6 +607,7 @@ class ErrorContract(_message.Message):
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    ERRNO_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The gRPC status code by name."""
     http_status: _builtins.int
@@ -605,6 +616,8 @@ class ErrorContract(_message.Message):
     """The same request can succeed later without anybody changing it."""
     scope: Global___ErrorScope.ValueType
     """Which methods can end with it."""
+    errno: _builtins.str
+    """What a system call on a mount fails with, by name, such as `ENOENT`."""
     def __init__(
         self,
         *,
@@ -612,10 +625,11 @@ class ErrorContract(_message.Message):
         http_status: _builtins.int = ...,
         retryable: _builtins.bool = ...,
         scope: Global___ErrorScope.ValueType = ...,
+        errno: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "http_status", b"http_status", "retryable", b"retryable", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "errno", b"errno", "http_status", b"http_status", "retryable", b"retryable", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -370,7 +370,7 @@ class SkippedFile(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, such as `binary`, `ignored`, `too_large`."""
+    """Why, in words for people."""
     @_builtins.property
     def file(self) -> _common_pb2.File:
         """The file."""

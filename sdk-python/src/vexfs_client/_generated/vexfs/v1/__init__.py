@@ -356,6 +356,13 @@ class ErrorReason(betterproto2.Enum):
     What to do: Wait longer, or leave `min_revision` out and accept a partial answer.
     """
 
+    DEADLINE_EXCEEDED = 52
+    """
+    The deadline passed before the call ended; what it was to write may have been written all the same.
+    Example: Copying a large tree with a deadline of one second.
+    What to do: Give it more time; with the same `request_id`, the call takes effect once.
+    """
+
     UNAUTHENTICATED = 60
     """
     ---- Who the caller is.
@@ -520,6 +527,7 @@ class ErrorReason(betterproto2.Enum):
             42: "ERROR_REASON_CONTENT_CHANGED",
             50: "ERROR_REASON_REVISION_NOT_AVAILABLE",
             51: "ERROR_REASON_REVISION_NOT_REACHED",
+            52: "ERROR_REASON_DEADLINE_EXCEEDED",
             60: "ERROR_REASON_UNAUTHENTICATED",
             61: "ERROR_REASON_PERMISSION_DENIED",
             62: "ERROR_REASON_FOREIGN_ORIGIN",
@@ -574,6 +582,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_CONTENT_CHANGED": 42,
             "ERROR_REASON_REVISION_NOT_AVAILABLE": 50,
             "ERROR_REASON_REVISION_NOT_REACHED": 51,
+            "ERROR_REASON_DEADLINE_EXCEEDED": 52,
             "ERROR_REASON_UNAUTHENTICATED": 60,
             "ERROR_REASON_PERMISSION_DENIED": 61,
             "ERROR_REASON_FOREIGN_ORIGIN": 62,
@@ -1318,6 +1327,11 @@ class ErrorContract(betterproto2.Message):
     Which methods can end with it.
     """
 
+    errno: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    What a system call on a mount fails with, by name, such as `ENOENT`.
+    """
+
 
 default_message_pool.register_message("vexfs.v1", "ErrorContract", ErrorContract)
 
@@ -1433,7 +1447,8 @@ class FileRef(betterproto2.Message):
 
     path: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="name")
     """
-    An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component; at most 4,096 bytes.
+    An absolute path in UTF-8, such as `/docs/a.md`; `/` is the root. No empty, `.` or `..` component, but
+    for a single `/` at the end, which is passed over; at most 4,096 bytes.
     """
 
     id: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT64, optional=True, group="name")
@@ -3171,7 +3186,7 @@ class SkippedFile(betterproto2.Message):
 
     reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Why, such as `binary`, `ignored`, `too_large`.
+    Why, in words for people.
     """
 
 
