@@ -38,5 +38,8 @@ fn reasons_have_their_names() {
     assert_eq!(Reason::from_name("UNSPECIFIED"), None);
     let retryable: Vec<&str> =
         Reason::ALL.iter().filter(|reason| reason.is_retryable()).map(|reason| reason.as_str()).collect();
-    assert_eq!(retryable, ["REVISION_NOT_REACHED", "QUEUE_FULL", "UNAVAILABLE", "VIEW_UNAVAILABLE", "VOLUME_IN_USE"]);
+    assert_eq!(
+        retryable,
+        ["REVISION_NOT_REACHED", "DEADLINE_EXCEEDED", "QUEUE_FULL", "UNAVAILABLE", "VIEW_UNAVAILABLE", "VOLUME_IN_USE"]
+    );
 }
