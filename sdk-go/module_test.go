@@ -18,7 +18,9 @@ func TestAnotherModuleUsesIt(t *testing.T) {
 	program = strings.ReplaceAll(program, "/notes", "/notes-of-a-module")
 	goMod := "module example.test/user\n\ngo 1.24.0\n\nrequire github.com/vexfs/vexfs/sdk-go v0.0.0\n\n" +
 		"replace github.com/vexfs/vexfs/sdk-go => " + here + "\n"
-	for name, text := range map[string]string{"main.go": program, "go.mod": goMod} {
+	// The sums of all it needs are those of the SDK: nobody is asked for them.
+	goSum := string(must(os.ReadFile("go.sum"))(t))
+	for name, text := range map[string]string{"main.go": program, "go.mod": goMod, "go.sum": goSum} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
