@@ -109,12 +109,15 @@ def from_info(code: str, text: str, reason: str, metadata: Mapping[str, str], do
 
 
 def from_error_body(status: int, body: bytes) -> Failed:
-    """The error of a REST answer. One that is not in the contract's shape has the code `UNKNOWN`."""
+    """The error of a REST answer. One that is not as the contract has it has the code `UNKNOWN`."""
     try:
         error = json.loads(body)["error"]
         if error["code"] != status:
             return Failed("UNKNOWN", message=f"the HTTP status is {status}, the body says {error['code']}")
         info = _error_info(error["details"])
+        reason = contract.reasons().get(info["reason"])
+        if reason is not None and reason.http_status != status:
+            return Failed("UNKNOWN", message=f"the HTTP status of {reason.name} is {reason.http_status}, not {status}")
         return from_info(error["status"], error["message"], info["reason"], info.get("metadata", {}), info["domain"])
     except (ValueError, KeyError, TypeError, StopIteration):
         return Failed("UNKNOWN", message=f"HTTP {status} without the contract's shape of an error: {body[:200]!r}")

@@ -17,6 +17,12 @@ from vexfs_conformance.outcomes import Answered, CallSpec, Failed, Fault, Json, 
 
 _END_OF_STREAM = 0b10
 _ERROR_INFO = "google.rpc.ErrorInfo"
+_HTTP_STATUS = {
+    "CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400, "ABORTED": 409,
+    "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503, "DATA_LOSS": 500, "UNAUTHENTICATED": 401,
+}  # fmt: skip
+"""What the protocol has for each code of a unary error."""
 
 
 class RawConnect(RawLane):
@@ -55,7 +61,12 @@ class RawConnect(RawLane):
         if kind != "application/json":
             return Fault(f"the answer's Content-Type is {kind!r}: HTTP {answer.status} {answer.body[:300]!r}")
         value = json.loads(answer.body)
-        return Answered([normal(value, method)]) if answer.status == 200 else _error(value)
+        if answer.status == 200:
+            return Answered([normal(value, method)])
+        error = _error(value)
+        if answer.status != _HTTP_STATUS.get(error.code):
+            return Fault(f"the HTTP status of {error.code} is {_HTTP_STATUS.get(error.code)}, not {answer.status}")
+        return error
 
     def close(self) -> None:
         self._http.close()
