@@ -41,6 +41,7 @@ class Answers(search_pb2_grpc.SearchServiceServicer, server_pb2_grpc.ServerServi
         self.cancelled = threading.Event()
         self.pending = 0
         self.stands_still = False
+        self.moved = False
 
     def _check(self, context: Any) -> None:
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.secret}":
@@ -58,7 +59,7 @@ class Answers(search_pb2_grpc.SearchServiceServicer, server_pb2_grpc.ServerServi
         response = search_pb2.SearchResponse(revision=7, strategy="hybrid", partial=kind == "partial")
         if kind in ("nothing", "partial"):
             return response
-        names = ("/docs/ops/rotation.md", "/plain.txt", "/" + "n" * 250 + ".md")
+        names = ("/moved/rotation.md" if self.moved else "/docs/ops/rotation.md", "/plain.txt", "/" + "n" * 250 + ".md")
         for rank, path in enumerate(names, start=1):
             hit = response.hits.add(score=0.912 / rank)
             hit.file.path, hit.file.id = path, rank + 10
@@ -217,6 +218,18 @@ def test_listings_are_asked_anew_after_a_while_and_old_names_still_open(root: Pa
     assert len(api.searches) == 2
     assert os.readlink(query / first[2]) == "../../docs/ops/rotation.md"
     assert len(api.searches) == 2
+
+
+def test_a_name_that_two_answers_have_leads_where_the_newer_one_says(root: Path, api: Answers) -> None:
+    """The same rank, score and name, of a file that was moved meanwhile."""
+    query = root / ".search" / "moving"
+    first = sorted(os.listdir(query))
+    assert os.readlink(query / first[2]) == "../../docs/ops/rotation.md"
+    api.moved = True
+    time.sleep(5.2)
+    assert sorted(os.listdir(query)) == first
+    assert os.readlink(query / first[2]) == "../../moved/rotation.md"
+    assert json.loads((query / ".results.jsonl").read_text().splitlines()[0])["path"] == "/moved/rotation.md"
 
 
 def test_the_name_is_reserved_and_nothing_can_be_made_inside(root: Path, api: Answers) -> None:

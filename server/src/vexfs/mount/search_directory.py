@@ -46,6 +46,8 @@ _RUNNING_MAX = 16
 _WORKERS = 4
 _ROOT, _ROOT_STATUS, _QUERY, _RESULTS, _STATUS, _LINK = range(6)
 _CACHE_SECONDS = 60
+_LINK_CACHE_SECONDS = 0
+"""The next answer may have the same name for another file: rank, score and file name are equal when a file has moved."""
 _WRITING = (
     wire.FUSE_SETATTR,
     wire.FUSE_SYMLINK,
@@ -250,7 +252,7 @@ class SearchDirectory:
             return -errno.ENOENT
         found = query.find(name)
         if found is not None:
-            return replies.entry(self._link(*found), _CACHE_SECONDS)
+            return replies.entry(self._link(*found), _LINK_CACHE_SECONDS)
         return self._with_results(unique, query, FRESH_S, lambda results: self._link_entry(results, name))
 
     def _results_entry(self, results: ResultSet) -> bytes:
@@ -258,7 +260,7 @@ class SearchDirectory:
 
     def _link_entry(self, results: ResultSet, name: bytes) -> Answer:
         place = results.index.get(name)
-        return -errno.ENOENT if place is None else replies.entry(self._link(results, place), _CACHE_SECONDS)
+        return -errno.ENOENT if place is None else replies.entry(self._link(results, place), _LINK_CACHE_SECONDS)
 
     # -- searching -------------------------------------------------------------------------------------
 
