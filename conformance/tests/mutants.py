@@ -1,12 +1,12 @@
-"""Lanes that are wrong in one way each: what the suite has to notice.
+"""SDKs that are wrong in one way each: what the suite has to notice beside a wrong server (`server_mutants.py`).
 
-Each wraps a lane and changes a call, or what came of it. `CASES` names cases that must catch it; the guard a mutant breaks
-is what the docstring says.
+Each wraps a raw lane, as a thin SDK does, and changes a call, or what came of it.
 """
 
 import base64
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vexfs_conformance.outcomes import Answered, CallSpec, Failed, Lane, Outcome
@@ -40,7 +40,7 @@ class Mutant:
         self._lane.close()
 
 
-def _edit(method: str, change: Callable[[dict[str, Any]], None]) -> Change:
+def edit(method: str, change: Callable[[dict[str, Any]], None]) -> Change:
     """Change the first message of a method's answers."""
 
     def after(mutant: Mutant, spec: CallSpec, outcome: Outcome) -> Outcome:
@@ -53,9 +53,11 @@ def _edit(method: str, change: Callable[[dict[str, Any]], None]) -> Change:
     return after
 
 
-def _edit_error(change: Callable[[Failed], Outcome], reason: str = "") -> Change:
+def _edit_error(**changes: Any) -> Change:
+    """Change fields of every error."""
+
     def after(mutant: Mutant, spec: CallSpec, outcome: Outcome) -> Outcome:
-        return change(outcome) if isinstance(outcome, Failed) and reason in (outcome.reason, "") else outcome
+        return replace(outcome, **changes) if isinstance(outcome, Failed) else outcome
 
     return after
 
@@ -69,16 +71,6 @@ def _without_fields(*names: str) -> Callable[[CallSpec], CallSpec]:
     return before
 
 
-def _swap_first_two(field: str) -> Callable[[dict[str, Any]], None]:
-    def change(message: dict[str, Any]) -> None:
-        items = list(message.get(field, []))
-        if len(items) > 1:
-            items[0], items[1] = items[1], items[0]
-            message[field] = items
-
-    return change
-
-
 def _drop_last(field: str) -> Callable[[dict[str, Any]], None]:
     return lambda message: message.update({field: message.get(field, [])[:-1]})
 
@@ -89,6 +81,10 @@ def _double_first(field: str) -> Callable[[dict[str, Any]], None]:
 
 def _swallow(mutant: Mutant, spec: CallSpec, outcome: Outcome) -> Outcome:
     return Answered([{"revision": "1"}]) if isinstance(outcome, Failed) else outcome
+
+
+def _twice(mutant: Mutant, spec: CallSpec, outcome: Outcome) -> Outcome:
+    return Answered([*outcome.messages] * 2) if isinstance(outcome, Answered) else outcome
 
 
 def _try_twice(mutant: Mutant, spec: CallSpec, outcome: Outcome) -> Outcome:
@@ -115,103 +111,136 @@ def _set_in_file(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda message: message.update({"file": {**message.get("file", {}), key: value}}) if "file" in message else None
 
 
-def _forget_token(spec: CallSpec) -> CallSpec:
-    """Sends the token even where there shall be none: as if the server did not look at it."""
-    return replace(spec, endpoint=replace(spec.endpoint, token=_forget_token.token))  # type: ignore[attr-defined]
-
-
-_forget_token.token = ""  # type: ignore[attr-defined]
-
-
 def _no_deadline(spec: CallSpec) -> CallSpec:
     return replace(spec, timeout_ms=None)
 
 
+_calls = itertools.count(1)
+
+
 def _new_request_id(spec: CallSpec) -> CallSpec:
     """Another request id each time: nothing is ever a repetition."""
-    _new_request_id.count += 1  # type: ignore[attr-defined]
-    fresh = f"mutant-{_new_request_id.count}-"  # type: ignore[attr-defined]
-    return replace(
-        spec,
-        requests=[
-            {**each, "request_id": fresh + each["request_id"]} if "request_id" in each else each for each in spec.requests
-        ],
-    )
 
+    def changed(request: dict[str, Any]) -> dict[str, Any]:
+        return {**request, "request_id": f"{next(_calls)}-{request['request_id']}"} if "request_id" in request else request
 
-_new_request_id.count = 0  # type: ignore[attr-defined]
+    return replace(spec, requests=[changed(each) for each in spec.requests])
 
 
 def _wrong_scope(spec: CallSpec) -> CallSpec:
     return replace(spec, requests=[{**each, "scope": {"path": "/"}} if "scope" in each else each for each in spec.requests])
 
 
-def _reason(name: str) -> Callable[[Failed], Outcome]:
-    return lambda error: replace(error, reason=name)
+@dataclass(frozen=True)
+class LaneMutant:
+    """One way in which an SDK, or its adapter, is wrong."""
+
+    guards: str
+    """The rule that it breaks: of docs/sdk.md, of the adapter's rules in the README, or of the contract."""
+    cases: tuple[str, ...]
+    before: Callable[[CallSpec], CallSpec] | None = None
+    after: Change | None = None
 
 
-MUTANTS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
-    "drops-the-last-entry-of-a-list": ({"after": _edit("ListFiles", _drop_last("files"))}, ["ListFiles/byte-order"]),
-    "answers-an-entry-twice": ({"after": _edit("ListFiles", _double_first("files"))}, ["ListFiles/all-items-in-small-steps"]),
-    "stops-after-the-first-page": (
-        {"before": lambda spec: replace(spec, one_page=True)},
-        ["ListFiles/all-items-in-small-steps"],
+def _loses(argument: str, case: str) -> LaneMutant:
+    rule = f"an SDK passes on every argument that its user gives: `{argument}`"
+    return LaneMutant(rule, (case,), before=_without_fields(argument))
+
+
+MUTANTS: dict[str, LaneMutant] = {
+    "loses-the-page-token": _loses("page_token", "ListFiles/pages"),
+    "loses-the-page-size": _loses("page_size", "Points/listed-in-pages"),
+    "loses-at-revision": _loses("at_revision", "Content/at-an-earlier-revision"),
+    "loses-min-revision": _loses("min_revision", "MinRevision/stat-file"),
+    "loses-the-offset": _loses("offset", "Content/a-range-to-the-end"),
+    "loses-the-length": _loses("length", "Content/a-range"),
+    "loses-the-options-of-a-write": _loses("options", "Content/only-a-new-file"),
+    "loses-recursive": _loses("recursive", "RemoveFile/a-tree"),
+    "loses-no-replace": _loses("no_replace", "MoveFile/nothing-is-replaced-if-asked"),
+    "loses-a-filter": _loses("filter", "Filters/equals-a-string"),
+    "loses-with-vectors": _loses("with_vectors", "Points/round-trip"),
+    "searches-everywhere": LaneMutant(
+        "an SDK passes on every argument that its user gives: `scope`", ("Search/a-scope",), before=_wrong_scope
     ),
-    "loses-the-next-page-token": (
-        {"after": _edit("*", lambda message: message.pop("next_page_token", None))},
-        ["ListFiles/pages"],
+    "makes-a-new-request-id-each-time": LaneMutant(
+        "a request id that the caller gives is the one that is sent",
+        ("RequestId/make-directory-again",),
+        before=_new_request_id,
     ),
-    "forgets-the-page-token": ({"before": _without_fields("page_token")}, ["ListFiles/pages"]),
-    "forgets-the-page-size": ({"before": _without_fields("page_size")}, ["Points/listed-in-pages"]),
-    "reorders-names": ({"after": _edit("ListFiles", _swap_first_two("files"))}, ["ListFiles/byte-order"]),
-    "reorders-ties": ({"after": _edit("QueryPoints", _swap_first_two("hits"))}, ["QueryPoints/equal-scores-by-file-id"]),
-    "swallows-errors": ({"after": _swallow}, ["NotFound/stat-file", "Retries/a-reason-that-no-retry-helps"]),
-    "changes-a-reason": ({"after": _edit_error(_reason("POINT_NOT_FOUND"), "FILE_NOT_FOUND")}, ["NotFound/stat-file"]),
-    "loses-reasons": ({"after": _edit_error(_reason(""))}, ["NotFound/stat-file"]),
-    "invents-a-reason": ({"after": _edit_error(_reason("NO_SUCH_FILE"))}, ["NotFound/stat-file"]),
-    "changes-a-code": ({"after": _edit_error(lambda error: replace(error, code="UNKNOWN"))}, ["NotFound/stat-file"]),
-    "calls-everything-retryable": (
-        {"after": _edit_error(lambda error: replace(error, retryable=True))},
-        ["NotFound/stat-file"],
+    "ignores-the-deadline": LaneMutant("a call can be given a time-out", ("Calls/a-slow-answer",), before=_no_deadline),
+    "tries-twice": LaneMutant(
+        "one layer tries again, and not what failed for good", ("Calls/a-slow-answer",), after=_try_twice
     ),
-    "loses-messages": ({"after": _edit_error(lambda error: replace(error, message=""))}, ["NotFound/stat-file"]),
-    "names-a-wrong-kind": ({"after": _edit_error(lambda error: replace(error, kinds=["internal"]))}, ["NotFound/stat-file"]),
-    "loses-at-revision": ({"before": _without_fields("at_revision")}, ["Content/at-an-earlier-revision"]),
-    "loses-min-revision": ({"before": _without_fields("min_revision")}, ["MinRevision/stat-file"]),
-    "loses-the-offset": ({"before": _without_fields("offset")}, ["Content/a-range-to-the-end"]),
-    "loses-the-length": ({"before": _without_fields("length")}, ["Content/a-range"]),
-    "loses-the-options-of-a-write": ({"before": _without_fields("options")}, ["Content/only-a-new-file"]),
-    "loses-recursive": ({"before": _without_fields("recursive")}, ["RemoveFile/a-tree"]),
-    "loses-no-replace": ({"before": _without_fields("no_replace")}, ["MoveFile/nothing-is-replaced-if-asked"]),
-    "loses-a-filter": ({"before": _without_fields("filter")}, ["Filters/equals-a-string"]),
-    "loses-with-vectors": ({"before": _without_fields("with_vectors")}, ["Points/round-trip"]),
-    "makes-a-new-request-id-each-time": ({"before": _new_request_id}, ["RequestId/make-directory-again"]),
-    "ignores-the-token": ({"before": _forget_token}, ["Unauthenticated/stat-file"]),
-    "ignores-the-deadline": ({"before": _no_deadline}, ["Calls/a-slow-answer"]),
-    "tries-twice": ({"after": _try_twice}, ["Calls/a-slow-answer"]),
-    "answers-from-memory": ({"after": _stale}, ["Stat/after-a-change"]),
-    "flips-a-bit": (
-        {"after": _edit("GetContent", _data(lambda data: bytes([data[0] ^ 1]) + data[1:] if data else data))},
-        ["Content/round-trip"],
+    "drops-the-last-entry-of-a-list": LaneMutant(
+        "an iterator gives every item", ("ListFiles/byte-order",), after=edit("ListFiles", _drop_last("files"))
     ),
-    "cuts-content": ({"after": _edit("ReadFile", _data(lambda data: data[:-1]))}, ["Content/large-whole"]),
-    "tells-another-size": ({"after": _edit("StatFile", _set_in_file("size_bytes", "4"))}, ["Stat/a-regular-file"]),
-    "leaks-another-path": ({"after": _edit("StatFile", _set_in_file("path", "/elsewhere"))}, ["Stat/by-id"]),
-    "leaves-revisions-out": ({"after": _edit("*", lambda message: message.pop("revision", None))}, ["Content/round-trip"]),
-    "searches-everywhere": ({"before": _wrong_scope}, ["Search/a-scope"]),
-    "answers-nothing": ({"after": lambda mutant, spec, outcome: Answered([])}, ["Stat/the-root"]),
-    "answers-twice": (
-        {
-            "after": lambda mutant, spec, outcome: (
-                Answered([*outcome.messages] * 2) if isinstance(outcome, Answered) else outcome
-            )
-        },
-        ["Stat/the-root"],
+    "answers-an-entry-twice": LaneMutant(
+        "an iterator gives every item once",
+        ("ListFiles/all-items-in-small-steps",),
+        after=edit("ListFiles", _double_first("files")),
     ),
+    "stops-after-the-first-page": LaneMutant(
+        "lists page by themselves",
+        ("ListFiles/all-items-in-small-steps",),
+        before=lambda spec: replace(spec, one_page=True),
+    ),
+    "loses-the-next-page-token": LaneMutant(
+        "the call for a single page tells how to go on",
+        ("ListFiles/pages",),
+        after=edit("*", lambda message: message.pop("next_page_token", None)),
+    ),
+    "swallows-errors": LaneMutant(
+        "an error is raised", ("NotFound/stat-file", "Retries/a-reason-that-no-retry-helps"), after=_swallow
+    ),
+    "loses-reasons": LaneMutant(
+        "an error has the reason that the server gave", ("NotFound/stat-file",), after=_edit_error(reason="")
+    ),
+    "invents-a-reason": LaneMutant(
+        "a reason is one of the contract's", ("NotFound/stat-file",), after=_edit_error(reason="NO_SUCH_FILE")
+    ),
+    "calls-everything-retryable": LaneMutant(
+        "an error says whether a retry can help, as the contract has it for its reason",
+        ("NotFound/stat-file",),
+        after=_edit_error(retryable=True),
+    ),
+    "loses-messages": LaneMutant("an error has a message", ("NotFound/stat-file",), after=_edit_error(message="")),
+    "names-a-wrong-kind": LaneMutant(
+        "an error's type is that of its code", ("NotFound/stat-file",), after=_edit_error(kinds=["internal"])
+    ),
+    "answers-from-memory": LaneMutant(
+        "every call asks the server: an SDK keeps nothing of its own", ("Stat/after-a-change",), after=_stale
+    ),
+    "flips-a-bit": LaneMutant(
+        "content is bytes, and comes as it was put",
+        ("Content/round-trip",),
+        after=edit("GetContent", _data(lambda data: bytes([data[0] ^ 1]) + data[1:] if data else data)),
+    ),
+    "cuts-content": LaneMutant(
+        "the pieces of a stream make the whole content",
+        ("Content/large-whole",),
+        after=edit("ReadFile", _data(lambda data: data[:-1])),
+    ),
+    "tells-another-size": LaneMutant(
+        "an answer is told as the server gave it",
+        ("Stat/a-regular-file",),
+        after=edit("StatFile", _set_in_file("size_bytes", "4")),
+    ),
+    "tells-another-path": LaneMutant(
+        "an answer is told as the server gave it", ("Stat/by-id",), after=edit("StatFile", _set_in_file("path", "/elsewhere"))
+    ),
+    "leaves-revisions-out": LaneMutant(
+        "an answer has the revision that it reflects, unless the adapter says that the SDK does not tell it",
+        ("Content/round-trip",),
+        after=edit("*", lambda message: message.pop("revision", None)),
+    ),
+    "answers-nothing": LaneMutant(
+        "a call ends with one answer", ("Stat/the-root",), after=lambda mutant, spec, outcome: Answered([])
+    ),
+    "answers-twice": LaneMutant("a call ends with one answer", ("Stat/the-root",), after=_twice),
 }
 
 
-def mutant(name: str, lane: Lane, token: str) -> Mutant:
+def mutant(name: str, lane: Lane) -> Mutant:
     """The lane with one thing wrong."""
-    _forget_token.token = token  # type: ignore[attr-defined]
-    return Mutant(lane, **MUTANTS[name][0])
+    chosen = MUTANTS[name]
+    return Mutant(lane, before=chosen.before, after=chosen.after)

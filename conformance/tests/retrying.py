@@ -79,16 +79,49 @@ class Retrying(RawGrpc):
         return [first, *spec.requests[1:]]
 
 
+_ONE_ID = "the request id is the same on every attempt"
+_ONE_LAYER = "one layer tries again; that of the transport below is switched off"
+_REASON = "the reason decides whether a retry can help; the code does only where there is no reason"
+
+#: Each with the rule of docs/sdk.md that it breaks, and the case that has to notice.
 MUTANTS = {
-    "another-request-id-each-attempt": (Wrong(new_request_id=True), "Retries/a-write-with-one-request-id"),
-    "another-request-id-after-a-lost-answer": (Wrong(new_request_id=True), "Retries/a-write-whose-answer-was-lost"),
-    "no-request-id": (Wrong(no_request_id=True), "Retries/a-write-with-one-request-id"),
-    "an-attempt-too-many": (Wrong(one_more_attempt=True), "Retries/a-read-that-never-succeeds"),
-    "two-layers": (Wrong(second_layer=True), "Retries/two-attempts-if-told"),
-    "the-code-decides-not-the-reason": (Wrong(ignores_reason=True), "Retries/unavailable-with-a-reason-that-no-retry-helps"),
-    "a-retryable-reason-is-not-seen": (Wrong(ignores_reason=True), "Retries/a-retryable-reason"),
-    "never-tries-again": (Wrong(never_again=True), "Retries/a-read-after-one-failure"),
-    "a-deadline-for-each-attempt": (Wrong(deadline_each=True), "Calls/one-deadline-over-all-attempts"),
-    "ignores-max-attempts": (Wrong(ignores_max=True), "Retries/no-second-attempt-if-told"),
-    "counts-attempts-wrongly": (Wrong(says_one_attempt=True), "Retries/two-attempts-if-told"),
+    "another-request-id-each-attempt": (Wrong(new_request_id=True), _ONE_ID, "Retries/a-write-with-one-request-id"),
+    "another-request-id-after-a-lost-answer": (Wrong(new_request_id=True), _ONE_ID, "Retries/a-write-whose-answer-was-lost"),
+    "no-request-id": (
+        Wrong(no_request_id=True),
+        "every writing call gets a request id",
+        "Retries/a-write-with-one-request-id",
+    ),
+    "an-attempt-too-many": (
+        Wrong(one_more_attempt=True),
+        "`max_attempts` is how often a call is tried at most",
+        "Retries/a-read-that-never-succeeds",
+    ),
+    "two-layers": (Wrong(second_layer=True), _ONE_LAYER, "Retries/two-attempts-if-told"),
+    "the-code-decides-not-the-reason": (
+        Wrong(ignores_reason=True),
+        _REASON,
+        "Retries/unavailable-with-a-reason-that-no-retry-helps",
+    ),
+    "a-retryable-reason-is-not-seen": (Wrong(ignores_reason=True), _REASON, "Retries/a-retryable-reason"),
+    "never-tries-again": (
+        Wrong(never_again=True),
+        "what can succeed later is tried again",
+        "Retries/a-read-after-one-failure",
+    ),
+    "a-deadline-for-each-attempt": (
+        Wrong(deadline_each=True),
+        "the time-out covers every attempt and every pause between them",
+        "Calls/one-deadline-over-all-attempts",
+    ),
+    "ignores-max-attempts": (
+        Wrong(ignores_max=True),
+        "`max_attempts` 1 never tries again",
+        "Retries/no-second-attempt-if-told",
+    ),
+    "counts-attempts-wrongly": (
+        Wrong(says_one_attempt=True),
+        "an error says how often the call was tried",
+        "Retries/two-attempts-if-told",
+    ),
 }

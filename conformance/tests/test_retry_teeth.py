@@ -20,8 +20,8 @@ def test_a_lane_that_tries_again_as_it_should_passes(run_cases: RunCases) -> Non
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_lane_that_tries_again_wrongly_is_caught(run_cases: RunCases, name: str) -> None:
-    wrong, case = MUTANTS[name]
+    wrong, rule, case = MUTANTS[name]
     lane = Retrying(wrong)
     (result,) = run_cases([lane], case)
     lane.close()
-    assert result.verdict is Verdict.FAIL
+    assert result.verdict is Verdict.FAIL, f"{case} does not notice that this is broken: {rule}"
