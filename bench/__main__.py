@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench import api, fairness, flush, import_corpus, mount, quality, search, spin
+from bench import api, fairness, flush, import_corpus, mount, quality, sdk, search, spin
 from bench.runner import build, machine, record, report
 
-MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush)
+MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush, sdk)
 BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
 RESULTS = machine.ROOT / "bench" / "results"
 PAGES = machine.ROOT / "docs" / "performance"

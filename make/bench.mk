@@ -1,5 +1,5 @@
 # make bench NAME=mount [QUICK=1] [ROUNDS=7]: runs one benchmark; results in bench/results, page in docs/performance.
 .PHONY: bench
-bench: setup-dev ## run one benchmark: NAME=mount [QUICK=1] [ROUNDS=7]
+bench: setup-dev $(if $(filter sdk,$(NAME)),setup-sdk-python sdk-js) ## run one benchmark: NAME=mount [QUICK=1] [ROUNDS=7]
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=mount (others: ls bench/*.py)"; exit 2; }
 	@.venv/bin/python -m bench $(NAME) $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -7,7 +7,7 @@ GO_GENERATED := internal/vexfspb conformance/internal/adapterpb
 # Builds run beside other work, and one at a time.
 GO := nice go
 
-.PHONY: generate-sdk-go check-generated-sdk-go lint-sdk-go test-sdk-go bench-sdk-go
+.PHONY: generate-sdk-go check-generated-sdk-go lint-sdk-go test-sdk-go
 
 # Writes the *.pb.go files of sdk-go.
 generate-sdk-go: $(BUF) $(GO_PLUGINS) ## the Go messages and stubs that come from the contract
@@ -27,9 +27,6 @@ lint-sdk-go: check-generated-sdk-go $(STATICCHECK)
 
 test-sdk-go: setup lint-sdk-go ## every check and test of the Go SDK, against a server of its own
 	cd sdk-go && $(GO) test -p 1 -race ./...
-
-bench-sdk-go: setup ## what the Go SDK adds to a call over its bare stub
-	cd sdk-go && $(GO) test -p 1 -run '^$$' -bench Stat -count 3 .
 
 $(GO_PLUGINS) $(STATICCHECK) &: sdk-go/tools/go.mod sdk-go/tools/go.sum
 	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or later; the SDK's generators and checker are built with it" >&2; exit 1; }

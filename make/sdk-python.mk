@@ -6,7 +6,7 @@ SDK_PYTHON_BIN := $(SDK_PYTHON)/.venv/bin
 SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
 SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
 
-.PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python bench-sdk-python
+.PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python
 
 $(SDK_PYTHON_STAMP): $(SDK_PYTHON)/requirements/dev.txt $(SDK_PYTHON)/pyproject.toml
 	@scripts/make-venv $(SDK_PYTHON)/.venv $(PYTHON)
@@ -31,6 +31,3 @@ lint-sdk-python: $(SDK_PYTHON_STAMP)
 
 test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
 	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)
-
-bench-sdk-python: setup $(SDK_PYTHON_STAMP) ## what the Python SDK adds to a call over bare gRPC
-	@cd $(SDK_PYTHON) && .venv/bin/python bench/overhead.py

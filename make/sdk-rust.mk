@@ -6,7 +6,7 @@ SDK_RUST_TARGET := $(SDK_RUST)/target
 # A build takes all there is: at low priority.
 CARGO := nice cargo
 
-.PHONY: generate-sdk-rust check-generated-sdk-rust api-sdk-rust lint-sdk-rust test-sdk-rust bench-sdk-rust rust-toolchain
+.PHONY: generate-sdk-rust check-generated-sdk-rust api-sdk-rust lint-sdk-rust test-sdk-rust rust-toolchain
 
 rust-toolchain:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or later with clippy and rustfmt (rustup.rs)" >&2; exit 1; }
@@ -51,7 +51,3 @@ test-sdk-rust: $(STAMPS)/runtime lint-sdk-rust ## check the Rust SDK and test it
 	@program=$$(nice $(SDK_RUST)/scripts/packed $(SDK_RUST_TARGET)/packed) && cd $(SDK_RUST) \
 	  && VEXFS_QUICKSTART=$$program $(CARGO) test --quiet --locked --all-features -p vexfs-client
 	@cd $(SDK_RUST) && $(CARGO) build --quiet --locked -p vexfs-client-conformance
-
-# Beside the bare stub, with a running server named by VEXFS_ADDRESS and VEXFS_TOKEN.
-bench-sdk-rust: rust-toolchain
-	@cd $(SDK_RUST) && $(CARGO) run --quiet --locked --release --example overhead

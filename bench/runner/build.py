@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCH = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "bench"
 CACHE = BENCH / ".cache"
 
 
@@ -34,13 +35,56 @@ def fuser_memory() -> Path:
     binary = folder / "target" / "release" / "fuser_memory"
     if _is_current(binary, [folder / "Cargo.toml", folder / "Cargo.lock", *(folder / "src").glob("*.rs")]):
         return binary
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        raise NotAvailable("the Rust peer needs cargo, 1.85 or newer: https://rustup.rs")
+    cargo = _tool("cargo", "https://rustup.rs, 1.85 or newer")
     sys.stderr.write("building the Rust peer (about a minute the first time)\n")
     _run([cargo, "build", "--release", "--locked"], folder)
     binary.touch()
     return binary
+
+
+def overhead(language: str) -> list[str]:
+    """The command that measures what a client adds to a call, built if need be: its arguments are rounds and calls."""
+    program = {"python": _python_overhead, "js": _js_overhead, "go": _go_overhead, "rust": _rust_overhead}
+    return program[language]()
+
+
+def _python_overhead() -> list[str]:
+    python = ROOT / "sdk-python" / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise NotAvailable("the Python client is not set up: make setup-sdk-python")
+    return [str(python), str(ROOT / "sdk-python" / "bench" / "overhead.py")]
+
+
+def _js_overhead() -> list[str]:
+    if not (ROOT / "sdk-js" / "dist").exists():
+        raise NotAvailable("the JavaScript client is not built: make sdk-js")
+    return [_tool("node", "https://nodejs.org, 20 or newer"), str(ROOT / "sdk-js" / "bench" / "overhead.mjs")]
+
+
+def _go_overhead() -> list[str]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    binary = CACHE / "overhead-go"
+    _run(
+        [_tool("go", "https://go.dev, 1.24 or newer"), "build", "-p", "1", "-o", str(binary), "./internal/overhead"],
+        ROOT / "sdk-go",
+    )
+    return [str(binary)]
+
+
+def _rust_overhead() -> list[str]:
+    sys.stderr.write("building the Rust client (minutes the first time)\n")
+    _run(
+        [_tool("cargo", "https://rustup.rs, 1.89 or newer"), "build", "--release", "--locked", "--example", "overhead"],
+        ROOT / "sdk-rust",
+    )
+    return [str(ROOT / "sdk-rust" / "target" / "release" / "examples" / "overhead")]
+
+
+def _tool(name: str, source: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise NotAvailable(f"{name} is missing: {source}")
+    return found
 
 
 def _is_current(binary: Path, sources: list[Path]) -> bool:

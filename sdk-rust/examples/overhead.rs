@@ -1,7 +1,7 @@
-//! What the client costs beside the bare stub: small calls of both, in turn, against a running server.
+//! What the client adds to a small call, beside the bare stub: StatFile of the root through both, in turns, against the server that
+//! `VEXFS_ADDRESS` and `VEXFS_TOKEN` name.
 //!
-//! `cargo run --release --example overhead [SECONDS]`, with `VEXFS_ADDRESS` and `VEXFS_TOKEN` set. One call after the other on one
-//! connection; the two take turns of 100 ms, so that what else the machine does hits both alike.
+//! Called by the benchmark `sdk`: `overhead ROUNDS CALLS` prints a line of JSON for each round, with the medians in microseconds.
 
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, clippy::all, dead_code)]
@@ -16,22 +16,21 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use vexfs_client::Client;
 
-const TURN: Duration = Duration::from_millis(100);
-const PATH: &str = "/overhead.txt";
+/// How many calls of one make a turn: what else the machine does then hits both alike.
+const TURN: usize = 50;
 
 /// How long each call took.
 #[derive(Default)]
 struct Times(Vec<Duration>);
 
 impl Times {
-    fn median(&mut self) -> Duration {
+    fn median_us(&mut self) -> f64 {
         self.0.sort_unstable();
-        self.0[self.0.len() / 2]
+        self.0[self.0.len() / 2].as_secs_f64() * 1e6
     }
 
     async fn turn<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(&mut self, mut call: impl FnMut() -> F) {
-        let end = Instant::now() + TURN;
-        while Instant::now() < end {
+        for _ in 0..TURN {
             let begin = Instant::now();
             call().await.expect("the call");
             self.0.push(begin.elapsed());
@@ -41,31 +40,27 @@ impl Times {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds: u64 = env::args().nth(1).map_or(Ok(10), |seconds| seconds.parse())?;
+    let numbers: Vec<usize> = env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let [rounds, calls] = numbers[..] else { return Err("usage: overhead ROUNDS CALLS".into()) };
     let client = Client::from_env().await?;
-    client.files().write(PATH, "twenty-two bytes of it").await?;
-
-    let address = env::var("VEXFS_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8083".to_owned());
-    let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
-    let token: MetadataValue<Ascii> = format!("Bearer {}", env::var("VEXFS_TOKEN").unwrap_or_default()).parse()?;
+    let channel = Endpoint::from_shared(format!("http://{}", env::var("VEXFS_ADDRESS")?))?.connect().await?;
+    let token: MetadataValue<Ascii> = format!("Bearer {}", env::var("VEXFS_TOKEN")?).parse()?;
     let bare = || stat(channel.clone(), token.clone());
-
-    let (mut of_client, mut of_stub) = (Times::default(), Times::default());
-    let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
-        of_stub.turn(bare).await;
-        of_client.turn(|| client.files().stat(PATH).into_future()).await;
+    for _ in 0..rounds {
+        let (mut by_sdk, mut by_stub) = (Times::default(), Times::default());
+        while by_sdk.0.len() < calls {
+            by_sdk.turn(|| client.files().stat("/").into_future()).await;
+            by_stub.turn(bare).await;
+        }
+        println!("{{\"sdk_us\": {:.1}, \"stub_us\": {:.1}}}", by_sdk.median_us(), by_stub.median_us());
     }
-    let calls = of_client.0.len() + of_stub.0.len();
-    let (with_client, with_stub) = (of_client.median().as_secs_f64(), of_stub.median().as_secs_f64());
-    println!("StatFile, median of {calls} calls: bare stub {:.0} µs, client {:.0} µs", with_stub * 1e6, with_client * 1e6);
-    println!("ratio {:.3}", with_client / with_stub);
     Ok(())
 }
 
 async fn stat(channel: Channel, token: MetadataValue<Ascii>) -> Result<proto::StatFileResponse, tonic::Status> {
-    let file = proto::FileRef { name: Some(proto::file_ref::Name::Path(PATH.to_owned())), follow: false };
+    let file = proto::FileRef { name: Some(proto::file_ref::Name::Path("/".to_owned())), follow: false };
     let mut request = tonic::Request::new(proto::StatFileRequest { file: Some(file), ..Default::default() });
     request.metadata_mut().insert("authorization", token);
+    request.set_timeout(Duration::from_secs(30));
     Ok(FilesServiceClient::new(channel).stat_file(request).await?.into_inner())
 }

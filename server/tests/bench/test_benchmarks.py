@@ -94,6 +94,19 @@ def test_the_api_benchmark_measures_every_operation_over_every_protocol(tmp_path
     assert len(document["ratios"]) == 3 * 2 * 3
 
 
+def test_the_benchmark_of_the_clients_compares_each_with_its_stub(tmp_path: Path) -> None:
+    """Rust's program is compiled with the client's tests: a release build for this alone takes minutes."""
+    languages = ("python", "js", "go")
+    try:
+        for language in languages:
+            build.overhead(language)
+    except build.NotAvailable as error:
+        pytest.skip(str(error))
+    only = [argument for language in languages for argument in ("--only", language)]
+    document = run_tiny("sdk", tmp_path / "sdk.json", *only)
+    assert len(document["ratios"]) == len(document["targets"]) == len(languages)
+
+
 def test_the_import_benchmark_sees_files_hits_and_embeddings(tmp_path: Path) -> None:
     document = run_tiny("import", tmp_path / "import.json")
     assert {row["unit"] for row in document["rows"]} == {"files/s", "s", "passages/s"}
