@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup setup-dev run test test-all lint generate requirements clean
+.PHONY: help setup setup-dev run test test-server tools lint generate requirements clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -60,14 +60,18 @@ lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
 	@$(BIN)/ruff format --check server bench
 	@$(BIN)/mypy
 
-test: lint ## every check and every test, with line coverage of the server
+test: tools lint test-sdk-python test-sdk-js test-sdk-go test-sdk-rust test-conformance conformance test-server ## every check and every test: the server, the clients, the conformance suite
+
+# Said at once, not after minutes.
+tools:
+	@scripts/check-tools
+
+test-server: setup-dev ## the server's tests with their line coverage, or a part of them: PYTEST_ARGS='server/tests/store -x'
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	@find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of processes that tests kill while they write it
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty $(if $(PYTEST_ARGS),--fail-under=0)
-
-test-all: test test-sdk-python test-sdk-js test-sdk-go test-sdk-rust test-conformance conformance ## and every client and the conformance suite
 
 clean: ## remove what is made again: caches, build results, .venv (never ./data, never ./mnt)
 	@scripts/clean

@@ -13,8 +13,12 @@ generate: generate-conformance
 generate-conformance: contract-tools
 	@$(BUF) build . --exclude-source-info --output $(CONFORMANCE_CONTRACT)
 
-conformance: setup-dev ## run the conformance suite against a server it starts: LANES=grpc,rest SDKS=python,js CASES='Files/*'
-	@$(CONFORMANCE_RUN) run --serve --complete --known conformance/known-failures.yaml --report build/conformance $(if $(LANES),--lane $(LANES)) $(if $(SDKS),--sdk $(SDKS)) $(if $(CASES),--case '$(CASES)')
+# The clients that are asked, and what has to be there for each; the adapters of Go and Rust build themselves.
+SDKS ?= python,js,go,rust
+CONFORMANCE_SDKS := $(if $(findstring python,$(SDKS)),setup-sdk-python) $(if $(findstring js,$(SDKS)),sdk-js) $(if $(findstring rust,$(SDKS)),rust-toolchain)
+
+conformance: setup-dev $(CONFORMANCE_SDKS) ## every client and every surface against a server that it starts: SDKS=python,js LANES=grpc,rest CASES='Files/*'
+	@$(CONFORMANCE_RUN) run --serve $(if $(CASES),--case '$(CASES)',--complete) --known conformance/known-failures.yaml --report build/conformance $(if $(LANES),--lane $(LANES)) --sdk '$(SDKS)'
 
 lint: lint-conformance
 lint-conformance: setup-dev

@@ -83,6 +83,17 @@ def test_continuous_integration_runs_what_a_person_runs() -> None:
     assert script.read_text("utf-8").splitlines()[-1] == "exec make test"
 
 
+def test_what_the_tests_need_and_the_machine_lacks_is_named_before_anything_is_built(tmp_path: Path) -> None:
+    for name in ("bash", "env"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    outcome = subprocess.run(
+        [ROOT / "scripts/check-tools"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert outcome.returncode == 1
+    for tool in ("npm", "go", "cargo", "cc", "chromium", "openssl"):
+        assert re.search(rf"^missing: {tool} \(.+\): .+", outcome.stderr, re.MULTILINE), outcome.stderr
+
+
 def test_help_names_every_target_for_people() -> None:
     outcome = subprocess.run(["make", "--silent", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     listed = {line.split()[0] for line in outcome.stdout.splitlines()}
