@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from installing import Installed
 
 from vexfs_conformance import suites
 from vexfs_conformance.outcomes import Lane
@@ -24,6 +25,11 @@ def server() -> Iterator[OwnServer]:
 @pytest.fixture(scope="session")
 def target(server: OwnServer) -> Target:
     return look(server.endpoint)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return Installed(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture

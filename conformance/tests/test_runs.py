@@ -1,11 +1,10 @@
 """Whole runs against a real server: every raw lane passes, nothing is left behind, and exit codes say what happened."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import RunCases
+from installing import Installed
 
 from vexfs_conformance import cli, contract, suites
 from vexfs_conformance.lanes.raw import RawLane
@@ -108,25 +107,12 @@ def test_the_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(printed) == len(list(suites.all_cases(suites.load()))) + 1
 
 
-def test_it_installs_alone(tmp_path: Path) -> None:
+def test_it_installs_alone(installed: Installed) -> None:
     """The wheel has the cases, the contract and the parts of the page."""
-    root = Path(__file__).parents[1]
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*build, "-w", str(tmp_path), str(root)], check=True, timeout=120)
-    (wheel,) = tmp_path.glob("*.whl")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(tmp_path / "site")]
-    subprocess.run([*install, str(wheel)], check=True, timeout=120)
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from vexfs_conformance import cli; sys.exit(cli.main(['list']))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "site")],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=tmp_path,
-    )
+    done = installed.run("list")
+    assert done.returncode == cli.CONFORMANT, done.stderr
     assert len(done.stdout.splitlines()) > 250
-    page = (tmp_path / "site/vexfs_conformance/reports/page.css").read_text()
+    page = (installed.packages / "vexfs_conformance/reports/page.css").read_text()
     assert "prefers-color-scheme" in page
 
 
