@@ -256,7 +256,7 @@ def test_a_deadline_ends_the_call_with_its_reason_in_time(echo: Server) -> None:
     began = time.monotonic()
     answer = post(echo, f"{ECHO}/Sleep", b'{"seconds": 30}', JSON, Connect_Timeout_Ms="300")
     assert time.monotonic() - began < 10
-    assert unary_error(answer) == (504, "deadline_exceeded", "UNAVAILABLE")
+    assert unary_error(answer) == (504, "deadline_exceeded", "DEADLINE_EXCEEDED")
     answer = post(echo, f"{ECHO}/Echo", b'{"minRevision": "1000000000"}', JSON, Connect_Timeout_Ms="300")
     assert unary_error(answer) == (504, "deadline_exceeded", "REVISION_NOT_REACHED")
 
@@ -278,7 +278,7 @@ def count(server: Server, operation: str, outcome: str) -> float:
 
 
 def test_calls_are_counted_under_their_surface(echo: Server) -> None:
-    ends = [("Echo", "OK"), ("Count", "FILE_NOT_FOUND"), ("Sleep", "UNAVAILABLE")]
+    ends = [("Echo", "OK"), ("Count", "FILE_NOT_FOUND"), ("Sleep", "DEADLINE_EXCEEDED")]
     before = [count(echo, *end) for end in ends]
     post(echo, f"{ECHO}/Echo", b"", PROTO)
     post(echo, f"{ECHO}/Count", envelope(message("CountRequest", upto=2, fail_after=1)), STREAM_PROTO)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -45,16 +44,6 @@ def test_help_lists_every_command_and_loads_none() -> None:
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert all(f"\n  {name} " in outcome.stdout for name in main.COMMANDS)
-
-
-def test_help_is_there_at_once() -> None:
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    times = []
-    for _ in range(9):
-        begun = time.perf_counter()
-        subprocess.run([*VEXFS, "--help"], stdout=subprocess.DEVNULL, env=unmeasured, timeout=60, check=True)
-        times.append(time.perf_counter() - begun)
-    assert min(times) < 0.15
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
