@@ -1,9 +1,10 @@
-# The Python SDK: generating its messages, checking it, testing it. Included by the root Makefile; needs CPython 3.11–3.13 and buf,
-# and for the tests .venv with a server. Once its packages are there nothing here uses the network.
+# The Python SDK: generating its messages and routes, checking it, testing it. Included by the root Makefile; needs CPython 3.11–3.13,
+# buf, Node.js for pyright, and for the tests .venv with a server. Once its packages are there nothing here uses the network.
 
 SDK_PYTHON := sdk-python
 SDK_PYTHON_BIN := $(SDK_PYTHON)/.venv/bin
 SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
+SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright
 SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
 
 .PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python
@@ -15,19 +16,27 @@ $(SDK_PYTHON_STAMP): $(SDK_PYTHON)/requirements/dev.txt $(SDK_PYTHON)/pyproject.
 	@$(SDK_PYTHON_BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation -e $(SDK_PYTHON)
 	@touch $@
 
+# Not `npm ci`: it insists on the packages of every platform, and the lock file has those of Linux.
+$(SDK_PYTHON_PYRIGHT): $(SDK_PYTHON)/package-lock.json $(SDK_PYTHON)/package.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 18 or later (Debian: apt install npm)" >&2; exit 1; }
+	@cd $(SDK_PYTHON) && npm install --no-save --ignore-scripts
+	@touch $@
+
 setup-sdk-python: $(SDK_PYTHON_STAMP)
 
-# Writes the folders _generated of the package and of its conformance adapter, and the synchronous half of the client.
-generate-sdk-python: $(BUF) $(SDK_PYTHON_STAMP) ## the messages of the Python SDK that come from the contract
+# Writes the folders _generated of the package and of its conformance adapter, the routes of REST (from openapi.json, so after
+# generate-contract), and the synchronous half of the client.
+generate-sdk-python: $(BUF) $(SDK_PYTHON_STAMP) ## the messages and routes of the Python SDK that come from the contract
 	@$(SDK_PYTHON_PATH) $(SDK_PYTHON)/scripts/generate
 	@$(SDK_PYTHON_PATH) $(SDK_PYTHON)/scripts/make-sync
 
 requirements-sdk-python: ## make the Python SDK's locked requirements again from its pyproject.toml
 	@$(SDK_PYTHON)/scripts/lock-requirements
 
-lint-sdk-python: $(SDK_PYTHON_STAMP)
+lint-sdk-python: $(SDK_PYTHON_STAMP) $(SDK_PYTHON_PYRIGHT)
 	@cd $(SDK_PYTHON) && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
 	@cd $(SDK_PYTHON) && .venv/bin/mypy
+	@cd $(SDK_PYTHON) && node_modules/.bin/pyright
 
 test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
 	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)

@@ -10,6 +10,8 @@ import pytest
 
 from vexfs_client import AsyncClient, Client
 
+from .faulty import FaultyServer, Peer
+from .faulty_http import FaultyHttpServer
 from .server import Server
 
 
@@ -29,15 +31,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.stop()
 
 
+@pytest.fixture(params=["grpc", "rest"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each way to speak; what uses a client is tested over both."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[FaultyServer, FaultyHttpServer], ids=["grpc", "rest"])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    """A server that answers as a script says, of either transport."""
+    made: Peer = request.param
+    return made
+
+
 @pytest.fixture
-def client(server: Server) -> Iterator[Client]:
-    with Client(address=server.address, token=server.token, timeout=120) as made:
+def client(server: Server, transport: str) -> Iterator[Client]:
+    with Client(**server.reach(transport), token=server.token, timeout=120) as made:
         yield made
 
 
 @pytest.fixture
-async def async_client(server: Server) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(address=server.address, token=server.token, timeout=120) as made:
+async def async_client(server: Server, transport: str) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(**server.reach(transport), token=server.token, timeout=120) as made:
         yield made
 
 

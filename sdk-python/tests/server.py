@@ -19,7 +19,7 @@ def command() -> list[str]:
 
 
 class Server:
-    """One `vexfs serve`. `address`, `url` and `token` say how to reach it."""
+    """One `vexfs serve`. `reach` and `token` say how to reach it."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
@@ -27,13 +27,13 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self.record: dict[str, Any] = {}
 
-    def start(self, *, grpc_port: int = 0) -> "Server":
+    def start(self, *, grpc_port: int = 0, rest_port: int = 0) -> "Server":
         """Start it and wait for the ready file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
-        arguments = ["serve", "--data", str(self.folder / "data"), "--rest-port", "0", "--grpc-port", str(grpc_port)]
-        arguments += ["--ready-file", str(ready), *self._arguments]
+        arguments = ["serve", "--data", str(self.folder / "data"), "--ready-file", str(ready)]
+        arguments += ["--rest-port", str(rest_port), "--grpc-port", str(grpc_port), *self._arguments]
         kept = ("VEXFS_CACHE_DIR", "VEXFS_MODEL_DIR", "VEXFS_OFFLINE")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VEXFS_") or name in kept}
         with (self.folder / "serve.log").open("ab") as log:
@@ -51,6 +51,17 @@ class Server:
     @property
     def address(self) -> str:
         return str(self.record["grpc"])
+
+    def reach(self, transport: str) -> dict[str, Any]:
+        """The settings of a client that speaks so."""
+        if transport == "rest":
+            return {"transport": "rest", "url": str(self.record["rest"])}
+        return {"address": self.address}
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports, to start it on the same again."""
+        return {f"{name}_port": int(self.record[name].rpartition(":")[2]) for name in ("grpc", "rest")}
 
     @property
     def token(self) -> str:

@@ -52,11 +52,11 @@ def adapter(request: pytest.FixtureRequest) -> Iterator[Running]:
     running.process.stdout.close()
 
 
-def test_it_says_hello_and_answers_calls(adapter: Running, server: Server, tmp_path: Path) -> None:
+def test_it_says_hello_and_answers_calls(adapter: Running, server: Server, transport: str, tmp_path: Path) -> None:
     hello = adapter.receive().hello
     assert hello is not None
-    assert (hello.version, hello.transports) == ("0.1.0", ["grpc"])
-    connection = v1.Connection(address=server.address, token=server.token)
+    assert (hello.version, hello.transports) == ("0.1.0", ["grpc", "rest"])
+    connection = v1.Connection(**server.reach(transport), token=server.token)
     answered = adapter.call("StatFile", {"file": {"path": "/"}}, connection=connection)
     assert answered.response is not None
     assert json.loads(answered.response.messages[0])["file"]["kind"] == "FILE_KIND_DIRECTORY"

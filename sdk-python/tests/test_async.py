@@ -61,8 +61,8 @@ async def test_pieces_that_fail_or_are_cancelled_leave_nothing(async_client: Asy
         await async_client.files.write(f"{folder}/none/f", iter([BIG] * 20))
 
 
-async def test_a_stream_that_is_refused_while_it_is_written_says_why(server: Server) -> None:
-    async with AsyncClient(address=server.address, token="wrong") as stranger:
+async def test_a_stream_that_is_refused_while_it_is_written_says_why(server: Server, transport: str) -> None:
+    async with AsyncClient(**server.reach(transport), token="wrong") as stranger:
         for _ in range(100):
             with pytest.raises(UnauthenticatedError) as error:
                 await stranger.files.write("/x", iter([b"x"] * 5))

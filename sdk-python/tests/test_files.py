@@ -2,7 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -242,8 +242,8 @@ def test_reading_the_past_and_waiting_for_a_revision(client: Client, folder: str
     assert error.value.reason == Reason.REVISION_NOT_AVAILABLE
 
 
-def test_a_wrong_token(server: Server) -> None:
-    with Client(address=server.address, token="wrong") as stranger:
+def test_a_wrong_token(server: Server, transport: str) -> None:
+    with Client(**server.reach(transport), token="wrong") as stranger:
         with pytest.raises(UnauthenticatedError) as error:
             stranger.files.stat("/")
         assert error.value.reason == Reason.UNAUTHENTICATED
@@ -253,16 +253,14 @@ def test_a_wrong_token(server: Server) -> None:
             assert error.value.reason == Reason.UNAUTHENTICATED
 
 
-def test_a_client_survives_a_restart_of_the_server(tmp_path: object) -> None:
-    from pathlib import Path
-
-    running = Server(Path(str(tmp_path)) / "restarted").start()
+def test_a_client_survives_a_restart_of_the_server(tmp_path: Path, transport: str) -> None:
+    running = Server(tmp_path / "restarted").start()
     try:
-        with Client(address=running.address, token=running.token, timeout=120, max_attempts=100) as client:
+        with Client(**running.reach(transport), token=running.token, timeout=120, max_attempts=100) as client:
             client.files.write("/f", b"x")
-            port = int(running.address.rpartition(":")[2])
+            ports = running.ports
             running.stop()
-            running.start(grpc_port=port)
+            running.start(**ports)
             assert client.files.read("/f") == b"x"
     finally:
         running.stop()

@@ -13,8 +13,9 @@ from .server import Server
 
 
 @pytest.fixture
-def fs(server: Server) -> Iterator[VexfsFileSystem]:
-    made = fsspec.filesystem("vexfs", address=server.address, token=server.token, timeout=120, skip_instance_cache=True)
+def fs(server: Server, transport: str) -> Iterator[VexfsFileSystem]:
+    reach = server.reach(transport)
+    made = fsspec.filesystem("vexfs", **reach, token=server.token, timeout=120, skip_instance_cache=True)
     assert isinstance(made, VexfsFileSystem)
     yield made
     made.client.close()

@@ -10,6 +10,8 @@ import pytest
 
 from vexfs_client import AlreadyExistsError, Client, FailedPreconditionError, NotFoundError
 
+from .server import Server
+
 CONTENT = bytes(range(256)) * 20_000  # more than one range, more than one buffer
 
 
@@ -138,11 +140,10 @@ def test_modes_and_their_errors(client: Client, folder: str) -> None:
         client.files.open(f"{folder}/new/f", "r")  # type: ignore[call-overload]
 
 
-def test_writing_slowly_is_not_stopped_by_the_time_out_of_calls(server: "object", client: Client, path: str) -> None:
-    from .server import Server
-
-    assert isinstance(server, Server)
-    with Client(address=server.address, token=server.token, timeout=5) as hasty:
+def test_writing_slowly_is_not_stopped_by_the_time_out_of_calls(
+    server: Server, client: Client, transport: str, path: str
+) -> None:
+    with Client(**server.reach(transport), token=server.token, timeout=5) as hasty:
         with hasty.files.open(path, "wb") as file:
             file.write(b"a" * 2_000_000)
             time.sleep(6)

@@ -19,6 +19,7 @@ def test_the_programs_of_the_readme_run(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     try:
         settings = {"VEXFS_ADDRESS": server.address, "VEXFS_TOKEN": server.token, "VEXFS_TIMEOUT": "120"}
+        settings["VEXFS_URL"] = server.reach("rest")["url"]
         printed = []
         for program in programs:
             command = [sys.executable, "-W", "error", "-c", program]
@@ -33,7 +34,8 @@ def test_the_programs_of_the_readme_run(tmp_path: Path) -> None:
     assert printed[0].startswith("/notes/keys.md Access keys are rotated")
     assert "lunch.md 33" in printed[1]
     assert "FILE_NOT_FOUND" in printed[4]
-    assert "['/notes/report.txt'] b'written through fsspec'" in printed[5]
+    assert printed[5] == "1000000\n"
+    assert "['/notes/report.txt'] b'written through fsspec'" in printed[6]
 
 
 def test_the_table_of_settings_is_complete() -> None:

@@ -13,8 +13,6 @@ from vexfs_client._settings import SETTINGS, load
 from .server import REPOSITORY
 
 ROW = re.compile(r"^\| (\w+) \| `(VEXFS_\w+)` \| (.+?) \|", re.MULTILINE)
-# The address of REST and Connect, which this client does not speak.
-NOT_HERE = {"url"}
 
 
 def table() -> dict[str, tuple[str, str]]:
@@ -39,8 +37,6 @@ def shown(default: Any) -> str:
 def test_the_settings_are_those_of_the_table() -> None:
     ours = {name: (setting.variable, setting.default) for name, setting in SETTINGS.items()}
     for name, (variable, default) in table().items():
-        if name in NOT_HERE:
-            continue
         own_variable, own_default = ours.pop(name)
         assert own_variable == variable
         text = "the system's" if name == "tls_ca" else shown(own_default)
@@ -51,7 +47,7 @@ def test_the_settings_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_every_setting_is_a_keyword_of_the_client(kind: type[Any]) -> None:
     parameters = list(inspect.signature(kind).parameters.values())
-    assert {parameter.name for parameter in parameters} == set(SETTINGS)
+    assert {parameter.name for parameter in parameters} == {"transport", *SETTINGS}
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is None for parameter in parameters)
 
 
@@ -78,6 +74,20 @@ def test_the_environment_is_read_when_a_client_is_made(monkeypatch: pytest.Monke
         ("address", "localhost:0"),
         ("address", "localhost:65536"),
         ("address", "::1:8083"),
+        ("url", "127.0.0.1:8080"),
+        ("url", "ftp://127.0.0.1:8080"),
+        ("url", "http://"),
+        ("url", "http://:8080"),
+        ("url", "http://localhost:0"),
+        ("url", "http://localhost:65536"),
+        ("url", "http://localhost:port"),
+        ("url", "http://[::1"),
+        ("url", "http://local host"),
+        ("url", "http://localhost\n"),
+        ("url", "http://me:secret@localhost"),
+        ("url", "http://localhost/prefix"),
+        ("url", "http://localhost?a=b"),
+        ("url", "http://localhost#a"),
         ("token", "two words"),
         ("token", "line\nbreak"),
         ("tls", "yes"),
@@ -111,9 +121,46 @@ def test_addresses(address: str) -> None:
     assert load({"address": address}, {}).address == address
 
 
+@pytest.mark.parametrize(
+    ("url", "known_as", "server"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("http://vexfs.example/", "http://vexfs.example", ("vexfs.example", 80)),
+        ("HTTPS://vexfs.example", "https://vexfs.example", ("vexfs.example", 443)),
+        ("https://[::1]:8443", "https://[::1]:8443", ("::1", 8443)),
+    ],
+)
+def test_urls(url: str, known_as: str, server: tuple[str, int]) -> None:
+    settings = load({"url": url, "transport": "rest"}, {})
+    assert settings.url == known_as
+    assert settings.server == server
+
+
+def test_the_transport_is_grpc_unless_said() -> None:
+    assert load({}, {}).transport == "grpc"
+    assert load({"transport": "rest"}, {}).transport == "rest"
+    for wrong in ("REST", "connect", ""):
+        with pytest.raises(SettingsError) as error:
+            load({"transport": wrong}, {})
+        assert error.value.setting == "transport"
+
+
+def test_rest_uses_tls_where_the_url_says_so(certificates: Path) -> None:
+    files = {"tls_ca": certificates / "authority.pem", "transport": "rest"}
+    assert load({**files, "url": "http://localhost"}, {}).pem is None
+    secure = load({**files, "url": "https://localhost", "tls": False}, {}).pem
+    assert secure is not None
+    assert secure.ca == (certificates / "authority.pem").read_bytes()
+    assert load({"transport": "rest", "url": "https://localhost"}, {}).pem is not None
+    with pytest.raises(SettingsError, match="tls_ca"):
+        load({"transport": "rest", "url": "http://localhost", "tls_ca": "/does/not/exist.pem"}, {})
+
+
 def test_tls_is_off_unless_asked_for_or_a_file_is_given(certificates: Path) -> None:
     assert load({}, {}).pem is None
     assert load({"tls": False}, {"VEXFS_TLS": "1"}).pem is None
+    assert load({"tls": False, "tls_ca": certificates / "authority.pem"}, {}).pem is None, "off is off"
+    assert load({"tls_ca": certificates / "authority.pem"}, {"VEXFS_TLS": "0"}).pem is None
     system = load({}, {"VEXFS_TLS": "true"}).pem
     assert system is not None
     assert system.ca is None

@@ -22,21 +22,24 @@ def strict_server(tmp_path_factory: pytest.TempPathFactory, certificates: Path) 
         running.stop()
 
 
-def test_who_trusts_the_server_and_shows_a_certificate_gets_through(strict_server: Server, certificates: Path) -> None:
+def test_who_trusts_the_server_and_shows_a_certificate_gets_through(
+    strict_server: Server, certificates: Path, transport: str
+) -> None:
+    reach = {**strict_server.reach(transport), "token": strict_server.token}
     trust = {"tls_ca": certificates / "authority.pem"}
     show = {"tls_client_cert": certificates / "client.pem", "tls_client_key": certificates / "client.key"}
-    with Client(address=strict_server.address, token=strict_server.token, timeout=60, **trust, **show) as client:
+    with Client(**reach, timeout=60, **trust, **show) as client:
         client.files.write("/a", b"x")
         assert client.files.read("/a") == b"x"
 
     async def read() -> bytes:
-        async with AsyncClient(address=strict_server.address, token=strict_server.token, timeout=60, **trust, **show) as client:
+        async with AsyncClient(**reach, timeout=60, **trust, **show) as client:
             return await client.files.read("/a")
 
     assert asyncio.run(read()) == b"x"
     for incomplete in (trust, show, {}, {"tls": True}):
         with (
-            Client(address=strict_server.address, token=strict_server.token, max_attempts=1, **incomplete) as stranger,  # type: ignore[arg-type]
+            Client(**reach, max_attempts=1, **incomplete) as stranger,  # type: ignore[arg-type]
             pytest.raises(UnavailableError),
         ):
             stranger.files.read("/a")

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from vexfs_client import Client, NotFoundError
 
-from .faulty import Failure, FaultyServer
+from .faulty import Failure, Peer
 from .test_retry import STAT
 
 EXPORTER = InMemorySpanExporter()
@@ -34,8 +34,8 @@ def attributes(span: ReadableSpan) -> dict[str, object]:
     return dict(span.attributes or {})
 
 
-def test_a_call_has_a_span_and_sends_its_context(spans: InMemorySpanExporter) -> None:
-    with FaultyServer(Failure(), STAT) as server, Client(address=server.address) as client:
+def test_a_call_has_a_span_and_sends_its_context(spans: InMemorySpanExporter, peer: Peer) -> None:
+    with peer(Failure(), STAT) as server, Client(**server.reach) as client:
         with trace.get_tracer("test").start_as_current_span("outer") as outer:
             client.files.stat("/a")
         inner, _ = spans.get_finished_spans()
@@ -51,8 +51,8 @@ def test_a_call_has_a_span_and_sends_its_context(spans: InMemorySpanExporter) ->
         assert f"{inner.context.span_id:016x}" in str(server.seen[0].metadata["traceparent"])
 
 
-def test_a_failed_call_is_marked(spans: InMemorySpanExporter) -> None:
-    with FaultyServer(Failure(grpc.StatusCode.NOT_FOUND, "FILE_NOT_FOUND")) as server, Client(address=server.address) as client:
+def test_a_failed_call_is_marked(spans: InMemorySpanExporter, peer: Peer) -> None:
+    with peer(Failure(grpc.StatusCode.NOT_FOUND, "FILE_NOT_FOUND")) as server, Client(**server.reach) as client:
         with pytest.raises(NotFoundError):
             client.files.stat("/a")
         with pytest.raises(NotFoundError):

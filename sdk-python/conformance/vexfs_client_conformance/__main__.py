@@ -65,7 +65,7 @@ class Adapter:
             name="python-sync" if self._sync else "python",
             version=__version__,
             language=f"{platform.python_implementation()} {platform.python_version()}",
-            transports=["grpc"],
+            transports=["grpc", "rest"],
             features=features,
             unreported_fields=UNREPORTED,
         )
@@ -109,12 +109,12 @@ class Adapter:
         return v1.Result(response=v1.Response(messages=[json.dumps(message) for message in messages]))
 
     def _client(self, connection: v1.Connection) -> Any:
-        if connection.transport not in (None, "grpc"):
-            raise Unsupported(f"this SDK speaks gRPC, not {connection.transport}")
         key = bytes(connection)
         if key not in self._clients:
-            names = ("address", "token", "tls", "tls_ca", "tls_client_cert", "tls_client_key", "max_attempts")
+            names = ("transport", "address", "url", "token", "tls", "tls_ca", "tls_client_cert", "tls_client_key")
             given = {name: getattr(connection, name) for name in names if getattr(connection, name) is not None}
+            if connection.max_attempts is not None:
+                given["max_attempts"] = connection.max_attempts
             if connection.timeout_ms is not None:
                 given["timeout"] = connection.timeout_ms / 1000
             self._clients[key] = threaded.client(**given) if self._sync else AsyncClient(**given)

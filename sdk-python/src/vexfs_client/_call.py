@@ -1,20 +1,17 @@
 """One call from its first attempt to its last: deadline, attempts, headers, span and the error that comes of it.
 
-What both drivers share. They make the attempts and sleep; this decides. Used by one thread or task.
+What all drivers share. They make the attempts and sleep; this decides. Used by one thread or task.
 """
 
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-
-from vexfs_client import _tracing
-from vexfs_client._channel import Metadata
+from vexfs_client import _request, _tracing
 from vexfs_client._errors import VexfsError
 from vexfs_client._methods import Method
 from vexfs_client._retry import Attempts
 from vexfs_client._settings import Settings
-from vexfs_client._status import error_from, failure_from
+from vexfs_client._status import Failure, error_from
 
 
 class Call:
@@ -24,7 +21,6 @@ class Call:
         self,
         settings: Settings,
         method: Method[Any],
-        headers: Metadata,
         *,
         timeout: float | None,
         request_id: str,
@@ -36,20 +32,22 @@ class Call:
             timeout=settings.timeout if timeout is None else timeout,
         )
         self._request_id = request_id
-        self._span = _tracing.start(method.path, settings.address)
-        self.headers = headers + _tracing.headers(self._span)
+        self._span = _tracing.start(method.path, settings)
+        self.headers = _request.headers(settings) + _tracing.headers(self._span)
 
     def begin(self) -> float | None:
         """A new attempt begins; the seconds it may take, None for no limit."""
         return self._attempts.begin()
 
-    def failed(self, error: grpc.RpcError) -> float:
+    def remaining(self) -> float | None:
+        """The seconds until the deadline, None for no limit."""
+        return self._attempts.remaining()
+
+    def failed(self, failure: Failure, cause: BaseException) -> float:
         """An attempt failed; the seconds to wait before the next. Raises the VexfsError of the call if there is none."""
-        status: Any = error  # grpc.Call or grpc.aio.AioRpcError: the same three methods, no common type
-        failure = failure_from(status.code(), status.details(), status.trailing_metadata())
         pause = self._attempts.pause_after(failure)
         if pause is None:
-            raise error_from(failure, request_id=self._request_id, attempts=self._attempts.made) from error
+            raise error_from(failure, request_id=self._request_id, attempts=self._attempts.made) from cause
         return pause
 
     def __enter__(self) -> Self:

@@ -1,22 +1,22 @@
-"""The gRPC channel of a client: its options, its credentials and what goes with every call. Used by both drivers."""
+"""The gRPC channel of a client: its options, its credentials, and the failures of its calls. Used by both gRPC drivers."""
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import grpc
 
-from vexfs_client._settings import Pem, Settings
-from vexfs_client._version import __version__
+from vexfs_client._request import USER_AGENT
+from vexfs_client._settings import Pem
+from vexfs_client._status import Failure, failure_from
 
 _MESSAGE_MAX_BYTES = 64 * 1024 * 1024
-
-Metadata = tuple[tuple[str, str], ...]
 
 
 def options() -> list[tuple[str, str | int]]:
     """Channel arguments."""
     return [
-        ("grpc.primary_user_agent", f"vexfs-python/{__version__}"),
+        ("grpc.primary_user_agent", USER_AGENT),
         # One layer tries again, and it is not this one.
         ("grpc.enable_retries", 0),
         # Answers are smaller than 4 MiB but for one: 1,000 hits of a query with their vectors.
@@ -36,9 +36,10 @@ def credentials(pem: Pem) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(roots, pem.client_key, pem.client_cert)
 
 
-def metadata(settings: Settings) -> Metadata:
-    """What is sent with every call."""
-    return (("authorization", f"Bearer {settings.token}"),) if settings.token else ()
+def failure(error: grpc.RpcError) -> Failure:
+    """What an attempt ended with."""
+    status: Any = error  # grpc.Call or grpc.aio.AioRpcError: the same three methods, no common type
+    return failure_from(status.code(), status.details(), status.trailing_metadata())
 
 
 def _system_roots() -> bytes | None:

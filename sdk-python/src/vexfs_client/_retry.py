@@ -35,6 +35,10 @@ class Attempts:
     def begin(self) -> float | None:
         """Count an attempt; the seconds it may take, None for no limit."""
         self.made += 1
+        return self.remaining()
+
+    def remaining(self) -> float | None:
+        """The seconds until the deadline, None for no limit."""
         return None if self._end is None else max(0.0, self._end - self._clock())
 
     def pause_after(self, failure: Failure) -> float | None:

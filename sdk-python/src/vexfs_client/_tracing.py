@@ -6,6 +6,7 @@ A span is never made current: a stream would leave it current between two pieces
 
 from typing import TYPE_CHECKING
 
+from vexfs_client._settings import Settings
 from vexfs_client._version import __version__
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ try:
     from opentelemetry import propagate, trace
 except ImportError:
 
-    def start(path: str, address: str) -> "Span | None":
+    def start(path: str, settings: Settings) -> "Span | None":
         """No span: the API is not installed."""
-        del path, address
+        del path, settings
         return None
 
     def headers(span: "Span | None") -> tuple[tuple[str, str], ...]:
@@ -31,15 +32,15 @@ except ImportError:
 else:
     _tracer = trace.get_tracer("vexfs_client", __version__)
 
-    def start(path: str, address: str) -> "Span | None":
+    def start(path: str, settings: Settings) -> "Span | None":
         """A client span named after the method, child of the current span."""
         name = path.lstrip("/")
-        host, _, port = address.rpartition(":")
+        host, port = settings.server
         attributes: dict[str, str | int] = {
-            "rpc.system.name": "grpc",
+            "rpc.system.name": settings.transport,
             "rpc.method": name,
             "server.address": host,
-            "server.port": int(port),
+            "server.port": port,
         }
         return _tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes)
 

@@ -98,7 +98,7 @@ def from_value(message: Value) -> Any:
     if message.string_value is not None:
         return message.string_value
     if message.number_value is not None:
-        number = message.number_value
+        number = float(message.number_value)  # from JSON it may be an int
         return int(number) if number.is_integer() and abs(number) <= _EXACT_INT else number
     if message.bool_value is not None:
         return message.bool_value

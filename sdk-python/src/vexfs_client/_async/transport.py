@@ -1,157 +1,55 @@
-"""The asynchronous driver: makes the attempts of a call over a grpc.aio channel. Its twin is `_sync/transport.py`.
+"""What the groups need of a connection, whichever way it speaks: the base of the drivers."""
 
-Belongs to one event loop. Decides nothing: `_call.py` does.
-"""
-
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Generic, Self
 
-import grpc
-import grpc.aio
 from betterproto2 import Message
 
-from vexfs_client import _channel
-from vexfs_client._call import Call
-from vexfs_client._errors import CancelledError
 from vexfs_client._methods import Method, ResponseT
 from vexfs_client._reading import Resumable
-from vexfs_client._settings import Settings
 
 
-class AsyncTransport:
-    """A channel and the stubs of the methods called so far."""
+class AsyncTransport(ABC):
+    """Makes calls, with all their attempts. All of its methods raise VexfsError, CancelledError after closing."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._headers = _channel.metadata(settings)
-        self._stubs: dict[str, Any] = {}
-        self._closed = False
-        self._channel: grpc.aio.Channel | None = None
-
-    async def aclose(self) -> None:
-        """Close the channel; calls under way end with CancelledError."""
-        self._closed = True
-        if self._channel is not None:
-            await self._channel.close()
-
+    @abstractmethod
     async def unary(
         self, method: Method[ResponseT], request: Message, *, timeout: float | None, request_id: str = ""
     ) -> ResponseT:
         """One request, one response."""
-        stub, data = self._stub(method, "unary_unary"), bytes(request)
-        with Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id) as call:
-            while True:
-                try:
-                    response: ResponseT = await stub(data, timeout=call.begin(), metadata=call.headers)
-                    return response
-                except grpc.RpcError as error:
-                    pause = call.failed(error)
-                except asyncio.CancelledError:
-                    self._raise_if_closed()
-                    raise
-                await asyncio.sleep(pause)
 
-    async def stream(
+    @abstractmethod
+    def stream(
         self, method: Method[ResponseT], source: Resumable[ResponseT], *, timeout: float | None
     ) -> AsyncGenerator[ResponseT]:
         """One request, many responses; after a failure that can be overcome it goes on where it stopped."""
-        stub = self._stub(method, "unary_stream")
-        with Call(self._settings, method, self._headers, timeout=timeout, request_id="") as call:
-            while True:
-                rpc = stub(bytes(source.request()), timeout=call.begin(), metadata=call.headers)
-                try:
-                    async for response in rpc:
-                        source.received(response)
-                        yield response
-                    return
-                except grpc.RpcError as error:
-                    if source.complete:
-                        return
-                    pause = call.failed(error)
-                except asyncio.CancelledError:
-                    self._raise_if_closed()
-                    raise
-                finally:
-                    rpc.cancel()
-                await asyncio.sleep(pause)
 
+    @abstractmethod
     def upload(self, method: Method[ResponseT], *, timeout: float | None, request_id: str) -> "AsyncUpload[ResponseT]":
         """Begin a stream of requests. It is one attempt: what was taken from the caller cannot be sent again."""
-        stub = self._stub(method, "stream_unary")
-        call = Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id, once=True)
-        return AsyncUpload(call, stub(timeout=call.begin(), metadata=call.headers), self._raise_if_closed)
 
-    def _stub(self, method: Method[Any], kind: str) -> Any:
-        if self._closed:
-            raise CancelledError("the client is closed")
-        stub = self._stubs.get(method.path)
-        if stub is None:
-            make = getattr(self._connected(), kind)
-            stub = make(method.path, request_serializer=None, response_deserializer=method.response.parse)
-            self._stubs[method.path] = stub
-        return stub
-
-    def _connected(self) -> grpc.aio.Channel:
-        """The channel, made in the event loop of the first call; a client may be made before there is one."""
-        if self._channel is None:
-            options, pem = _channel.options(), self._settings.pem
-            if pem is None:
-                self._channel = grpc.aio.insecure_channel(self._settings.address, options)
-            else:
-                self._channel = grpc.aio.secure_channel(self._settings.address, _channel.credentials(pem), options)
-        return self._channel
-
-    def _raise_if_closed(self) -> None:
-        """A closed channel cancels its calls as if somebody had cancelled the task; tell the two apart."""
-        task = asyncio.current_task()
-        if self._closed and (task is None or not task.cancelling()):
-            raise CancelledError("the client was closed") from None
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connection; calls under way end with CancelledError."""
 
 
-class AsyncUpload(Generic[ResponseT]):
+class AsyncUpload(ABC, Generic[ResponseT]):
     """A stream of requests under way, as a context manager. Left without `finish`, it is cancelled and has no effect."""
 
-    def __init__(self, call: Call, rpc: Any, raise_if_closed: Callable[[], None]) -> None:
-        self._call = call
-        self._raise_if_closed = raise_if_closed
-        self._rpc = rpc
-        # The public `write` replaces the status of a call that the server has ended by INTERNAL, and nobody learns why it did.
-        # What it wraps does not; should a later grpcio have no such thing, there is still `write`.
-        wrapped = getattr(rpc, "_cython_call", None)
-        self._write = getattr(wrapped, "send_serialized_message", rpc.write)
-
+    @abstractmethod
     async def send(self, message: Message) -> None:
         """Send one message; waits while the connection is busy. Raises VexfsError if the call has ended."""
-        data = bytes(message)
-        try:
-            await self._rpc.wait_for_connection()
-            await self._write(data)
-        except (grpc.RpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
-            await self.finish()  # raises what the call ended with
-            raise
 
+    @abstractmethod
     async def finish(self) -> ResponseT:
         """End the stream and wait for the response. Raises VexfsError."""
-        with contextlib.suppress(grpc.RpcError, grpc.aio.InternalError):  # what the call ended with comes below
-            await self._rpc.done_writing()
-        try:
-            response: ResponseT = await self._rpc
-            return response
-        except grpc.RpcError as error:
-            self._call.failed(error)  # raises: there is one attempt
-            raise
 
-    async def __aenter__(self) -> Self:
-        self._call.__enter__()
-        return self
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
 
+    @abstractmethod
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._rpc.cancel()  # does nothing once it has ended
-        self._call.__exit__(kind, error, trace)
-        if kind is asyncio.CancelledError:
-            self._raise_if_closed()
+    ) -> None: ...

@@ -8,14 +8,15 @@ from typing import Self
 from vexfs_client import _convert, _methods, _settings
 from vexfs_client._filters import Filter, to_message
 from vexfs_client._generated.vexfs import v1
+from vexfs_client._settings import TransportName
 from vexfs_client._types import Page, SearchMode, SearchResult, ServerInfo, SkippedFile, VectorLike, ViewPositions
 from vexfs_client._values import FileName, check_32_bits, to_mode, to_ref, to_vector
 
 from .collections import Collections
+from .connecting import connect
 from .files import Files
 from .paging import Items
 from .points import Points
-from .transport import Transport
 
 
 class Client:
@@ -34,7 +35,9 @@ class Client:
     def __init__(
         self,
         *,
+        transport: TransportName | None = None,
         address: str | None = None,
+        url: str | None = None,
         token: str | None = None,
         tls: bool | None = None,
         tls_ca: str | os.PathLike[str] | None = None,
@@ -45,14 +48,18 @@ class Client:
     ) -> None:
         """What is None is taken from its variable (`VEXFS_ADDRESS` …), or is the default.
 
-        `address` is the server's gRPC address, `host:port` (default 127.0.0.1:8083). `token` is sent with every call. `tls`
-        trusts the system's certificates; the PEM files `tls_ca`, `tls_client_cert` and `tls_client_key` turn it on, too.
-        `timeout` is the seconds a call may take, with all attempts and pauses (default 30; 0: no limit), `max_attempts` how
-        often it is tried at most (default 4). Raises SettingsError, which names the setting.
+        `transport` is `grpc` (the default) or `rest`, which needs `vexfs-client[rest]`. gRPC goes to `address`, `host:port`
+        (default 127.0.0.1:8083), REST to `url` (default http://127.0.0.1:8080). `token` is sent with every call. `tls` is for
+        gRPC and trusts the system's certificates; the PEM files `tls_ca`, `tls_client_cert` and `tls_client_key` turn it on,
+        too. REST uses TLS, and these files, where `url` begins with https. `timeout` is the seconds a call may take, with all
+        attempts and pauses (default 30; 0: no limit), `max_attempts` how often it is tried at most (default 4). Raises
+        SettingsError, which names the setting.
         """
         settings = _settings.load(
             {
+                "transport": transport,
                 "address": address,
+                "url": url,
                 "token": token,
                 "tls": tls,
                 "tls_ca": tls_ca,
@@ -62,7 +69,7 @@ class Client:
                 "max_attempts": max_attempts,
             }
         )
-        self._transport = Transport(settings)
+        self._transport = connect(settings)
         self.files = Files(self._transport)
         self.collections = Collections(self._transport)
         self.points = Points(self._transport)

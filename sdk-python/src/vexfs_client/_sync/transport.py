@@ -1,164 +1,50 @@
-"""The synchronous driver: makes the attempts of a call over a grpc channel. Its twin is `_async/transport.py`.
+# Made from _async/transport.py by scripts/make-sync.
+"""What the groups need of a connection, whichever way it speaks: the base of the drivers."""
 
-May be used by many threads at the same time. Decides nothing: `_call.py` does.
-"""
-
-import threading
-import time
-from collections.abc import Generator, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Generic, Self
 
-import grpc
 from betterproto2 import Message
 
-from vexfs_client import _channel
-from vexfs_client._call import Call
-from vexfs_client._errors import CancelledError
 from vexfs_client._methods import Method, ResponseT
 from vexfs_client._reading import Resumable
-from vexfs_client._settings import Settings
 
 
-class Transport:
-    """A channel and the stubs of the methods called so far."""
+class Transport(ABC):
+    """Makes calls, with all their attempts. All of its methods raise VexfsError, CancelledError after closing."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._headers = _channel.metadata(settings)
-        self._stubs: dict[str, Any] = {}
-        self._closed = False
-        options = _channel.options()
-        if settings.pem is None:
-            self._channel = grpc.insecure_channel(settings.address, options)
-        else:
-            self._channel = grpc.secure_channel(settings.address, _channel.credentials(settings.pem), options)
-
-    def close(self) -> None:
-        """Close the channel; calls under way end with CancelledError."""
-        self._closed = True
-        self._channel.close()
-
+    @abstractmethod
     def unary(self, method: Method[ResponseT], request: Message, *, timeout: float | None, request_id: str = "") -> ResponseT:
         """One request, one response."""
-        stub, data = self._stub(method, "unary_unary"), bytes(request)
-        with Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id) as call:
-            while True:
-                try:
-                    response: ResponseT = stub(data, timeout=call.begin(), metadata=call.headers)
-                    return response
-                except grpc.RpcError as error:
-                    pause = call.failed(error)
-                except ValueError:  # what a closed channel raises
-                    if self._closed:
-                        raise CancelledError("the client was closed") from None
-                    raise
-                time.sleep(pause)
 
+    @abstractmethod
     def stream(self, method: Method[ResponseT], source: Resumable[ResponseT], *, timeout: float | None) -> Generator[ResponseT]:
         """One request, many responses; after a failure that can be overcome it goes on where it stopped."""
-        stub = self._stub(method, "unary_stream")
-        with Call(self._settings, method, self._headers, timeout=timeout, request_id="") as call:
-            while True:
-                rpc = stub(bytes(source.request()), timeout=call.begin(), metadata=call.headers)
-                try:
-                    for response in rpc:
-                        source.received(response)
-                        yield response
-                    return
-                except grpc.RpcError as error:
-                    if source.complete:
-                        return
-                    pause = call.failed(error)
-                finally:
-                    rpc.cancel()
-                time.sleep(pause)
 
+    @abstractmethod
     def upload(self, method: Method[ResponseT], *, timeout: float | None, request_id: str) -> "Upload[ResponseT]":
         """Begin a stream of requests. It is one attempt: what was taken from the caller cannot be sent again."""
-        stub = self._stub(method, "stream_unary")
-        call = Call(self._settings, method, self._headers, timeout=timeout, request_id=request_id, once=True)
-        slot = _Slot()
-        rpc = stub.future(iter(slot), timeout=call.begin(), metadata=call.headers)
-        rpc.add_done_callback(lambda _: slot.end())
-        return Upload(call, rpc, slot)
 
-    def _stub(self, method: Method[Any], kind: str) -> Any:
-        if self._closed:
-            raise CancelledError("the client is closed")
-        stub = self._stubs.get(method.path)
-        if stub is None:
-            make = getattr(self._channel, kind)
-            stub = make(method.path, request_serializer=None, response_deserializer=method.response.parse)
-            self._stubs[method.path] = stub
-        return stub
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; calls under way end with CancelledError."""
 
 
-class Upload(Generic[ResponseT]):
+class Upload(ABC, Generic[ResponseT]):
     """A stream of requests under way, as a context manager. Left without `finish`, it is cancelled and has no effect."""
 
-    def __init__(self, call: Call, rpc: Any, slot: "_Slot") -> None:
-        self._call = call
-        self._rpc = rpc
-        self._slot = slot
-
+    @abstractmethod
     def send(self, message: Message) -> None:
         """Send one message; waits while the connection is busy. Raises VexfsError if the call has ended."""
-        if not self._slot.put(bytes(message)):
-            self.finish()  # raises what the call ended with
 
+    @abstractmethod
     def finish(self) -> ResponseT:
         """End the stream and wait for the response. Raises VexfsError."""
-        self._slot.end()
-        try:
-            response: ResponseT = self._rpc.result()
-            return response
-        except grpc.RpcError as error:
-            self._call.failed(error)  # raises: there is one attempt
-            raise
-        except grpc.FutureCancelledError:
-            raise CancelledError("the call was cancelled") from None
 
-    def __enter__(self) -> Self:
-        self._call.__enter__()
-        return self
+    @abstractmethod
+    def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._rpc.cancel()  # does nothing once it has ended
-        self._slot.end()
-        self._call.__exit__(kind, error, trace)
-
-
-class _Slot:
-    """One message on its way from the caller's thread to gRPC's, which takes them from an iterator."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._message: bytes | None = None
-        self._ended = False
-
-    def put(self, message: bytes) -> bool:
-        """Hand over a message once the one before was taken; False if nobody takes any more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._message is None or self._ended)
-            if self._ended:
-                return False
-            self._message = message
-            self._changed.notify_all()
-            return True
-
-    def end(self) -> None:
-        """No more messages; the last one is still taken if the call goes on."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._message is not None or self._ended)
-                message, self._message = self._message, None
-                self._changed.notify_all()
-            if message is None:
-                return
-            yield message
+    @abstractmethod
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...

@@ -1,0 +1,110 @@
+"""An event loop in a thread of its own: how the synchronous client does what only asyncio can, such as ending a call under way.
+
+May be used by many threads at the same time. The thread is started when it is first needed, and ends when it is told to, or
+when its owner is forgotten.
+"""
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from collections.abc import Coroutine
+from concurrent import futures
+from typing import Any, TypeVar
+
+from vexfs_client._errors import CancelledError
+
+T = TypeVar("T")
+
+_in_here = threading.local()
+"""`waits` is true in a thread that is inside `run` or `finish`."""
+
+
+class LoopThread:
+    """Runs coroutines for other threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of the coroutine, or what it raises. It is cancelled when the waiting is interrupted.
+
+        Raises CancelledError when the thread is stopped before.
+        """
+        future = self._post(coroutine)
+        waited, _in_here.waits = getattr(_in_here, "waits", False), True
+        try:
+            return future.result()
+        except futures.CancelledError:
+            raise CancelledError("the client is closed") from None
+        except BaseException:
+            future.cancel()
+            raise
+        finally:
+            _in_here.waits = waited
+
+    def finish(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """Run what ends something, if there still is something to end.
+
+        It is waited for, unless the interpreter called this from within our own waiting, while it collected garbage: then one
+        would wait for the other without end.
+        """
+        with contextlib.suppress(CancelledError):
+            if getattr(_in_here, "waits", False) or threading.current_thread() is self._thread:
+                self._post(coroutine)
+            else:
+                self.run(coroutine)
+
+    def stop(self) -> None:
+        """End the thread; what still runs is cancelled. Stopping again does nothing."""
+        with self._lock:
+            self._stopped = True
+            thread = self._thread
+            if thread is None or not thread.is_alive():
+                return
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def _post(self, coroutine: Coroutine[Any, Any, T]) -> "futures.Future[T]":
+        with self._lock:
+            try:
+                if self._stopped:
+                    raise CancelledError("the client is closed")
+                if self._thread is None:
+                    self._start()
+                elif not self._thread.is_alive():
+                    raise CancelledError("the client was used before this process was forked: make one after that")
+            except BaseException:
+                coroutine.close()
+                raise
+            # Under the lock, so that nothing is posted behind the end.
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _start(self) -> None:
+        ready: futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = futures.Future()
+        thread = threading.Thread(target=_serve, args=(ready,), name="vexfs-client", daemon=True)
+        thread.start()
+        self._loop, self._stop = ready.result()
+        self._thread = thread
+        weakref.finalize(self, _stop, self._loop, self._stop)
+
+
+def _serve(ready: "futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+    """The thread; it knows nothing of its owner, so that that can be forgotten."""
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        ready.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+    asyncio.run(until_stopped())  # cancels what still runs when it ends
+
+
+def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(stop.set)
