@@ -1,43 +1,73 @@
 """`vexfs-conformance`: what can a person type? Parses the command line and calls the session; exit 0 conformant, 1 not, 2
-usage, 3 harness.
+usage, 3 harness, 130 interrupted.
 """
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vexfs_conformance import __version__, cells, known, suites
+from vexfs_conformance import __version__, cells, known, mounting, suites
 from vexfs_conformance.lanes.adapter import AdapterProcess, SdkLane, command_of
 from vexfs_conformance.lanes.raw import RawLane
 from vexfs_conformance.lanes.raw_connect import RawConnect
 from vexfs_conformance.lanes.raw_grpc import RawGrpc
+from vexfs_conformance.lanes.raw_mount import RawMount
 from vexfs_conformance.lanes.raw_rest import RawRest
 from vexfs_conformance.outcomes import Endpoint, HarnessError, Lane
 from vexfs_conformance.reports import badge, html, jsonl, junit, markdown, table
 from vexfs_conformance.results import CaseResult, RunFooter, RunHeader
 from vexfs_conformance.server import OwnServer, Target, endpoint_of, look
-from vexfs_conformance.session import Choice, Session, collect
+from vexfs_conformance.session import MOUNT, Choice, Session, collect
 
-CONFORMANT, NOT_CONFORMANT, USAGE, HARNESS = 0, 1, 2, 3
+CONFORMANT, NOT_CONFORMANT, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 RAW_LANES: dict[str, type[RawLane]] = {"grpc": RawGrpc, "rest": RawRest, "connect": RawConnect}
+"""The surfaces that an address reaches; the lane mount needs a folder, too."""
+_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        with _ended_once():
+            return int(options.command(options))
+    except KeyboardInterrupt:
+        sys.stderr.write("vexfs-conformance: interrupted; what the run left on the server and on this machine is removed\n")
+        return INTERRUPTED
     except HarnessError as error:
         sys.stderr.write(f"vexfs-conformance: {error}\n")
         return HARNESS
     except ValueError as error:
         sys.stderr.write(f"vexfs-conformance: {error}\n")
         return USAGE
+
+
+@contextmanager
+def _ended_once() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end a run alike, and do not interrupt its cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        for each in _ENDINGS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, end) for each in _ENDINGS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--sdk", default="", metavar="NAMES", help="SDKs whose adapters lie beside the suite, such as python,go")
     run.add_argument("--adapter", action="append", default=[], metavar="NAME=COMMAND", help="an adapter of any SDK")
     run.add_argument("--transport", default="", metavar="NAMES", help="only these transports of the SDKs")
-    run.add_argument("--lane", metavar="NAMES", help="raw lanes: grpc,rest,connect or none  [default: all that answer]")
+    run.add_argument("--lane", metavar="NAMES", help="raw lanes: grpc,rest,connect,mount or none  [default: all that answer]")
+    run.add_argument("--mount", type=Path, metavar="FOLDER", help="where the target is mounted on this machine")
     _choice_options(run)
     run.add_argument("--known", type=Path, metavar="FILE", help="known failures (YAML)")
     run.add_argument("--report", type=Path, metavar="FOLDER", default=Path(".conformance"), help="[default: .conformance]")
@@ -98,14 +129,16 @@ def _run(options: argparse.Namespace) -> int:
     loaded = suites.load(options.cases)
     listed = known.load(options.known)
     choice = Choice(options.case, options.profile == "read-only")
-    server = OwnServer() if options.serve else None
+    mount, left_out = _mount(options)
+    server = OwnServer(mount=mount) if options.serve else None
     lanes: list[Lane] = []
     try:
         target = look(server.endpoint if server else _endpoint(options))
         session = Session(target, loaded, choice)
         if not session.cases:
             raise ValueError("no case has such a name")
-        lanes += _lanes(options, target)
+        lanes += _raw_lanes(options, target, (server.mountpoint if server else options.mount) if mount else None)
+        lanes += _sdk_lanes(options)
         if not lanes:
             raise ValueError("there is nothing to run: no lane and no SDK")
         started = time.monotonic()
@@ -113,25 +146,56 @@ def _run(options: argparse.Namespace) -> int:
         results, problems = known.apply(listed, results)
         if options.complete:
             problems += [f"no case shows {cell.name}" for cell in cells.cells(results) if cell.empty]
-        header = _header(options, target, lanes, len(session.cases))
+        header = _header(options, target, lanes, len(session.cases), left_out)
         footer = RunFooter(time.monotonic() - started, dict(Counter(str(each.verdict) for each in results)), problems)
     finally:
-        for lane in lanes:
-            lane.close()
-        if server is not None:
-            server.close()
+        try:
+            for lane in lanes:
+                lane.close()
+        finally:
+            if server is not None:
+                server.close()
     return _finish(jsonl.Report(header, results, footer), options.report)
 
 
-def _lanes(options: argparse.Namespace, target: Target) -> list[Lane]:
-    found: list[Lane] = []
+def _mount(options: argparse.Namespace) -> tuple[bool, list[str]]:
+    """Whether the lane mount runs, and why it is left out if only this machine or the command line lacks what it needs.
+
+    Raises HarnessError, or ValueError, if it is asked for by name and cannot run.
+    """
+    named = bool(options.lane) and MOUNT in options.lane.split(",")
+    if options.serve and options.mount:
+        raise ValueError("--mount names where a --target is mounted; --serve mounts its server by itself")
+    if options.lane and not named:
+        return False, []
+    if options.serve:
+        why = mounting.obstacle()
+        if why and named:
+            raise HarnessError(f"the lane {MOUNT} cannot run here: {why}")
+    else:
+        why = "" if options.mount else "no --mount FOLDER says where the target is mounted"
+        if why and named:
+            raise ValueError(f"the lane {MOUNT} cannot run: {why}")
+    return not why, [f"{MOUNT}: {why}"] if why else []
+
+
+def _raw_lanes(options: argparse.Namespace, target: Target, folder: Path | None) -> list[RawLane]:
+    """The surfaces that are named, else those that answer. Raises HarnessError if `folder` does not show the target."""
     names = options.lane.split(",") if options.lane else [*target.surfaces, *(["connect"] if _speaks_connect(target) else [])]
     for name in names:
-        if name == "none":
-            continue
-        if name not in RAW_LANES:
-            raise ValueError(f"there is no lane {name}; there are {', '.join(RAW_LANES)}")
-        found.append(RAW_LANES[name]())
+        if name not in (*RAW_LANES, MOUNT, "none"):
+            raise ValueError(f"there is no lane {name}; there are {', '.join(RAW_LANES)}, {MOUNT}")
+    found = [RAW_LANES[name]() for name in names if name in RAW_LANES]
+    if folder is not None:
+        mount, surface = RawMount(folder, target.endpoint), RAW_LANES[target.surfaces[0]]()
+        mounting.check(mount, surface, target.endpoint)
+        surface.close()
+        found.append(mount)
+    return found
+
+
+def _sdk_lanes(options: argparse.Namespace) -> list[Lane]:
+    found: list[Lane] = []
     adapters = [(name, command_of(name)) for name in options.sdk.split(",") if name]
     for entry in options.adapter:
         name, _, command = entry.partition("=")
@@ -155,7 +219,9 @@ def _speaks_connect(target: Target) -> bool:
         lane.close()
 
 
-def _header(options: argparse.Namespace, target: Target, lanes: Sequence[Lane], count: int) -> RunHeader:
+def _header(
+    options: argparse.Namespace, target: Target, lanes: Sequence[Lane], count: int, left_out: Sequence[str]
+) -> RunHeader:
     return RunHeader(
         suite_version=__version__,
         target=target.name,
@@ -166,6 +232,7 @@ def _header(options: argparse.Namespace, target: Target, lanes: Sequence[Lane], 
         ],
         cases=count,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        left_out=left_out,
     )
 
 
@@ -184,6 +251,8 @@ def _finish(report: jsonl.Report, folder: Path) -> int:
     out(table.table(report) + "\n")
     for text in table.failures(report.results):
         out(text + "\n")
+    for text in report.header.left_out:
+        out(f"LEFT OUT {text}\n")
     for problem in report.footer.problems:
         out(f"PROBLEM {problem}\n")
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.footer.counts.items()))

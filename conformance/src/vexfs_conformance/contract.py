@@ -23,7 +23,7 @@ _PERMISSION_WRITE = 2
 @dataclass(frozen=True)
 class Reason:
     """One error reason: its name without prefix, its gRPC code's name, whether trying again can help, which methods can end
-    with it.
+    with it, the name of the errno on a mount.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Reason:
     http_status: int
     retryable: bool
     scope: int
+    errno: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def reasons() -> dict[str, Reason]:
             continue
         contract = _options("EnumValueOptions", value.GetOptions()).Extensions[_extension(f"{PACKAGE}.error")]
         name = value.name.removeprefix(_PREFIX)
-        found[name] = Reason(name, contract.code, contract.http_status, contract.retryable, contract.scope)
+        found[name] = Reason(name, contract.code, contract.http_status, contract.retryable, contract.scope, contract.errno)
     return found
 
 

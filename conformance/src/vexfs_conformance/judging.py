@@ -1,17 +1,19 @@
 """Is what came of a step what the case and the contract want? Pure functions.
 
 Beside the case's own expectations every outcome is held to the contract: an error's reason is one that the method may end
-with, its code and whether a retry can help are those of the reason; an answer is one message with a revision.
+with, its code and whether a retry can help are those of the reason; an answer is one message with a revision. A system call
+tells no reason: its errno has to be the one that the contract gives the expected reason.
 """
 
 import base64
+import errno
 from collections.abc import Sequence
 from typing import Any
 
 from vexfs_conformance import contract
 from vexfs_conformance.matching import Difference, differences
 from vexfs_conformance.outcomes import Answered, Failed, Fault, Outcome, SettingsRefused, Unsupported
-from vexfs_conformance.suites import Step
+from vexfs_conformance.suites import ExpectedError, Step
 from vexfs_conformance.unreported import prune
 from vexfs_conformance.values import fill_in
 
@@ -52,7 +54,7 @@ def judge(step: Step, outcome: Outcome, variables: dict[str, Any], unreported: f
     if isinstance(outcome, Unsupported):
         return [Difference("the call", "an answer", f"unsupported: {outcome.why}")], 0
     if isinstance(outcome, Failed):
-        found = _against_contract(outcome, method)
+        found = [] if outcome.errno else _against_contract(outcome, method)
         if step.expect_error is None:
             return [Difference("the call", "an answer", _describe(outcome)), *found], 0
         return [*_expected_error(step, outcome), *found], 0
@@ -60,12 +62,16 @@ def judge(step: Step, outcome: Outcome, variables: dict[str, Any], unreported: f
 
 
 def _describe(error: Failed) -> str:
+    if error.errno:
+        return f"{errno.errorcode.get(error.errno, error.errno)}: {error.message[:300]}"
     return f"{error.code} {error.reason}: {error.message[:300]}"
 
 
 def _expected_error(step: Step, error: Failed) -> list[Difference]:
     want = step.expect_error
     assert want is not None
+    if error.errno:
+        return _expected_errno(want, error)
     found = []
     if error.code != want.code:
         found.append(Difference("error.code", want.code, _describe(error)))
@@ -74,6 +80,19 @@ def _expected_error(step: Step, error: Failed) -> list[Difference]:
     if want.attempts and error.attempts != want.attempts:
         found.append(Difference("error.attempts", str(want.attempts), str(error.attempts)))
     return found
+
+
+def _expected_errno(want: ExpectedError, error: Failed) -> list[Difference]:
+    """A case that names no reason takes the errno of any reason with its code."""
+    named = [
+        reason
+        for reason in contract.reasons().values()
+        if reason.name in want.reasons or (not want.reasons and reason.code == want.code)
+    ]
+    if error.errno in {getattr(errno, reason.errno) for reason in named}:
+        return []
+    wanted = " or ".join(f"{reason.errno}, the errno of {reason.name}" for reason in named)
+    return [Difference("error.errno", wanted, _describe(error))]
 
 
 def _against_contract(error: Failed, method: contract.Method) -> list[Difference]:

@@ -48,7 +48,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Failed:
-    """The call failed as calls fail."""
+    """The call failed as calls fail: with a code and perhaps a reason, or, if it was a system call, with an errno."""
 
     code: str
     reason: str = ""
@@ -58,6 +58,8 @@ class Failed:
     retryable: bool = False
     attempts: int = 0
     kinds: Sequence[str] = ()
+    errno: int = 0
+    """The kernel's number; 0 of a surface that answers with codes."""
 
 
 @dataclass(frozen=True)

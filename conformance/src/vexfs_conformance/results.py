@@ -59,6 +59,8 @@ class RunHeader:
     """`sdk`, `version`, `transport`, `language` of each."""
     cases: int
     started: str
+    left_out: Sequence[str] = field(default_factory=list)
+    """Lanes that could not be run here, each with the reason: `mount: there is no /dev/fuse`."""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class CaseRunner:
     def _keep(self, step: Step, answer: Any, variables: dict[str, Any]) -> None:
         for name, where in step.capture.items():
             if not is_reported(where, contract.methods()[step.call].response_name, self.lane.unreported):
-                raise NotApplicable(f"the SDK does not tell {where}")
+                raise NotApplicable(f"it does not tell {where}")
             value = place(answer, where)
             if value is None:
                 raise HarnessError(f"{step.call} answered nothing at {where}")

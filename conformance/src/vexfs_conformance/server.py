@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from vexfs_conformance import mounting
 from vexfs_conformance.lanes.raw_grpc import RawGrpc
 from vexfs_conformance.lanes.raw_rest import RawRest
 from vexfs_conformance.outcomes import Answered, CallSpec, Endpoint, Failed, HarnessError, Json
@@ -36,14 +37,22 @@ class Target:
 
 
 class OwnServer:
-    """A `vexfs serve` on free ports and a temporary folder. Raises HarnessError if it does not start."""
+    """A `vexfs serve` on free ports and a temporary folder, mounted in there if asked. Raises HarnessError if it does not
+    start.
+    """
 
-    def __init__(self, command: list[str] | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="vexfs-conformance-"))
+    def __init__(self, command: list[str] | None = None, *, mount: bool = False) -> None:
         self._command = command or _command()
-        self._process = self._start()
+        self.folder = Path(tempfile.mkdtemp(prefix="vexfs-conformance-"))
+        self.mountpoint = self.folder / "mnt" if mount else None
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _start(self) -> None:
         ready = self.folder / "ready.json"
         arguments = [
             "serve",
@@ -55,19 +64,23 @@ class OwnServer:
             "0",
             "--ready-file",
             str(ready),
+            *(["--mount", str(self.mountpoint)] if self.mountpoint else []),
         ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VEXFS_") or key in _KEPT}
         with (self.folder / "serve.log").open("wb") as log:
-            process = subprocess.Popen([*self._command, *arguments], stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(
+                [*self._command, *arguments],
+                stdout=log,
+                stderr=log,
+                env=environment,
+                process_group=0,  # a Ctrl-C at the terminal reaches the suite only, which cleans up before it stops the server
+            )
         end = time.monotonic() + START_S
         while not ready.exists():
-            if process.poll() is not None or time.monotonic() > end:
-                process.kill()
-                process.wait()
+            if self._process.poll() is not None or time.monotonic() > end:
                 raise HarnessError(f"the server did not start:\n{(self.folder / 'serve.log').read_text()[-3000:]}")
             time.sleep(0.05)
         self.record: dict[str, Any] = json.loads(ready.read_text())
-        return process
 
     @property
     def endpoint(self) -> Endpoint:
@@ -75,14 +88,20 @@ class OwnServer:
         return Endpoint(address=self.record["grpc"], url=self.record["rest"], token=token)
 
     def close(self) -> None:
-        """Stop it and remove its folder."""
-        if self._process.poll() is None:
+        """Stop it, unmount and remove its folder. May be called twice. Raises HarnessError if the mount does not come off."""
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self.mountpoint is not None and mounting.is_mounted(self.mountpoint):
+            done = subprocess.run(
+                [*self._command, "umount", "--lazy", str(self.mountpoint)], capture_output=True, text=True, check=False
+            )
+            if mounting.is_mounted(self.mountpoint):  # removing the folder would remove the files behind it
+                raise HarnessError(f"{self.mountpoint} does not come off: {done.stderr.strip()}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

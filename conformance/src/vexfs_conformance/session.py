@@ -7,8 +7,9 @@ whatever happens. `collect` removes what runs left behind that were killed.
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,8 +26,9 @@ from vexfs_conformance.suites import Case, Suite, all_cases
 from vexfs_conformance.values import fill_in, place
 
 PREFIX = "vexfs-conformance-"
+MOUNT = "mount"
 _ALWAYS = frozenset({"faults"})
-"""What every lane has; whether faults may be made is the target's question."""
+"""What every lane over the wire has; whether faults may be made is the target's question."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Session:
         self._faults = faults and target.local
         self.cases = [case for case in all_cases(suites) if choice.takes(case)]
         self.top = f"/{PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
+        self._ending = threading.Event()
+        """Set when the run is given up: no lane begins another case."""
 
     def run(
         self, lanes: Sequence[Lane], *, jobs: int = 2, tell: Callable[[CaseResult], None] = lambda _: None
@@ -101,8 +105,12 @@ class Session:
             at_rest = {suite.name for suite in self._suites if suite.once}
             for together in (True, False):
                 cases = [case for case in self.cases if (case.suite in at_rest) is together]
-                with ThreadPoolExecutor(1 if together else jobs) as pool:
-                    under_way = [pool.submit(self._run_lane, lane, cases, answers, variables, control, tell) for lane in lanes]
+                # Who tells most answers first: the others are compared with it.
+                ordered = sorted(lanes, key=lambda lane: len(lane.unreported)) if together else lanes
+                with ThreadPoolExecutor(1 if together else jobs) as pool, self._given_up():
+                    under_way = [
+                        pool.submit(self._run_lane, lane, cases, answers, variables, control, tell) for lane in ordered
+                    ]
                     results += [result for each in under_way for result in each.result()]
             return results
         finally:
@@ -111,6 +119,15 @@ class Session:
                     control.remove(self.top)
             finally:
                 control.close()
+
+    @contextmanager
+    def _given_up(self) -> Iterator[None]:
+        """Have the lanes end after the case they are at when the body fails or is interrupted; the pool waits for them."""
+        try:
+            yield
+        except BaseException:
+            self._ending.set()
+            raise
 
     def _put_shared(self, control: Control) -> dict[str, dict[str, Any]]:
         """The steps of suites that are done once; the variables of each such suite by its name."""
@@ -137,6 +154,8 @@ class Session:
         results = []
         try:
             for index, case in enumerate(cases):
+                if self._ending.is_set():
+                    break
                 result = self._run_case(runner, lane, case, f"{self.top}/{lane.name}-{lane.transport}-{index}", control)
                 tell(result)
                 results.append(result)
@@ -164,6 +183,8 @@ class Session:
             return f"about {', '.join(case.transports)} only"
         if case.raw_only and not lane.raw:
             return "about the surface itself: an SDK hides it"
+        if lane.transport == MOUNT and any("faults" in step.needs for step in case.all_steps):
+            return "a system call passes no proxy that could make faults"
         has = lane.features | frozenset(self._target.info.get("capabilities", ())) | _ALWAYS
         if self._target.endpoint.token:
             has |= {"token"}
