@@ -119,10 +119,17 @@ def _choice_options(parser: argparse.ArgumentParser) -> None:
 def _endpoint(options: argparse.Namespace) -> Endpoint:
     if not options.target:
         raise ValueError("name a server with --target URL, or start one with --serve")
-    token = options.token_file.read_text().strip() if options.token_file else options.token
+    token = _token_in(options.token_file) if options.token_file else options.token
     names = ("tls_ca", "tls_client_cert", "tls_client_key")
     tls = {name: getattr(options, name) for name in names if getattr(options, name)}
     return endpoint_of(options.target, options.grpc, token, tls)
+
+
+def _token_in(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--token-file: {file} cannot be read: {error}") from error
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -146,6 +153,7 @@ def _run(options: argparse.Namespace) -> int:
         results, problems = known.apply(listed, results)
         if options.complete:
             problems += [f"no case shows {cell.name}" for cell in cells.cells(results) if cell.empty]
+        left_out += [] if options.lane else target.silent
         header = _header(options, target, lanes, len(session.cases), left_out)
         footer = RunFooter(time.monotonic() - started, dict(Counter(str(each.verdict) for each in results)), problems)
     finally:

@@ -11,12 +11,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vexfs_conformance import mounting
+from vexfs_conformance.advice import refusal, told
 from vexfs_conformance.lanes.raw_grpc import RawGrpc
 from vexfs_conformance.lanes.raw_rest import RawRest
-from vexfs_conformance.outcomes import Answered, CallSpec, Endpoint, Failed, HarnessError, Json
+from vexfs_conformance.outcomes import Answered, CallSpec, Endpoint, HarnessError, Json, Outcome
 
 START_S = 120.0
 DEFAULT_GRPC_PORT = 8083
@@ -30,6 +31,8 @@ class Target:
     info: Json
     local: bool
     surfaces: tuple[str, ...]
+    silent: tuple[str, ...] = ()
+    """The surfaces that do not answer, each with what came instead."""
 
     @property
     def name(self) -> str:
@@ -119,29 +122,38 @@ def _command() -> list[str]:
 
 def endpoint_of(target: str, grpc_address: str | None, token: str | None, tls: dict[str, str]) -> Endpoint:
     """The endpoint of `--target`: an http(s) URL (gRPC is on port 8083 of the same host unless said otherwise)."""
-    parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{target} is no http:// or https:// URL")
+    parts = _parts(target)
+    if parts is None or not parts.hostname:
+        raise ValueError(f"{target} is no address of REST: write http://HOST:PORT or https://HOST:PORT")
+    for name, file in tls.items():
+        if not Path(file).is_file():
+            raise ValueError(f"--{name.replace('_', '-')}: there is no file {file}")
+    if ("tls_client_cert" in tls) != ("tls_client_key" in tls):
+        raise ValueError("--tls-client-cert and --tls-client-key belong together")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     address = grpc_address or f"{host}:{DEFAULT_GRPC_PORT}"
     secure = True if parts.scheme == "https" else None
     return Endpoint(address=address, url=target.rstrip("/"), token=token, tls=secure, **tls)  # type: ignore[arg-type]
 
 
+def _parts(target: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(target)
+        return parts if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except ValueError:  # the port is no number
+        return None
+
+
 def look(endpoint: Endpoint) -> Target:
     """Ask the server what it is, over every surface. Raises HarnessError if none answers."""
-    info: Json | None = None
-    surfaces = []
-    said = ""
+    said: dict[str, Outcome] = {}
     for lane in (RawGrpc(), RawRest()):
-        outcome = lane.call(CallSpec("GetServerInfo", [{}], endpoint, timeout_ms=10_000))
+        said[lane.name] = lane.call(CallSpec("GetServerInfo", [{}], endpoint, timeout_ms=10_000))
         lane.close()
-        if isinstance(outcome, Answered):
-            info = info or dict(outcome.messages[0])
-            surfaces.append(lane.name)
-        else:
-            said += f"\n  {lane.name}: {outcome.code} {outcome.message}" if isinstance(outcome, Failed) else f"\n  {outcome}"
-    if info is None:
-        raise HarnessError(f"no server answers at {endpoint.url} ({endpoint.address}):{said}")
+    answers = {name: outcome for name, outcome in said.items() if isinstance(outcome, Answered)}
+    if not answers:
+        raise HarnessError(refusal(endpoint, said))
+    info = dict(next(iter(answers.values())).messages[0])
+    silent = tuple(f"{name}: {told(outcome)}" for name, outcome in said.items() if name not in answers)
     hosts = {urlsplit(endpoint.url or "").hostname, (endpoint.address or "").rpartition(":")[0].strip("[]")}
-    return Target(endpoint, info, hosts <= {"127.0.0.1", "localhost", "::1", None, ""}, tuple(surfaces))
+    return Target(endpoint, info, hosts <= {"127.0.0.1", "localhost", "::1", None, ""}, tuple(answers), silent)
