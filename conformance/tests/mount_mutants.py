@@ -1,6 +1,7 @@
 """Mounts that are wrong in one way each: what the mount lane has to notice.
 
-Each changes one system call that a module of the lane makes, as if the file system behind it did that wrong.
+`MUTANTS` and `SEARCH_MUTANTS` change one system call that a module of the lane makes, as if the file system behind it did that
+wrong. `SERVER_MUTANTS` break one line of the mount's own process.
 """
 
 import errno
@@ -12,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from planting import ServerMutant
 
 from vexfs_conformance.lanes import mount_files, mount_places, mount_search, system_calls
 
@@ -179,5 +181,94 @@ SEARCH_MUTANTS = {
     ),
     "a-link-is-missing": WrongMount(
         mount_search, "listdir", lambda path: sorted(os.listdir(path))[:-1], "Search/everywhere-by-a-rare-word"
+    ),
+}
+
+
+def _in(file: str, guard: str, instead: str, wrong: str, *cases: str) -> ServerMutant:
+    return ServerMutant(f"mount/{file}", guard, instead, wrong, cases, ("mount",))
+
+
+SERVER_MUTANTS = {
+    "exchange-is-ignored": _in(
+        "operations/namespace.py",
+        "exchange=bool(flags & wire.RENAME_EXCHANGE),",
+        "exchange=False,",
+        "a rename that shall exchange two files replaces one",
+        "MoveFile/exchanged",
+    ),
+    "the-mode-is-ignored": _in(
+        "operations/namespace.py",
+        "node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)",
+        "node = files.make_directory(txn, Ino(nodeid), name, mode=0o755, uid=uid, gid=gid)",
+        "every directory is made with one mode",
+        "MakeDirectory/with-mode-zero",
+    ),
+    "the-flags-of-setxattr-are-ignored": _in(
+        "operations/attributes.py",
+        "create, replace = bool(flags & _XATTR_CREATE), bool(flags & _XATTR_REPLACE)",
+        "create, replace = False, False",
+        "an attribute is set whether it is there or not",
+        "Attributes/extended-create-only",
+        "Attributes/extended-replace-only",
+    ),
+    "times-are-whole-seconds": _in(
+        "operations/attributes.py",
+        "return replies.join_time(seconds, nanoseconds) if valid & given else None",
+        "return replies.join_time(seconds, 0) if valid & given else None",
+        "the fraction of a second is lost",
+        "Attributes/microseconds",
+    ),
+    "truncating-at-open-is-forgotten": _in(
+        "operations/content.py",
+        "node = content.truncate(txn, Ino(file.ino), 0)",
+        "node = files.stat(txn, Ino(file.ino))",
+        "what is written anew keeps the end of what was there",
+        "Content/replaced-as-a-whole",
+    ),
+    "the-offset-of-a-write-is-ignored": _in(
+        "operations/content.py",
+        "if self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):",
+        "if self._writeback.write(file, 0, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):",
+        "bytes go to the start of the file, and the kernel's pages hide it",
+        "Content/written-over-in-the-middle",
+        "Content/a-stream-over-the-middle",
+    ),
+    "the-offset-of-a-large-read-is-ignored": _in(
+        "operations/content.py",
+        "answer: bytes | int = content.read(view, node.ino, offset, size)",
+        "answer: bytes | int = content.read(view, node.ino, 0, size)",
+        "large content is read from its start wherever one reads",
+        "Content/large-in-pieces",
+    ),
+    "entries-come-backwards": _in(
+        "operations/directories.py",
+        "for entry in page[start:]:",
+        "for entry in reversed(page[start:]):",
+        "a directory is not listed in the order of its names",
+        "ListFiles/byte-order",
+    ),
+    "every-error-is-EIO": _in(
+        "loop.py",
+        "answer = -error.errno",
+        "answer = -errno.EIO",
+        "nobody can tell what went wrong",
+        "RemoveFile/a-directory-with-entries",
+        "Attributes/extended-removed-twice",
+    ),
+    "links-of-search-lead-to-each-other's-files": _in(
+        "search_results.py",
+        "self.targets = [_UP + hit.path for hit in found.hits]",
+        "self.targets = [_UP + hit.path for hit in reversed(found.hits)]",
+        "the best name leads to the worst answer",
+        "Search/everywhere-a-question",
+    ),
+    "search-asks-something-else": _in(
+        "api_client.py",
+        "request = search_pb2.SearchRequest(text=text, limit=limit)",
+        "request = search_pb2.SearchRequest(text=text, limit=limit, mode=2)",
+        "it looks by meaning only, so scores and ranks are others than the API's",
+        "Search/everywhere-a-question",
+        "Search/everywhere-by-a-rare-word",
     ),
 }

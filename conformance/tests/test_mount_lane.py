@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mount_mutants import MUTANTS, SEARCH_MUTANTS
+from mount_mutants import MUTANTS, SEARCH_MUTANTS, SERVER_MUTANTS
 
 from vexfs_conformance import cli, contract, mounting, suites
 from vexfs_conformance.judging import judge
@@ -104,6 +104,25 @@ def test_links_of_search_that_are_wrong_are_caught(
     (result,) = run(mounted_target, [lane], *SEARCH_MUTANTS[name].cases)
     assert result.verdict is Verdict.FAIL
     assert "Contradiction" in result.differences[0]["got"]
+
+
+@pytest.mark.parametrize("name", SERVER_MUTANTS)
+def test_a_broken_line_of_the_mount_is_caught(mounted: OwnServer, tmp_path: Path, name: str) -> None:
+    """A real server whose mount is wrong. `mounted` says that one can mount here."""
+    mutant = SERVER_MUTANTS[name]
+    mutant.plant(tmp_path)
+    server = OwnServer(["/usr/bin/env", f"PYTHONPATH={tmp_path}", sys.executable, "-m", "vexfs.cli.main"], mount=True)
+    try:
+        assert server.mountpoint is not None
+        target = look(server.endpoint)
+        results = run(target, [RawMount(server.mountpoint, target.endpoint), RawGrpc()], *mutant.cases)
+    finally:
+        server.close()
+    verdicts = {(result.case, result.transport): result.verdict for result in results}
+    wanted = {
+        (case, lane): Verdict.FAIL if lane == "mount" else Verdict.PASS for case in mutant.cases for lane in ("grpc", "mount")
+    }
+    assert verdicts == wanted, f"{mutant.place}: {mutant.wrong}"
 
 
 class RanksOtherwise(RawMount):

@@ -2,8 +2,8 @@
 
 Called by the mount lane: `CALLS` names for each method the function that answers it. A function takes the mount's `Places`
 and the request's messages, makes the system calls that a program would, and answers the response, or a list of them. It
-checks nothing and repairs nothing: what the kernel answers is what is told. Raises OSError as the kernel does, and
-`NotAsked` where no system call says what the request says. Stateless.
+repairs nothing: what the kernel answers is what is told. Raises OSError as the kernel does, `NotAsked` where no system call
+says what the request says, and `Contradiction` if the kernel's pages are not what the file system has. Stateless.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 from vexfs_conformance import contract
 from vexfs_conformance.lanes import system_calls
-from vexfs_conformance.lanes.mount_places import NotAsked, Place, Places, as_file
+from vexfs_conformance.lanes.mount_places import Contradiction, NotAsked, Place, Places, as_file
 
 Call = Callable[..., Any]
 
@@ -62,21 +62,32 @@ def list_files(places: Places, request: Any) -> Any:
 
 
 def read_file(places: Places, request: Any) -> list[Any]:
-    """open(2), and pread(2) for each piece."""
+    """open(2), and pread(2) for each piece: from the kernel's pages if it has them, then once more without."""
     place = places.place(request.file)
     if request.length < 0:
         raise NotAsked("pread(2) cannot be given a negative length")
-    answers: list[Any] = []
     with _opened(place, os.O_RDONLY) as descriptor:
         file = as_file(place.told, os.fstat(descriptor))
-        offset, end = request.offset, request.offset + request.length if request.length else None
-        while True:
-            data = os.pread(descriptor, PIECE_BYTES if end is None else min(PIECE_BYTES, end - offset), offset)
-            if data or not answers:
-                answers.append(_answer("ReadFile", data=data, offset=offset, file=None if answers else file))
-            offset += len(data)
-            if not data or offset == end:
-                return answers
+        pieces = list(_pieces(descriptor, request.offset, request.length))
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        if pieces != list(_pieces(descriptor, request.offset, request.length)):
+            raise Contradiction("the kernel has other bytes of the file in its pages than the mount answers")
+    return [
+        _answer("ReadFile", data=data, offset=offset, file=file if offset == request.offset else None)
+        for offset, data in pieces
+    ]
+
+
+def _pieces(descriptor: int, offset: int, length: int) -> Iterator[tuple[int, bytes]]:
+    """Where each piece stands, and its bytes; at least one, perhaps empty. A length of 0 is to the end."""
+    start, end = offset, offset + length
+    while True:
+        data = os.pread(descriptor, min(PIECE_BYTES, end - offset) if length else PIECE_BYTES, offset)
+        if data or offset == start:
+            yield offset, data
+        offset += len(data)
+        if not data or (length and offset == end):
+            return
 
 
 def get_content(places: Places, request: Any) -> Any:

@@ -1,7 +1,7 @@
 """How does a system call name the file of a request, and how is what it tells a `File` of the contract?
 
-Called by the mount lane. `NotAsked` is raised for what no path on this machine can say. Immutable values: safe from any
-thread.
+Called by the mount lane. `NotAsked` is raised for what no path on this machine can say, `Contradiction` for answers that
+cannot both be true. Immutable values: safe from any thread.
 """
 
 import os
@@ -26,6 +26,10 @@ KINDS = {
 
 class NotAsked(Exception):
     """A mount cannot be asked this; the text says why, in a few words."""
+
+
+class Contradiction(Exception):
+    """The mount tells one thing in two ways, and they are not the same."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What does `.search` of a mount tell? A question as a directory name, and how the server is.
 
 Called by the mount lane, as functions of `mount_files` are. The hits come in the order in which `ls` shows the links; what
-`.results.jsonl` says of each must be true of the file that its link leads to. Raises `Contradiction` if it is not.
-Stateless. `.search` shows what it found again for some seconds: the question is put again until the answer is younger.
+`.results.jsonl` says of each must be true of the file that its link leads to. Raises `Contradiction` if it is not, or if a
+file is not in the form of the contract. `.search` shows what it found again for some seconds: the question is put again until
+the answer is younger. Stateless.
 """
 
 import base64
@@ -14,7 +15,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from vexfs_conformance import contract
-from vexfs_conformance.lanes.mount_places import NotAsked, Places
+from vexfs_conformance.lanes.mount_places import Contradiction, NotAsked, Places
 from vexfs_conformance.outcomes import Json
 
 LIMIT = 20
@@ -26,10 +27,6 @@ _AGAIN_S = 0.1
 _SEARCH = b"/.search/"
 _UNSAID = ("vector", "scope", "filter", "vector_name")
 _HYBRID = 1
-
-
-class Contradiction(Exception):
-    """Two of the files in `.search` do not tell the same, or one is not in the form of the contract."""
 
 
 def search(places: Places, request: Any) -> Any:
