@@ -211,6 +211,7 @@ def test_gc_removes_what_a_killed_run_left(installed: Installed, plain: Deployme
 
 REFUSED = {
     "a-wrong-token": (lambda plain, strict: (plain.tell, {"VEXFS_TOKEN": "wrong"}), "VEXFS_TOKEN"),
+    "a-token-that-begins-with-a-dash": (lambda plain, strict: ((*plain.tell, "--token", "-wrong"), {}), "VEXFS_TOKEN"),
     "no-token": (lambda plain, strict: (plain.tell, {}), "--token-file"),
     "a-token-file-that-is-missing": (lambda plain, strict: ((*plain.tell, "--token-file", "none"), {}), "--token-file"),
     "nobody-there": (lambda plain, strict: (("--target", "http://127.0.0.1:9"), {}), "--target"),

@@ -2,18 +2,21 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vexfs_conformance import cells, known
 from vexfs_conformance.outcomes import HarnessError
-from vexfs_conformance.reports import badge, html, jsonl, junit, markdown, table
+from vexfs_conformance.reports import badge, grouping, jsonl, junit, markdown, table
 from vexfs_conformance.results import CaseResult, RunFooter, RunHeader, Verdict
 
 
-def result(case: str = "A/one", verdict: Verdict = Verdict.PASS, **more: object) -> CaseResult:
-    return CaseResult(case, "go", "grpc", verdict, 0.25, **more)  # type: ignore[arg-type]
+def result(
+    case: str = "A/one", verdict: Verdict = Verdict.PASS, *, sdk: str = "go", transport: str = "grpc", **more: object
+) -> CaseResult:
+    return CaseResult(case, sdk, transport, verdict, 0.25, **more)  # type: ignore[arg-type]
 
 
 FAILED = result(
@@ -24,10 +27,12 @@ FAILED = result(
 )
 
 
-def report(*results: CaseResult, problems: tuple[str, ...] = ()) -> jsonl.Report:
+def report(*results: CaseResult, problems: tuple[str, ...] = (), **lane: str) -> jsonl.Report:
+    """A report of these results; `lane` is what the header tells of each lane beside its names."""
     counts = {str(verdict): sum(each.verdict is verdict for each in results) for verdict in Verdict}
-    lanes = [{"sdk": "go", "version": "0.1.0", "transport": "grpc"}]
-    header = RunHeader("0.1.0", "127.0.0.1:1", "0.1.0", "core", lanes, len(results), "2026-01-01T00:00:00+00:00")
+    names = dict.fromkeys((each.sdk, each.transport) for each in results)
+    lanes = [{"sdk": sdk, "version": "0.1.0", "transport": transport, **lane} for sdk, transport in names]
+    header = RunHeader("0.1.0", "127.0.0.1:1", "0.1.0", "core", lanes, len(results), "2026-01-01T00:00:00+00:00", "--serve")
     return jsonl.Report(header, results, RunFooter(1.5, counts, problems))
 
 
@@ -59,9 +64,44 @@ def test_the_table_says_who_passes_what() -> None:
 
 
 def test_a_failure_says_what_was_wanted_and_how_to_run_it_again() -> None:
-    (text,) = table.failures([FAILED])
+    (text,) = table.failures(report(FAILED))
     assert 'want hits[1].file "/b.md"' in text
-    assert "--sdk go --transport grpc --case 'A/<two>'" in text
+    assert text.endswith("rerun: vexfs-conformance run --serve --lane none --sdk go --transport grpc --case 'A/<two>'")
+
+
+def test_a_case_that_fails_on_several_lanes_is_told_once() -> None:
+    (text,) = table.failures(report(FAILED, replace(FAILED, transport="rest"), replace(FAILED, sdk="js")))
+    assert "also on go·rest, js·grpc" in text
+
+
+def test_a_terminal_shows_some_failures_and_says_how_many_there_are() -> None:
+    texts = list(table.failures(report(*(replace(FAILED, case=f"A/{number}") for number in range(table.SHOWN_MAX + 3)))))
+    assert len(texts) == table.SHOWN_MAX + 1
+    assert "3 more" in texts[-1]
+
+
+RAW = {"sdk": "raw", "transport": "grpc"}
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([replace(FAILED, **RAW)], "the server is wrong"),
+        ([result(FAILED.case, **RAW)], "go is wrong"),
+        ([replace(FAILED, **RAW), result(FAILED.case, sdk="raw", transport="rest")], "It fails on gRPC and passes on REST"),
+        ([], "run it with --lane grpc"),
+        ([result(FAILED.case, Verdict.NOT_APPLICABLE, **RAW)], "run it with --lane grpc"),
+    ],
+)
+def test_a_failure_says_who_is_wrong(others: list[CaseResult], said: str) -> None:
+    """If the surface fails itself it is the server, if it passes it is the SDK."""
+    (group,) = grouping.groups(report(FAILED, *others))
+    assert said in group.says
+
+
+def test_an_adapter_is_run_again_by_its_command() -> None:
+    command = grouping.rerun(report(FAILED, adapter="go=./go --slow"), FAILED)
+    assert "--adapter 'go=./go --slow'" in command
 
 
 def test_junit_is_xml_with_a_failure(tmp_path: Path) -> None:
@@ -70,15 +110,6 @@ def test_junit_is_xml_with_a_failure(tmp_path: Path) -> None:
     suite = root.find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
-
-
-def test_the_page_is_one_file_and_escapes(tmp_path: Path) -> None:
-    text = html.page(report(result(), FAILED))
-    assert "Not conformant" in text
-    assert "<two>" not in text
-    assert "&lt;two&gt;" in text
-    for word in ("src=", "href=", "@import", "url("):
-        assert word not in text
 
 
 def test_badge_and_matrix() -> None:

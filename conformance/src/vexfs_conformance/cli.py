@@ -4,6 +4,7 @@ usage, 3 harness, 130 interrupted.
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -35,7 +36,7 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_token(sys.argv[1:] if arguments is None else arguments))
     try:
         with _ended_once():
             return int(options.command(options))
@@ -48,6 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         sys.stderr.write(f"vexfs-conformance: {error}\n")
         return USAGE
+
+
+def _with_token(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--token X` as one: a token may begin with a dash, and the parser would take it for an option."""
+    found = list(arguments)
+    if "--token" in found[:-1]:
+        at = found.index("--token")
+        found[at : at + 2] = [f"--token={found[at + 1]}"]
+    return found
 
 
 @contextmanager
@@ -235,13 +245,28 @@ def _header(
         target=target.name,
         server_version=target.info.get("version", "?"),
         profile=options.profile,
-        lanes=[
-            {"sdk": "raw" if lane.raw else lane.name, "version": lane.version, "transport": lane.transport} for lane in lanes
-        ],
+        lanes=[_lane(options, lane) for lane in lanes],
         cases=count,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        again=_again(options),
         left_out=left_out,
     )
+
+
+def _lane(options: argparse.Namespace, lane: Lane) -> dict[str, str]:
+    """A lane in the header; of an SDK with `--adapter`, that too."""
+    told = {"sdk": "raw" if lane.raw else lane.name, "version": lane.version, "transport": lane.transport}
+    given = next((entry for entry in options.adapter if not lane.raw and entry.startswith(f"{lane.name}=")), None)
+    return {**told, "adapter": given} if given else told
+
+
+def _again(options: argparse.Namespace) -> str:
+    """The options that lead to the same server once more; never the token."""
+    if options.serve:
+        return "--serve"
+    names = ("target", "grpc", "token_file", "tls_ca", "tls_client_cert", "tls_client_key", "mount")
+    given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    return " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items())
 
 
 def _tell(result: CaseResult) -> None:
@@ -257,7 +282,7 @@ def _finish(report: jsonl.Report, folder: Path) -> int:
     _write_others(report, folder)
     out = sys.stdout.write
     out(table.table(report) + "\n")
-    for text in table.failures(report.results):
+    for text in table.failures(report):
         out(text + "\n")
     for text in report.header.left_out:
         out(f"LEFT OUT {text}\n")

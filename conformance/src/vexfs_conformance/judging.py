@@ -7,6 +7,7 @@ tells no reason: its errno has to be the one that the contract gives the expecte
 
 import base64
 import errno
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,27 +45,36 @@ def join(messages: Sequence[Any], method: contract.Method) -> Any:
     return whole
 
 
+def describe(outcome: Outcome) -> str:
+    """What came of a call, for people."""
+    match outcome:
+        case Fault():
+            return f"a fault: {outcome.trace[:2000]}"
+        case SettingsRefused():
+            return f"refused {outcome.setting}: {outcome.message}"
+        case Unsupported():
+            return f"unsupported: {outcome.why}"
+        case Failed():
+            error = errno.errorcode.get(outcome.errno, str(outcome.errno)) if outcome.errno else outcome.code
+            because = outcome.reason or ("" if outcome.errno else "without a reason")
+            return f"{error} {because}".strip() + (f": {outcome.message[:300]}" if outcome.message else "")
+    text = " ".join(json.dumps(each, ensure_ascii=False) for each in outcome.messages)
+    return f"an answer: {text[:300]}{'…' if len(text) > 300 else ''}"
+
+
 def judge(step: Step, outcome: Outcome, variables: dict[str, Any], unreported: frozenset[str]) -> tuple[list[Difference], int]:
     """What is wrong, and how many expectations were not asked."""
     method = contract.methods()[step.call]
-    if isinstance(outcome, Fault):
-        return [Difference("the call", "an answer or an error", f"a fault: {outcome.trace[:2000]}")], 0
-    if isinstance(outcome, SettingsRefused):
-        return [Difference("the client", "that it is made", f"refused {outcome.setting}: {outcome.message}")], 0
-    if isinstance(outcome, Unsupported):
-        return [Difference("the call", "an answer", f"unsupported: {outcome.why}")], 0
+    if isinstance(outcome, Answered):
+        return _answer(step, outcome, method, variables, unreported)
     if isinstance(outcome, Failed):
         found = [] if outcome.errno else _against_contract(outcome, method)
         if step.expect_error is None:
-            return [Difference("the call", "an answer", _describe(outcome)), *found], 0
+            return [Difference("the call", "an answer", describe(outcome)), *found], 0
         return [*_expected_error(step, outcome), *found], 0
-    return _answer(step, outcome, method, variables, unreported)
-
-
-def _describe(error: Failed) -> str:
-    if error.errno:
-        return f"{errno.errorcode.get(error.errno, error.errno)}: {error.message[:300]}"
-    return f"{error.code} {error.reason}: {error.message[:300]}"
+    if isinstance(outcome, SettingsRefused):
+        return [Difference("the client", "that it is made", describe(outcome))], 0
+    return [Difference("the call", "an answer or an error", describe(outcome))], 0
 
 
 def _expected_error(step: Step, error: Failed) -> list[Difference]:
@@ -74,9 +84,9 @@ def _expected_error(step: Step, error: Failed) -> list[Difference]:
         return _expected_errno(want, error)
     found = []
     if error.code != want.code:
-        found.append(Difference("error.code", want.code, _describe(error)))
+        found.append(Difference("error.code", want.code, describe(error)))
     if want.reasons and error.reason not in want.reasons:
-        found.append(Difference("error.reason", " or ".join(want.reasons), _describe(error)))
+        found.append(Difference("error.reason", " or ".join(want.reasons), describe(error)))
     if want.attempts and error.attempts != want.attempts:
         found.append(Difference("error.attempts", str(want.attempts), str(error.attempts)))
     return found
@@ -92,7 +102,7 @@ def _expected_errno(want: ExpectedError, error: Failed) -> list[Difference]:
     if error.errno in {getattr(errno, reason.errno) for reason in named}:
         return []
     wanted = " or ".join(f"{reason.errno}, the errno of {reason.name}" for reason in named)
-    return [Difference("error.errno", wanted, _describe(error))]
+    return [Difference("error.errno", wanted, describe(error))]
 
 
 def _against_contract(error: Failed, method: contract.Method) -> list[Difference]:
@@ -123,10 +133,10 @@ def _answer(
     count = len(outcome.messages)
     if (count != 1 and not method.server_streaming) or count == 0:
         return [Difference("the call", "one response" if not method.server_streaming else "a response", f"{count}")], 0
-    answer = join(outcome.messages, method)
     if step.expect_error is not None:
         want = f"{step.expect_error.code} {' or '.join(step.expect_error.reasons)}"
-        return [Difference("the call", want, f"an answer: {str(answer)[:300]}")], 0
+        return [Difference("the call", want.strip(), describe(outcome))], 0
+    answer = join(outcome.messages, method)
     # A list that was left early need not know its revision yet.
     wanted = {**({} if step.take is not None else {"revision": {"$above": 0}}), **(step.expect or {})}
     pruned, left_out = prune(fill_in(wanted, variables), method.response_name, unreported)

@@ -30,7 +30,7 @@ class CaseResult:
     differences: Sequence[Mapping[str, str]] = ()
     """What was wanted and what came: `place`, `want`, `got`."""
     why: str = ""
-    """Why it is not applicable or known, or the trace of a fault."""
+    """Why it is not applicable or known; of a failure, why it must be as the case has it."""
     covers: Sequence[str] = ()
     """What it shows, or would have shown had it not failed: `StatFile success`, `StatFile FILE_NOT_FOUND`."""
     not_asked: int = 0
@@ -56,9 +56,11 @@ class RunHeader:
     server_version: str
     profile: str
     lanes: Sequence[Mapping[str, str]]
-    """`sdk`, `version`, `transport`, `language` of each."""
+    """`sdk`, `version` and `transport` of each; of one that `--adapter` named, `adapter`: `NAME=COMMAND`."""
     cases: int
     started: str
+    again: str = ""
+    """The options that lead to the same server once more, such as `--serve`."""
     left_out: Sequence[str] = field(default_factory=list)
     """Lanes that could not be run here, each with the reason: `mount: there is no /dev/fuse`."""
 

@@ -6,12 +6,12 @@ Used by one thread at a time. Cleaning up is the session's business (`session.py
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vexfs_conformance import contract
-from vexfs_conformance.judging import join, judge
+from vexfs_conformance.judging import describe, join, judge
 from vexfs_conformance.matching import Difference, differences, without
 from vexfs_conformance.outcomes import Answered, CallSpec, Endpoint, HarnessError, Lane, Outcome, Unsupported
 from vexfs_conformance.proxy import FaultProxy
@@ -91,7 +91,9 @@ class CaseRunner:
             covers |= set(case.covers)
             return self._result(case, Verdict.PASS, started, covers=sorted(covers), not_asked=not_asked)
         details = [{"place": each.place, "want": each.want, "got": each.got} for each in found]
-        return self._result(case, Verdict.FAIL, started, step=label, differences=details, trace=trace, covers=sorted(failed))
+        return self._result(
+            case, Verdict.FAIL, started, step=label, differences=details, why=case.why, trace=trace, covers=sorted(failed)
+        )
 
     def _result(self, case: Case, verdict: Verdict, started: float, **more: Any) -> CaseResult:
         sdk = "raw" if self.lane.raw else self.lane.name
@@ -101,7 +103,7 @@ class CaseRunner:
         self, case: Case, index: int, step: Step, variables: dict[str, Any], trace: list[str]
     ) -> tuple[list[Difference], int]:
         spec = self._spec(step, variables)
-        trace.append(f"→ {step.call} {_short(spec.requests)}")
+        trace.append(f"→ {step.call} {_json(spec.requests)}")
         if "faults" in step.needs:
             if self.proxy is None:
                 raise NotApplicable("faults are made on targets of this machine only")
@@ -148,9 +150,14 @@ def shown_by(step: Step) -> set[str]:
     return found
 
 
-def _short(value: Outcome | Any) -> str:
-    try:
-        text = json.dumps(value)
-    except TypeError:
-        text = repr(value)
+def _short(outcome: Outcome) -> str:
+    return _json(outcome.messages) if isinstance(outcome, Answered) else _cut(describe(outcome))
+
+
+def _json(messages: Sequence[Any]) -> str:
+    """Messages, one after another."""
+    return _cut(" ".join(json.dumps(each, ensure_ascii=False) for each in messages))
+
+
+def _cut(text: str) -> str:
     return text if len(text) < 1500 else f"{text[:1400]}… ({len(text)} characters)"

@@ -29,6 +29,8 @@ PREFIX = "vexfs-conformance-"
 MOUNT = "mount"
 _ALWAYS = frozenset({"faults"})
 """What every lane over the wire has; whether faults may be made is the target's question."""
+_LACKS = {"sdk": "about SDKs only", "retry": "it tries everything once", "cancel": "it cannot cancel a call"}
+"""How a lane is told that lacks what a case needs."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Session:
         needs = case.needs | {need for step in case.all_steps for need in step.needs}
         missing = sorted(needs - has)
         if missing:
-            return f"it has no {', '.join(missing)}"
+            return " and ".join(_LACKS.get(need, f"it has no {need}") for need in missing)
         if not self._faults and any("faults" in step.needs for step in case.all_steps):
             return "faults are made on targets of this machine only"
         return ""

@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vexfs_conformance.reports import grouping
 from vexfs_conformance.reports.jsonl import Report
 from vexfs_conformance.results import CaseResult, Verdict
 
 TRANSPORTS = ("grpc", "rest", "connect", "mount")
+SHOWN_MAX = 40
+"""Failed cases that a terminal shows."""
+LINE_MAX = 200
+"""Characters of a value that a terminal shows."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +72,31 @@ def table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def failures(results: Sequence[CaseResult]) -> Iterator[str]:
-    """Each failure with what was wanted and what came, and how to run it again."""
-    for result in results:
-        if not result.bad:
-            continue
-        if result.verdict is Verdict.UNEXPECTED_PASS:
-            yield f"PASS {result.sdk} · {result.transport} · {result.case} is listed as known to fail: {result.why}"
-            continue
-        lines = [f"FAIL {result.sdk} · {result.transport} · {result.case}   step {result.step}"]
-        for difference in result.differences[:8]:
-            lines.append(f"   want {difference['place']} {difference['want']}")
-            lines.append(f"    got {difference['place']} {difference['got']}")
-        choice = f"--lane {result.transport}" if result.sdk == "raw" else f"--sdk {result.sdk} --transport {result.transport}"
-        lines.append(f"  rerun: vexfs-conformance run {choice} --case '{result.case}'")
+def failures(report: Report) -> Iterator[str]:
+    """Each case that failed: what was wanted and what came on the first of its lanes, who is wrong, and how to run it again."""
+    found = grouping.groups(report)
+    for group in found[:SHOWN_MAX]:
+        first, others = group.results[0], [each.lane for each in group.results[1:]]
+        lines = [f"{'PASS' if group.passes else 'FAIL'} {_lane(first)} · {group.case}   {_step(first)}".rstrip()]
+        for difference in first.differences[:8]:
+            lines.append(f"   want {difference['place']} {_cut(difference['want'])}")
+            lines.append(f"    got {difference['place']} {_cut(difference['got'])}")
+        if others:
+            lines.append(f"   also on {', '.join(others)}")
+        lines.append(f"   {group.says}")
+        lines.append(f"  rerun: {grouping.rerun(report, first)}")
         yield "\n".join(lines)
+    if len(found) > SHOWN_MAX:
+        yield f"… and {len(found) - SHOWN_MAX} more cases that failed; the page has them all"
+
+
+def _lane(result: CaseResult) -> str:
+    return f"{result.sdk} · {result.transport}"
+
+
+def _step(result: CaseResult) -> str:
+    return f"step {result.step}" if result.step else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LINE_MAX else f"{text[: LINE_MAX - 1]}…"
