@@ -5,6 +5,7 @@ field that is left out is equal to its default. Lists have to have the same leng
 key that begins with `$`.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Difference:
 def _show(value: Any) -> str:
     if value is MISSING:
         return "nothing"
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 200 else f"{text[:180]}… ({len(text)} characters)"
 
 
