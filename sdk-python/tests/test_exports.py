@@ -132,6 +132,18 @@ def test_both_clients_have_the_same_methods() -> None:
                 assert list(one.parameters) == list(other.parameters), name
 
 
+def test_no_signature_shows_what_it_is_made_of() -> None:
+    """Users see types of this package and of the standard library, numpy's arrays apart."""
+    shown = 0
+    for name in EXPORTS:
+        item = getattr(vexfs_client, name)
+        for member in [item, *vars(item).values()] if inspect.isclass(item) else [item]:
+            if inspect.isfunction(member) and not member.__name__.startswith("_"):
+                shown += 1
+                assert not re.search(r"httpcore|httpx|grpc|betterproto", str(inspect.signature(member))), member
+    assert shown > 60
+
+
 def test_the_methods_are_those_that_all_sdks_share() -> None:
     text = (REPOSITORY / "docs/sdk.md").read_text()
     for group, kind in (

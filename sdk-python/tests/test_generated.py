@@ -11,14 +11,19 @@ from typing import Any
 
 import pytest
 
-from vexfs_client import Reason, _methods
+from vexfs_client import Reason, _methods, _rest
 from vexfs_client._generated.vexfs import v1
+from vexfs_client._generated_rest import ROUTES
 from vexfs_client._reasons import RETRYABLE
 
 from .server import REPOSITORY
 
 SDK = REPOSITORY / "sdk-python"
-GENERATED = (SDK / "src/vexfs_client/_generated", SDK / "conformance/vexfs_client_conformance/_generated")
+GENERATED = (
+    SDK / "src/vexfs_client/_generated",
+    SDK / "src/vexfs_client/_generated_rest",
+    SDK / "conformance/vexfs_client_conformance/_generated",
+)
 
 
 def run(*command: str | Path, cwd: Path = REPOSITORY) -> str:
@@ -84,3 +89,35 @@ def test_generated_code_is_of_this_package_only() -> None:
     """Nothing but the messages: no stubs, no transport of the generator's own."""
     text = (GENERATED[0] / "vexfs/v1/__init__.py").read_text()
     assert not re.search(r"grpclib|class \w+Stub", text)
+
+
+def test_every_method_with_a_route_is_reached_over_rest(contract: list[dict[str, Any]]) -> None:
+    """Verb, path and body are those of the contract, and whatever a request can hold has its place in it."""
+    ours = {method.path: method for method in vars(_methods).values() if isinstance(method, _methods.Method)}
+    messages = {message["name"]: message for file in contract for message in file.get("messageType", [])}
+    count = 0
+    for file in contract:
+        for service in file.get("service", []):
+            for described in service["method"]:
+                rule = described["options"].get("[google.api.http]")
+                if rule is None:
+                    continue
+                count += 1
+                route = _rest.route(ours[f"/vexfs.v1.{service['name']}/{described['name']}"])
+                (verb,) = rule.keys() - {"body"}
+                assert (route.verb, route.path) == (verb.upper(), rule[verb])
+                assert "{" not in route.path, "a parameter in the path"
+                assert bool(route.body) == (rule.get("body") == "*")
+                assert (route.body == "application/x-ndjson") == described.get("clientStreaming", False)
+                if not route.body:
+                    assert set(route.query) == _leaves(described["inputType"], messages), route.path
+    assert count == len(ours) == len(ROUTES)
+
+
+def _leaves(kind: str, messages: dict[str, dict[str, Any]], prefix: str = "") -> set[str]:
+    """The fields of a request that have a value of their own, named from the outside in."""
+    found = set()
+    for field in messages[kind.rpartition(".")[2]].get("field", []):
+        name = prefix + field["jsonName"]
+        found |= _leaves(field["typeName"], messages, f"{name}.") if field["type"] == "TYPE_MESSAGE" else {name}
+    return found

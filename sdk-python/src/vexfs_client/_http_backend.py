@@ -52,7 +52,6 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._ended = False
         self._error: Exception | None = None
         self._full = False
-        self._cut_short = False
         self._changed = asyncio.Event()
         self._lost = asyncio.get_running_loop().create_future()
 
@@ -112,7 +111,6 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def _check_writable(self) -> None:
         if self._received:
-            self._cut_short = True
             raise httpcore.WriteError("the answer came before everything was sent")
         if self._ended:
             raise httpcore.WriteError("the connection is closed") from self._error
@@ -140,7 +138,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Whether a connection that is not used is of no more use: the server closed it, or waits for the rest of a request."""
+        """Whether a connection that nobody uses has something to read: then the server has closed it."""
         if info == "is_readable":
-            return bool(self._received) or self._ended or self._cut_short
+            return bool(self._received) or self._ended
         return self._transport.get_extra_info(info) if self._transport is not None else None

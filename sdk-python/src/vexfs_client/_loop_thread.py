@@ -8,22 +8,25 @@ import asyncio
 import contextlib
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent import futures
 from typing import Any, TypeVar
 
 from vexfs_client._errors import CancelledError
 
 T = TypeVar("T")
+AtEnd = Callable[[], Awaitable[object]]
+Ready = futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 
 _in_here = threading.local()
 """`waits` is true in a thread that is inside `run` or `finish`."""
 
 
 class LoopThread:
-    """Runs coroutines for other threads."""
+    """Runs coroutines for other threads, and `at_end` as its last; that must not refer to the owner."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_end: AtEnd) -> None:
+        self._at_end = at_end
         self._lock = threading.RLock()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -60,7 +63,7 @@ class LoopThread:
                 self.run(coroutine)
 
     def stop(self) -> None:
-        """End the thread; what still runs is cancelled. Stopping again does nothing."""
+        """End the thread; what still runs is cancelled then. Stopping again does nothing."""
         with self._lock:
             self._stopped = True
             thread = self._thread
@@ -86,21 +89,22 @@ class LoopThread:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def _start(self) -> None:
-        ready: futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = futures.Future()
-        thread = threading.Thread(target=_serve, args=(ready,), name="vexfs-client", daemon=True)
+        ready: Ready = futures.Future()
+        thread = threading.Thread(target=_serve, args=(ready, self._at_end), name="vexfs-client", daemon=True)
         thread.start()
         self._loop, self._stop = ready.result()
         self._thread = thread
         weakref.finalize(self, _stop, self._loop, self._stop)
 
 
-def _serve(ready: "futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+def _serve(ready: Ready, at_end: AtEnd) -> None:
     """The thread; it knows nothing of its owner, so that that can be forgotten."""
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
         ready.set_result((asyncio.get_running_loop(), stop))
         await stop.wait()
+        await at_end()
 
     asyncio.run(until_stopped())  # cancels what still runs when it ends
 

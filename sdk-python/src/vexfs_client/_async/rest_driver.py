@@ -53,7 +53,8 @@ class AsyncRestDriver(AsyncTransport):
             keepalive_expiry=_KEPT_SECONDS,
             network_backend=AsyncioBackend(),
         )
-        # What is sent once takes no kept connection: the server may just have closed it.
+        # A stream that writes takes no kept connection, for it is sent once, and the server may just have closed it. It leaves
+        # none either: the end of a stream that was refused is not sent, and the server waits for it.
         self._fresh = httpcore.AsyncConnectionPool(
             ssl_context=context, max_connections=_CONNECTIONS_MAX, max_keepalive_connections=0, network_backend=AsyncioBackend()
         )

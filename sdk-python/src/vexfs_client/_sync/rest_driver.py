@@ -24,11 +24,10 @@ class RestDriver(Transport):
     """A pool of connections to one server, and the thread that uses it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._thread = LoopThread()
         self._driver = AsyncRestDriver(settings)
+        self._thread = LoopThread(at_end=self._driver.aclose)
 
     def close(self) -> None:
-        self._thread.finish(self._driver.aclose())
         self._thread.stop()
 
     def unary(self, method: Method[ResponseT], request: Message, *, timeout: float | None, request_id: str = "") -> ResponseT:
