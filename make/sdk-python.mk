@@ -7,7 +7,10 @@ SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
 SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright
 SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
 
-.PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python
+# Where pyenv has its Pythons, none of which need be on PATH.
+SDK_PYTHON_PYTHONS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1*/bin/python3)
+
+.PHONY: setup-sdk-python generate-sdk-python requirements-sdk-python lint-sdk-python test-sdk-python tox-sdk-python
 
 $(SDK_PYTHON_STAMP): $(SDK_PYTHON)/requirements/dev.txt $(SDK_PYTHON)/pyproject.toml
 	@scripts/make-venv $(SDK_PYTHON)/.venv $(PYTHON)
@@ -40,3 +43,6 @@ lint-sdk-python: $(SDK_PYTHON_STAMP) $(SDK_PYTHON_PYRIGHT)
 
 test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
 	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+tox-sdk-python: setup $(BUF) $(SDK_PYTHON_STAMP) ## the tests of the Python SDK under each CPython 3.11–3.13 on this machine
+	@cd $(SDK_PYTHON) && nice .venv/bin/tox run $(if $(SDK_PYTHON_PYTHONS),--discover $(SDK_PYTHON_PYTHONS)) -- $(PYTEST_ARGS)

@@ -225,9 +225,11 @@ async def test_a_stream_that_ends_too_early_is_gone_on_with(run: Run, end: list[
     assert (again.offset, again.length, again.at_revision) == (3, 5, 9)
 
 
-async def test_a_line_that_is_no_piece_ends_the_stream(run: Run) -> None:
-    with FaultyHttpServer([_piece(b"abc", 0), Raw(body=b"nonsense\n")]) as server, pytest.raises(InternalError):
+@pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b'{"offset": "three"}\n', b'{"error": "why"}\n'])
+async def test_a_line_that_is_no_piece_ends_the_stream(run: Run, line: bytes) -> None:
+    with FaultyHttpServer([_piece(b"abc", 0), Raw(body=line)]) as server, pytest.raises(VexfsError) as error:
         await run(_read, server, {})
+    assert error.value.code in ("INTERNAL", "UNKNOWN")
     assert len(server.seen) == 1
 
 

@@ -18,6 +18,8 @@ T = TypeVar("T")
 AtEnd = Callable[[], Awaitable[object]]
 Ready = futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 
+_END_SECONDS = 5.0
+"""How long `stop` waits for the thread; it takes longer only when the system looks up a name that nobody answers for."""
 _in_here = threading.local()
 """`waits` is true in a thread that is inside `run` or `finish`."""
 
@@ -71,7 +73,7 @@ class LoopThread:
                 return
             self._loop.call_soon_threadsafe(self._stop.set)
         if thread is not threading.current_thread():
-            thread.join()
+            thread.join(_END_SECONDS)
 
     def _post(self, coroutine: Coroutine[Any, Any, T]) -> "futures.Future[T]":
         with self._lock:

@@ -120,7 +120,7 @@ def piece(method: Method[ResponseT], data: bytes) -> ResponseT:
     """The message of one line of a stream. Raises AttemptFailed, also when the line is the error that ended the stream."""
     value = _json(data)
     if isinstance(value, dict) and value.keys() == {"error"}:
-        raise AttemptFailed(_failure(value["error"]))
+        raise error(200, data)
     return _message(method, value)
 
 
