@@ -12,7 +12,8 @@ from conftest import RunCases
 from planting import PlantedServer, ServerMutant
 from server_mutants import MUTANTS
 
-from vexfs_conformance import cli, suites
+from vexfs_conformance import suites
+from vexfs_conformance.lanes.choosing import RAW_LANES
 from vexfs_conformance.results import CaseResult, Verdict
 from vexfs_conformance.server import look
 from vexfs_conformance.session import Choice, Session
@@ -38,7 +39,7 @@ def _run(mutant: ServerMutant, loaded: Sequence[suites.Suite], folder: Path) -> 
     chosen = Choice(mutant.cases)
     needs = {need for case in suites.all_cases(loaded) if chosen.takes(case) for need in case.needs}
     server = PlantedServer(folder, model="search.dense" in needs)
-    lanes = [cli.RAW_LANES[name]() for name in _SURFACES]
+    lanes = [RAW_LANES[name]() for name in _SURFACES]
     try:
         return Session(look(server.endpoint), loaded, chosen).run(lanes)
     finally:
@@ -71,7 +72,7 @@ def test_a_broken_guard_is_caught(under_way: dict[str, Results], name: str) -> N
 
 
 def test_the_same_cases_pass_on_the_server_as_it_is(run_cases: RunCases) -> None:
-    lanes = [cli.RAW_LANES[name]() for name in _SURFACES]
+    lanes = [RAW_LANES[name]() for name in _SURFACES]
     results = run_cases(lanes, *sorted({case for mutant in MUTANTS.values() for case in mutant.cases}))
     for lane in lanes:
         lane.close()

@@ -15,22 +15,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vexfs_conformance import __version__, cells, known, mounting, suites
-from vexfs_conformance.lanes.adapter import AdapterProcess, SdkLane, command_of
-from vexfs_conformance.lanes.raw import RawLane
-from vexfs_conformance.lanes.raw_connect import RawConnect
-from vexfs_conformance.lanes.raw_grpc import RawGrpc
-from vexfs_conformance.lanes.raw_mount import RawMount
-from vexfs_conformance.lanes.raw_rest import RawRest
+from vexfs_conformance import __version__, cells, known, suites
+from vexfs_conformance.lanes import choosing
 from vexfs_conformance.outcomes import Endpoint, HarnessError, Lane
-from vexfs_conformance.reports import badge, html, jsonl, junit, markdown, table
+from vexfs_conformance.reports import jsonl, table, writing
 from vexfs_conformance.results import CaseResult, RunFooter, RunHeader
 from vexfs_conformance.server import OwnServer, Target, endpoint_of, look
-from vexfs_conformance.session import MOUNT, Choice, Session, collect
+from vexfs_conformance.session import Choice, Session, collect
 
 CONFORMANT, NOT_CONFORMANT, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
-RAW_LANES: dict[str, type[RawLane]] = {"grpc": RawGrpc, "rest": RawRest, "connect": RawConnect}
-"""The surfaces that an address reaches; the lane mount needs a folder, too."""
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -146,7 +139,7 @@ def _run(options: argparse.Namespace) -> int:
     loaded = suites.load(options.cases)
     listed = known.load(options.known)
     choice = Choice(options.case, options.profile == "read-only")
-    mount, left_out = _mount(options)
+    mount, left_out = choosing.mount(options.lane, options.mount, serve=options.serve)
     server = OwnServer(mount=mount) if options.serve else None
     lanes: list[Lane] = []
     try:
@@ -154,8 +147,8 @@ def _run(options: argparse.Namespace) -> int:
         session = Session(target, loaded, choice)
         if not session.cases:
             raise ValueError("no case has such a name")
-        lanes += _raw_lanes(options, target, (server.mountpoint if server else options.mount) if mount else None)
-        lanes += _sdk_lanes(options)
+        lanes += choosing.raw_lanes(options.lane, target, (server.mountpoint if server else options.mount) if mount else None)
+        lanes += choosing.sdk_lanes(options.sdk, options.adapter, options.transport)
         if not lanes:
             raise ValueError("there is nothing to run: no lane and no SDK")
         started = time.monotonic()
@@ -174,67 +167,6 @@ def _run(options: argparse.Namespace) -> int:
             if server is not None:
                 server.close()
     return _finish(jsonl.Report(header, results, footer), options.report)
-
-
-def _mount(options: argparse.Namespace) -> tuple[bool, list[str]]:
-    """Whether the lane mount runs, and why it is left out if only this machine or the command line lacks what it needs.
-
-    Raises HarnessError, or ValueError, if it is asked for by name and cannot run.
-    """
-    named = bool(options.lane) and MOUNT in options.lane.split(",")
-    if options.serve and options.mount:
-        raise ValueError("--mount names where a --target is mounted; --serve mounts its server by itself")
-    if options.lane and not named:
-        return False, []
-    if options.serve:
-        why = mounting.obstacle()
-        if why and named:
-            raise HarnessError(f"the lane {MOUNT} cannot run here: {why}")
-    else:
-        why = "" if options.mount else "no --mount FOLDER says where the target is mounted"
-        if why and named:
-            raise ValueError(f"the lane {MOUNT} cannot run: {why}")
-    return not why, [f"{MOUNT}: {why}"] if why else []
-
-
-def _raw_lanes(options: argparse.Namespace, target: Target, folder: Path | None) -> list[RawLane]:
-    """The surfaces that are named, else those that answer. Raises HarnessError if `folder` does not show the target."""
-    names = options.lane.split(",") if options.lane else [*target.surfaces, *(["connect"] if _speaks_connect(target) else [])]
-    for name in names:
-        if name not in (*RAW_LANES, MOUNT, "none"):
-            raise ValueError(f"there is no lane {name}; there are {', '.join(RAW_LANES)}, {MOUNT}")
-    found = [RAW_LANES[name]() for name in names if name in RAW_LANES]
-    if folder is not None:
-        mount, surface = RawMount(folder, target.endpoint), RAW_LANES[target.surfaces[0]]()
-        mounting.check(mount, surface, target.endpoint)
-        surface.close()
-        found.append(mount)
-    return found
-
-
-def _sdk_lanes(options: argparse.Namespace) -> list[Lane]:
-    found: list[Lane] = []
-    adapters = [(name, command_of(name)) for name in options.sdk.split(",") if name]
-    for entry in options.adapter:
-        name, _, command = entry.partition("=")
-        if not command:
-            raise ValueError(f"--adapter takes NAME=COMMAND, not {entry}")
-        adapters.append((name, ["/bin/sh", "-c", f"exec {command}"]))
-    wanted = [name for name in options.transport.split(",") if name]
-    for name, command in adapters:
-        process = AdapterProcess(name, command)
-        found += [SdkLane(process, each) for each in process.hello.transports if not wanted or each in wanted]
-    return found
-
-
-def _speaks_connect(target: Target) -> bool:
-    from vexfs_conformance.outcomes import Answered, CallSpec
-
-    lane = RawConnect()
-    try:
-        return "rest" in target.surfaces and isinstance(lane.call(CallSpec("GetServerInfo", [{}], target.endpoint)), Answered)
-    finally:
-        lane.close()
 
 
 def _header(
@@ -279,25 +211,9 @@ def _tell(result: CaseResult) -> None:
 def _finish(report: jsonl.Report, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     jsonl.write(folder / "report.jsonl", report)
-    _write_others(report, folder)
-    out = sys.stdout.write
-    out(table.table(report) + "\n")
-    for text in table.failures(report):
-        out(text + "\n")
-    for text in report.header.left_out:
-        out(f"LEFT OUT {text}\n")
-    for problem in report.footer.problems:
-        out(f"PROBLEM {problem}\n")
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.footer.counts.items()))
-    out(f"{report.header.cases} cases in {report.footer.seconds:.0f} s: {counts} · {folder / 'report.html'}\n")
+    writing.write(report, folder)
+    sys.stdout.write(writing.told(report, folder))
     return CONFORMANT if report.footer.conformant else NOT_CONFORMANT
-
-
-def _write_others(report: jsonl.Report, folder: Path) -> None:
-    junit.write(folder / "junit.xml", report)
-    (folder / "report.html").write_text(html.page(report))
-    (folder / "matrix.md").write_text(markdown.matrix(report))
-    (folder / "badge.svg").write_text(badge.badge(report))
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -317,6 +233,6 @@ def _gc(options: argparse.Namespace) -> int:
 
 def _report_again(options: argparse.Namespace) -> int:
     report = jsonl.read(options.file)
-    _write_others(report, options.file.parent)
+    writing.write(report, options.file.parent)
     sys.stdout.write(table.table(report) + "\n")
     return CONFORMANT if report.footer.conformant else NOT_CONFORMANT

@@ -65,7 +65,7 @@ def table(report: Report) -> str:
     server = f"target {header.target} (server {header.server_version})"
     lines = [f"VexFS conformance {header.suite_version} · {server} · profile {header.profile}"]
     width = max([8, *(len(title) for title, _ in rows(report))]) + 2
-    lines.append(" " * width + "".join(f"{name:<20}" for name in used))
+    lines.append((" " * width + "".join(f"{name:<20}" for name in used)).rstrip())
     for title, tallies in rows(report):
         cells = [str(tallies[name]) if name in tallies else "–" for name in used]
         lines.append(f"{title:<{width}}" + "".join(f"{cell:<20}" for cell in cells).rstrip())
