@@ -84,8 +84,8 @@ async def test_lists_page_by_themselves(async_client: AsyncClient, folder: str) 
 async def test_points_and_search(async_client: AsyncClient, folder: str) -> None:
     collection = await async_client.collections.create(f"{folder}/c", vectors=[VectorSpec("v", 2)])
     assert [one async for one in async_client.collections.list()]
-    await async_client.points.upsert(collection.id, [PointInput("a", {"v": [1, 0]}), PointInput("b", {"v": [0, 1]})])
-    result = await async_client.points.query(collection.id, [0, 1], limit=1)
+    put = await async_client.points.upsert(collection.id, [PointInput("a", {"v": [1, 0]}), PointInput("b", {"v": [0, 1]})])
+    result = await async_client.points.query(collection.id, [0, 1], limit=1, min_revision=put.revision)
     assert [hit.point.id for hit in result.hits] == ["b"]
     await async_client.files.write(f"{folder}/penguin.md", b"Penguins cannot fly.")
     await async_client.wait_for_views()

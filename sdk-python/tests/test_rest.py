@@ -109,11 +109,12 @@ def _every_method(client: Client, folder: str) -> None:
     made = collections.create(f"{folder}/k", vectors=[VectorSpec("v", 2)])
     assert collections.get(made.id) == made
     assert made.path in {one.path for one in collections.list()}
-    assert points.upsert(made.id, [PointInput("p", {"v": [1.5, 0]}, {"a": 1}), PointInput("q", {"v": [0, 1]})]).upserted == 2
+    put = points.upsert(made.id, [PointInput("p", {"v": [1.5, 0]}, {"a": 1}), PointInput("q", {"v": [0, 1]})])
+    assert put.upserted == 2
     (point,) = points.get(made.id, ["p"], with_vectors=True)
     assert (point.metadata, list(point.vectors["v"])) == ({"a": 1}, [1.5, 0])
     assert [one.id for one in points.list(made.id)] == ["p", "q"]
-    assert [hit.point.id for hit in points.query(made.id, [0, 1], limit=1).hits] == ["q"]
+    assert [hit.point.id for hit in points.query(made.id, [0, 1], limit=1, min_revision=put.revision).hits] == ["q"]
     assert points.delete(made.id, ["p"]).deleted == 1
     collections.delete(made.id)
     client.wait_for_views()

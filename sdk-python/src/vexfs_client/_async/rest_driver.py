@@ -229,10 +229,11 @@ class _Upload(AsyncUpload[ResponseT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task = self._task
-        if task is not None:
-            task.cancel()  # does nothing once it has ended
-            await asyncio.wait((task,))
-            if not task.cancelled():
-                task.exception()  # it was told, or nobody asked any more
-        self._call.__exit__(kind, error, trace)
+        try:
+            if self._task is not None:
+                self._task.cancel()  # does nothing once it has ended
+                await asyncio.wait((self._task,))
+                if not self._task.cancelled():
+                    self._task.exception()  # it was told, or nobody asked any more
+        finally:
+            self._call.__exit__(kind, error, trace)
