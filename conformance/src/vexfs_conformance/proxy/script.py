@@ -47,6 +47,13 @@ class Script:
             self.attempts.append(attempt)
             return attempt, len(self.attempts)
 
+    def saw_one(self) -> bool:
+        """Whether an attempt came; one that is still on its way is waited for a little."""
+        end = time.monotonic() + 1
+        while not self.attempts and time.monotonic() < end:
+            time.sleep(0.01)
+        return bool(self.attempts)
+
     def fails(self, number: int) -> bool:
         """Whether this attempt is answered here."""
         return number <= self.plan.fail_first
