@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tantivy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vexfs.core.errors import ViewUnavailable
-from vexfs.views.lexical import LexicalReader, LexicalWriter, Marker, words_of
+from vexfs.views.lexical import LexicalReader, LexicalWriter, Marker
 
 
 @pytest.fixture
@@ -49,6 +50,25 @@ def found(reader: LexicalReader, query: str, limit: int = 10) -> list[int]:
         ("größe", "die GRÖSSE oder Größe"),
         ("os.path.join", "os.path.join(a, b)"),
         ("version 2", "for v2Beta"),
+        ("http response", "parseHTTPResponse(data)"),
+        ("parsehttpresponse", "parseHTTPResponse(data)"),
+        ("parsehttpresponse", "parse_http_response(data)"),
+        ("ParseHttpResponse", "PARSE_HTTP_RESPONSE = 1"),
+        ("parse-http-response", "ParseHTTPResponse"),
+        ("response", "a parse-http-response-now b"),
+        ("time stamp", "the timestamp of it"),
+        ("timestamp", "its time_stamp field"),
+        ("javascript", "written in JavaScript"),
+        ("JavaScript", "written in javascript"),
+        ("utf8", "encoded as UTF-8"),
+        ("utf-8", "encoding='utf8'"),
+        ("sha256", "the SHA-256 of it"),
+        ("nginx.conf", "see /etc/nginx/nginx.conf"),
+        ("nginx", "see /etc/nginx/nginx.conf"),
+        ("url", "all the URLs"),
+        ("resume", "son résumé"),
+        ("résumé", "his resume"),
+        ("re\u0301sume\u0301", "son r\u00e9sum\u00e9"),
     ],
 )
 def test_words_are_found_in_all_their_spellings(writer: LexicalWriter, reader: LexicalReader, query: str, text: str) -> None:
@@ -65,6 +85,56 @@ def test_the_words_of_a_question_do_not_outweigh_what_it_asks_for(writer: Lexica
 def test_the_exact_identifier_comes_before_its_parts(writer: LexicalWriter, reader: LexicalReader) -> None:
     fill(writer, "the args of parse: args and parse and args", "calls parse_args once", "unrelated")
     assert found(reader, "parse_args") == [11, 10]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["parseHTTPResponse", "parse_http_response", "PARSE_HTTP_RESPONSE", "parse-http-response", "http/response.parse"],
+)
+def test_an_identifier_comes_before_what_has_only_its_parts(
+    writer: LexicalWriter, reader: LexicalReader, identifier: str
+) -> None:
+    parts = "parse the http response; response of http, parse it, then parse the next http response"
+    fill(writer, parts, "responseOfHTTPParse(http)", f"calls {identifier} in some longer text about it", "no such thing")
+    assert found(reader, identifier)[0] == 12
+    assert set(found(reader, "http response")) == {10, 11, 12}
+
+
+def test_a_word_as_it_is_written_comes_before_its_other_forms(writer: LexicalWriter, reader: LexicalReader) -> None:
+    fill(writer, "rotating a key", "rotate a key", "rotates a key", "nothing")
+    assert found(reader, "rotate") == [11, 10, 12]
+    assert found(reader, "rotates") == [12, 10, 11]
+
+
+def test_letters_and_digits_of_a_question_are_found_together_only(writer: LexicalWriter, reader: LexicalReader) -> None:
+    fill(writer, "the number 7 and item 12", "number12 is here", "see number_12", "number 12 and number 7")
+    assert set(found(reader, "number12")) == {11, 12, 13}
+    assert set(found(reader, "number")) == {10, 11, 12, 13}
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("Der Vertrag kann von dem Mieter gekündigt werden, und die Häuser sind nicht mit im Vertrag.", "Haus kündigen"),
+        ("Les contrats sont résiliés par le locataire avec un préavis, et la caution est perdue pour lui.", "contrat résilier"),
+        ("Las canciones que se cantan en la casa no son para el niño, y las otras son como un juego.", "canción"),
+        ("И он не мог читать эти книги, как она на это и не надеялась, но они были для него.", "книга"),
+    ],
+)
+def test_prose_of_other_languages_is_found_by_the_stems_of_its_own(
+    writer: LexicalWriter, reader: LexicalReader, text: str, question: str
+) -> None:
+    fill(writer, "nothing of the kind", text, "another text that has not got it")
+    assert found(reader, question) == [11]
+
+
+def test_the_stems_of_another_language_meet_only_passages_in_it(writer: LexicalWriter, reader: LexicalReader) -> None:
+    """German takes "rates" for "rat"."""
+    fill(writer, "the rats left the ship", "the ship and its rates")
+    assert found(reader, "rates") == [11]
+    writer.replace(12, [(0, "Der Rat ist nicht das, was die Leute von dem Haus und mit dem Geld sich im Rathaus denken.")])
+    writer.commit(Marker(1, 2))
+    assert found(reader, "rates") == [11, 12], "and the English file with rats is still not among them"
 
 
 def test_rare_words_count_more(writer: LexicalWriter, reader: LexicalReader) -> None:
@@ -172,6 +242,21 @@ def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
     again.close()
 
 
-def test_parts_of_words_are_added_once_and_in_order() -> None:
-    assert words_of("plain words") == "plain words"
-    assert words_of("parseArgs parseArgs") == "parseArgs parseArgs parse Args"
+def test_an_index_of_another_format_is_built_anew_and_meanwhile_unavailable(tmp_path: Path) -> None:
+    folder = tmp_path / "lexical"
+    folder.mkdir()
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("ino", indexed=True, fast=True)
+    builder.add_text_field("words")
+    old = tantivy.Index(builder.build(), str(folder)).writer(15_000_000, 1)
+    old.add_document(tantivy.Document(ino=10, words="alpha"))
+    old.commit()
+    old.wait_merging_threads()
+    reader = LexicalReader(folder)
+    with pytest.raises(ViewUnavailable):
+        reader.search("alpha", 1)
+    again = LexicalWriter(folder)
+    assert again.marker is None
+    fill(again, "alpha")
+    assert found(reader, "alpha") == [10]
+    again.close()

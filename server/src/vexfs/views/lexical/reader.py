@@ -1,0 +1,109 @@
+"""Searching the word index: which passages have the words of a question?
+
+Made by the API (and by tests); may be used by several threads. Always sees the last commit, also after the index was lost and
+built again.
+"""
+
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import tantivy
+
+from vexfs.core.errors import ViewUnavailable
+from vexfs.core.types import Ino
+from vexfs.views.lexical.index import Marker, marker_of, register_analyzers, schema
+from vexfs.views.lexical.query import query_of
+from vexfs.views.lexical.stems import OTHER_LANGUAGES, stems
+from vexfs.views.lexical.words import identifiers
+
+
+class LexicalHit(NamedTuple):
+    """A passage and its BM25 score; scores compare within one search only."""
+
+    ino: Ino
+    ordinal: int
+    score: float
+
+
+class _Commit(NamedTuple):
+    """The index as one commit left it."""
+
+    searcher: tantivy.Searcher
+    languages: tuple[str, ...]
+    """Other than English, of passages."""
+
+
+class LexicalReader:
+    """Searches the index in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._schema = schema()
+        self._index: tantivy.Index | None = None
+        self._folder_identity: tuple[int, int] | None = None
+        self._description = b""
+        self._commit: _Commit | None = None
+
+    def search(self, text: str, limit: int, restrict: Collection[int] | None = None) -> list[LexicalHit]:
+        """The passages that hold any of the words, best first, equal scores by (ino, ordinal).
+
+        `restrict`: only passages of these files. A text without words finds nothing. Raises ViewUnavailable while there is no
+        index.
+        """
+        commit = self._current()
+        query = query_of(text, commit.languages)
+        if query is None or limit <= 0 or (restrict is not None and not restrict):
+            return []
+        if restrict is not None:
+            allowed = tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, "ino", list(restrict)), 0.0)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, allowed)])
+        found = commit.searcher.search(query, limit=limit, count=False).hits
+        addresses = [address for _, address in found]
+        inos = commit.searcher.fast_field_values("ino", addresses)
+        ordinals = commit.searcher.fast_field_values("ordinal", addresses)
+        hits = [
+            LexicalHit(Ino(int(ino or 0)), int(ordinal or 0), float(score))
+            for ino, ordinal, (score, _) in zip(inos, ordinals, found, strict=True)
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.ino, hit.ordinal))
+
+    def terms(self, text: str) -> list[str]:
+        """The distinct words of a text as the index knows them (stems), in order."""
+        return list(dict.fromkeys(stems([part for one in identifiers(text) for part in one.parts])))
+
+    def marker(self) -> Marker | None:
+        """How far the index is. Raises ViewUnavailable when there is no index."""
+        return marker_of(self._current().searcher)
+
+    def count(self) -> int:
+        """Passages in the index."""
+        return max(0, self._current().searcher.num_docs - 1)
+
+    def _current(self) -> _Commit:
+        """The newest commit: reads its small description, and reloads (0.5 ms) when that is another one."""
+        with self._lock:
+            try:
+                status = self._folder.stat()
+                identity = (status.st_dev, status.st_ino)
+                # Not the file's times: two commits can fall into one tick of the clock, and inode numbers come again.
+                description = (self._folder / "meta.json").read_bytes()
+                if self._commit is None or identity != self._folder_identity or description != self._description:
+                    self._commit = self._reload(reopen=identity != self._folder_identity)
+                    self._folder_identity, self._description = identity, description
+            except (FileNotFoundError, ValueError) as error:
+                self._commit, self._folder_identity = None, None
+                raise ViewUnavailable("the word index is not there; the indexer builds it again") from error
+            return self._commit
+
+    def _reload(self, reopen: bool) -> _Commit:
+        if reopen or self._index is None:
+            self._index = tantivy.Index.open(str(self._folder))
+            if self._index.schema != self._schema:
+                raise ValueError("the index has another format")
+            register_analyzers(self._index)
+        self._index.reload()
+        searcher = self._index.searcher()
+        return _Commit(searcher, tuple(one for one in OTHER_LANGUAGES if searcher.doc_freq("language", one)))
