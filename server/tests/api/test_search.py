@@ -86,7 +86,7 @@ def test_a_question_that_shares_no_word_with_its_answer_finds_it(served: Served)
 def test_words_find_what_holds_them(served: Served) -> None:
     answer = served.api.search(text="sourdough", mode=SEARCH_MODE_LEXICAL)
     assert [hit.file.path for hit in answer.hits] == ["/docs/bread.md"]
-    assert (answer.strategy, list(answer.hits[0].matches[0].terms)) == ("lexical", ["sourdough"])
+    assert (answer.strategy, list(answer.hits[0].matches[0].terms)) == ("lexical", ["Sourdough"])
 
 
 def test_hybrid_is_the_default_and_says_why_each_hit_is_there(served: Served) -> None:

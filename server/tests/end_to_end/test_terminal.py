@@ -64,6 +64,22 @@ def test_directories_and_links_are_told_apart_by_colour(server: Server, start: S
     assert "\x1b[36mlink\x1b[0m" in terminal.shown
 
 
+def test_the_words_of_a_question_are_bold_in_what_is_found(server: Server, start: Start) -> None:
+    server.vexfs(
+        "put", "-", "/bold/keys.md", "--parents", stdin=b"We are rotating the keys, not the monkey's. Rotate keys now."
+    )
+    server.vexfs("wait", "--timeout", "60")
+    for question, shown in (
+        ("rotate key", "We are \x1b[1mrotating\x1b[0m the \x1b[1mkeys\x1b[0m, not the monkey's."),
+        ('"rotate keys"', "not the monkey's. \x1b[1mRotate keys\x1b[0m now."),
+        ("monk*", "not the \x1b[1mmonkey\x1b[0m's."),
+    ):
+        terminal = start("search", question, "--path", "/bold", data=server.data)
+        assert terminal.end() == exits.OK
+        assert shown in terminal.shown
+    assert "\x1b" not in server.vexfs("search", "rotate", "--path", "/bold")
+
+
 def test_waiting_shows_what_is_pending_and_ctrl_c_ends_it(make_server: Callable[..., Server], start: Start) -> None:
     running = make_server().start()
     running.vexfs("wait", "--timeout", "60")

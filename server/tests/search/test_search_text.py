@@ -118,6 +118,24 @@ def test_a_rare_word_finds_its_document_by_words_and_names_it(served: Served) ->
     assert answer.hits[0].matches[0].terms == ("quagga",)
 
 
+def test_a_phrase_must_stand_in_what_is_found_by_words(served: Served) -> None:
+    answer = served.search('"the old one stays valid"', "lexical")
+    assert names(answer) == ["keys.md"]
+    assert answer.hits[0].matches[0].terms == ("The old one stays valid",)
+    assert served.search('"valid stays"', "lexical").hits == ()
+    assert names(served.search('"bake it in a hot oven" moon', "lexical")) == ["bread.txt"]
+    assert names(served.search("tomat* ros*", "lexical")) == ["garden.txt"]
+    assert served.search("tomat* ros*", "lexical").hits[0].matches[0].terms == ("tomatoes", "roses")
+
+
+def test_meaning_compares_the_question_without_its_marks(served: Served) -> None:
+    plain, marked = served.search("recipe for a loaf", "dense"), served.search('"recipe for" a loaf*', "dense")
+    assert names(plain)[0] == "bread.txt"
+    assert [hit.score for hit in marked.hits] == [hit.score for hit in plain.hits]
+    hybrid = served.search('"recipe for a loaf"')
+    assert names(hybrid)[0] == "bread.txt" and [match.mode for match in hybrid.hits[0].matches] == ["dense"]
+
+
 def test_hybrid_finds_both_ways_and_says_which(served: Served) -> None:
     answer = served.search("quagga")
     assert answer.strategy == "hybrid" and names(answer)[0] == "zebra.py"

@@ -6,6 +6,7 @@ import click
 
 from vexfs.cli import output
 from vexfs.cli.connect import connected
+from vexfs.cli.excerpt import excerpt
 from vexfs.cli.options import Target, server_options
 from vexfs.cli.records import path_of, printable, reference
 from vexfs.contract.v1 import search_pb2
@@ -16,8 +17,6 @@ _MODES = {
     "lexical": search_pb2.SEARCH_MODE_LEXICAL,
 }
 _MODE_NAMES = {number: name for name, number in _MODES.items()}
-_EXCERPT_LINES = 3
-_EXCERPT_COLUMNS = 100
 
 
 @click.command("search")
@@ -33,6 +32,9 @@ def search_command(
     query: tuple[str, ...], scope: str | None, limit: int, mode: str, min_revision: int, target: Target, as_json: bool
 ) -> None:
     """Find files by meaning and by words.
+
+    In the question, "words in quotes" are a phrase and begin* is the beginning of a word; quote them for the shell:
+    '"rotate keys"', 'conf*'.
 
     The best file comes first, with its best passage. With --json each hit is an object: file, score, passage, start_byte,
     end_byte, start_line, end_line, matches.
@@ -72,14 +74,13 @@ def hit_record(hit: search_pb2.SearchHit) -> dict[str, Any]:
 
 
 def show_hit(place: int, hit: search_pb2.SearchHit) -> None:
-    """A hit for people: where, how well, why, and the first lines of its passage."""
+    """A hit for people: where, how well, why, and some lines of its passage with the words of the question marked."""
     lines = f":{hit.passage.start_line}-{hit.passage.end_line}" if hit.passage.start_line else ""
     why = " + ".join(f"{_MODE_NAMES.get(match.mode, '?')} #{match.rank}" for match in hit.matches)
     name = click.style(printable(path_of(hit.file)), fg="cyan", bold=True)
     click.echo(f"{place:2d}. {name}{click.style(lines, fg='cyan')}  {click.style(f'{hit.score:.4f}  {why}', dim=True)}")
-    shown = [line.strip() for line in hit.passage.text.splitlines() if line.strip()][:_EXCERPT_LINES]
-    for line in shown:
-        click.echo(f"      {printable(line[:_EXCERPT_COLUMNS])}")
+    for line in excerpt(hit.passage.text, [term for match in hit.matches for term in match.terms]):
+        click.echo(f"      {line}")
 
 
 def _remark(response: search_pb2.SearchResponse, as_json: bool) -> None:

@@ -64,7 +64,10 @@ class SearchRequest(_message.Message):
     VECTOR_NAME_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """A question or a few words, in any language the model knows."""
+    """A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
+    must hold it. `conf*` is the beginning of a word. Both stand by themselves, with white space around; any other quote or
+    star is a character like any other. Comparing by meaning takes the question without these marks.
+    """
     mode: Global___SearchMode.ValueType
     """How to look; hybrid if not said."""
     limit: _builtins.int
@@ -163,7 +166,9 @@ class Match(_message.Message):
     """Its score in that ranking: cosine for dense, BM25 for lexical."""
     @_builtins.property
     def terms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Lexical: the words of the question that stand in the passage."""
+        """Lexical: the words of the question as they stand in the passage, each once: `rotating` for `rotate`, the part `HTTP` of
+        `parseHTTPResponse`, a whole phrase, its white space as single spaces.
+        """
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from vexfs.core.status import Trust
 from vexfs.store import nodes
 from vexfs.store.reader import Snapshot
 from vexfs.views.derived import DerivedReader
-from vexfs.views.lexical import LexicalReader
+from vexfs.views.lexical import LexicalReader, Spotter
 
 _DEEPER = 4
 
@@ -29,7 +29,7 @@ class Answers:
         self, view: Snapshot, matcher: Matcher, ranking: Ranking, limit: int, trust: Trust, question: str | None
     ) -> SearchAnswer:
         """Up to `limit` hits. `question`: the text whose passages and words are shown; None shows none."""
-        terms = set(self._lexical.terms(question)) if question else set()
+        spotter = self._lexical.spotter(question) if question else None
         hits: dict[int, Hit] = {}
         passed_over: set[int] = set()
         depth = ranking.first_depth
@@ -41,7 +41,7 @@ class Answers:
                     break
                 if candidate.ino in passed_over:
                     continue
-                hit = self._hit(view, matcher, candidate, terms, with_passage=question is not None)
+                hit = self._hit(view, matcher, candidate, spotter, with_passage=question is not None)
                 if hit is None:
                     passed_over.add(candidate.ino)
                 else:
@@ -62,7 +62,7 @@ class Answers:
         )
 
     def _hit(
-        self, view: Snapshot, matcher: Matcher, candidate: Candidate, terms: set[str], *, with_passage: bool
+        self, view: Snapshot, matcher: Matcher, candidate: Candidate, spotter: Spotter | None, *, with_passage: bool
     ) -> Hit | None:
         """None when the file, or the passage, is there no more."""
         node = nodes.get(view, candidate.ino)
@@ -79,14 +79,14 @@ class Answers:
                 if found is None:
                     return None
                 passage = PassageText(found[1], *found[0][2:6])
-        return Hit(node, path, candidate.score, passage, self._matches(candidate, passage, terms))
+        return Hit(node, path, candidate.score, passage, _matches(candidate, passage, spotter))
 
-    def _matches(self, candidate: Candidate, passage: PassageText | None, terms: set[str]) -> tuple[Match, ...]:
-        matches = []
-        if candidate.dense is not None:
-            matches.append(Match(DENSE, candidate.dense.rank, candidate.dense.score))
-        if candidate.lexical is not None:
-            words = [] if passage is None else self._lexical.terms(passage.text)
-            present = tuple(word for word in words if word in terms)
-            matches.append(Match(LEXICAL, candidate.lexical.rank, candidate.lexical.score, present))
-        return tuple(matches)
+
+def _matches(candidate: Candidate, passage: PassageText | None, spotter: Spotter | None) -> tuple[Match, ...]:
+    matches = []
+    if candidate.dense is not None:
+        matches.append(Match(DENSE, candidate.dense.rank, candidate.dense.score))
+    if candidate.lexical is not None:
+        terms = () if passage is None or spotter is None else tuple(spotter.terms(passage.text))
+        matches.append(Match(LEXICAL, candidate.lexical.rank, candidate.lexical.score, terms))
+    return tuple(matches)

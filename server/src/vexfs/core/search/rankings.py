@@ -19,6 +19,7 @@ from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.ranking import Ranked
 from vexfs.views.dense.rows import ORDINAL_MAX, files_of
 from vexfs.views.lexical import LexicalReader
+from vexfs.views.lexical.question import parse
 
 EXACT = "exact"
 SCANN = "scann"
@@ -121,7 +122,7 @@ class TextRanking:
         vector = self._request.vector
         if vector is None:
             try:
-                vector = queries.vector_of(self._request.text)
+                vector = queries.vector_of(parse(self._request.text).text)
             except ViewUnavailable as error:
                 if self.mode == HYBRID:
                     self._cannot(error.message)

@@ -19,6 +19,7 @@ class TextSearch(NamedTuple):
     """Find the files whose text answers a question."""
 
     text: str
+    """`"in quotes"` is a phrase that a passage found by words must hold, `begin*` the beginning of a word."""
     mode: str = HYBRID
     limit: int = LIMIT_DEFAULT
     scope: Ino | None = None
@@ -60,7 +61,7 @@ class Match(NamedTuple):
     rank: int
     score: float
     terms: tuple[str, ...] = ()
-    """Lexical: the words of the question that stand in the passage, as stems."""
+    """Lexical: the words of the question as they stand in the passage, each once: other forms, parts of names, phrases."""
 
 
 class Hit(NamedTuple):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import tantivy
 
 from vexfs.core.errors import ViewUnavailable
+from vexfs.core.words import fold, identifiers, whole
 from vexfs.views.lexical.stems import ENGLISH, language_of, stems
-from vexfs.views.lexical.words import fold, identifiers, whole
 
 FORMAT = 2
 """Of the index: fields and how words are made. Another one is built again."""

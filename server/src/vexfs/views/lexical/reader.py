@@ -14,9 +14,10 @@ import tantivy
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino
 from vexfs.views.lexical.index import Marker, marker_of, register_analyzers, schema
-from vexfs.views.lexical.query import query_of
-from vexfs.views.lexical.stems import OTHER_LANGUAGES, stems
-from vexfs.views.lexical.words import identifiers
+from vexfs.views.lexical.query import query_of, wanted_of
+from vexfs.views.lexical.question import parse
+from vexfs.views.lexical.spotting import Spotter
+from vexfs.views.lexical.stems import OTHER_LANGUAGES
 
 
 class LexicalHit(NamedTuple):
@@ -48,13 +49,13 @@ class LexicalReader:
         self._commit: _Commit | None = None
 
     def search(self, text: str, limit: int, restrict: Collection[int] | None = None) -> list[LexicalHit]:
-        """The passages that hold any of the words, best first, equal scores by (ino, ordinal).
+        """The passages that hold any of the words, and every phrase in quotes, best first, equal scores by (ino, ordinal).
 
         `restrict`: only passages of these files. A text without words finds nothing. Raises ViewUnavailable while there is no
         index.
         """
         commit = self._current()
-        query = query_of(text, commit.languages)
+        query = query_of(wanted_of(parse(text)), commit.searcher, commit.languages)
         if query is None or limit <= 0 or (restrict is not None and not restrict):
             return []
         if restrict is not None:
@@ -70,9 +71,13 @@ class LexicalReader:
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.ino, hit.ordinal))
 
-    def terms(self, text: str) -> list[str]:
-        """The distinct words of a text as the index knows them (stems), in order."""
-        return list(dict.fromkeys(stems([part for one in identifiers(text) for part in one.parts])))
+    def spotter(self, text: str) -> Spotter:
+        """What finds the words of a question in passages."""
+        try:
+            languages = self._current().languages
+        except ViewUnavailable:
+            languages = ()
+        return Spotter(wanted_of(parse(text)), languages)
 
     def marker(self) -> Marker | None:
         """How far the index is. Raises ViewUnavailable when there is no index."""

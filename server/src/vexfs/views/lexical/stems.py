@@ -12,7 +12,7 @@ from itertools import islice
 
 import tantivy
 
-from vexfs.views.lexical.words import fold
+from vexfs.core.words import fold
 
 ENGLISH = "en"
 _DISTINCT_MIN = 5

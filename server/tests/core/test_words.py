@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from vexfs.core.words import fold, identifiers, whole
 from vexfs.views.lexical.stems import language_of, stems
-from vexfs.views.lexical.words import fold, identifiers, whole
 
 
 def parts(text: str) -> list[list[str]]:

@@ -2,11 +2,12 @@
 
 `parseHTTPResponse`, `parse_http_response` and `parse-http-response` are one identifier of three parts; `utf8` and `SHA-256`
 have two, a plain word is its own only part, an ideograph is a word by itself. Used by the lexical view for passages and
-questions alike, and by whoever marks words in a passage. Pure functions; the caches are shared by all threads.
+questions alike, and by the command line, which marks them in a passage. Pure functions; the caches are shared by all threads.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ _JOINERS = "_-"
 """One of these between two words makes one identifier of them."""
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+
+
+class Span(NamedTuple):
+    """text[start:end]."""
+
+    start: int
+    end: int
 
 
 class Identifier(NamedTuple):
@@ -126,6 +134,17 @@ def whole(identifier: Identifier) -> str:
         return ""
     joined = "".join(map(fold, identifier.parts))
     return joined if len(joined) <= WORD_MAX_CHARACTERS else ""
+
+
+def without_overlap(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order; of two that overlap the longer one."""
+    chosen: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not chosen or span.start >= chosen[-1].end:
+            chosen.append(span)
+        elif span.end - span.start > chosen[-1].end - chosen[-1].start:
+            chosen[-1] = span
+    return chosen
 
 
 def is_ideograph(part: str) -> bool:
