@@ -42,6 +42,7 @@ SETTINGS = (
     Setting(None, "VEXFS_MODEL_DIR", "the cache", "the folder with the embedding model's weights"),
     Setting(None, "VEXFS_CACHE_DIR", "~/.cache/vexfs", "where `make setup` puts the weights"),
     Setting(None, "VEXFS_OFFLINE", "not set", "if set, nothing is ever downloaded"),
+    Setting(None, "VEXFS_RESULT_CACHE_MIB", "32", "memory for answers of searches that are asked again, in MiB; 0 keeps none"),
     Setting("--tls-ca", "VEXFS_TLS_CA", "the system's", "whom a command trusts when it talks TLS (PEM)"),
     Setting("--tls-client-cert", "VEXFS_TLS_CLIENT_CERT", "none", "the certificate a command shows when asked (PEM)"),
     Setting("--tls-client-key", "VEXFS_TLS_CLIENT_KEY", "none", "the key of that certificate (PEM)"),

@@ -83,6 +83,28 @@ def test_a_question_that_shares_no_word_with_its_answer_finds_it(served: Served)
     assert answer.revision >= best.file.content_revision
 
 
+def test_the_caches_count_their_hits_and_misses(served: Served) -> None:
+    def counts() -> dict[str, float]:
+        lines = served.server.http("GET", "/metrics").body.decode().splitlines()
+        return {
+            name: float(value)
+            for name, value in (line.rsplit(" ", 1) for line in lines if line.startswith("vexfs_search_cache_"))
+        }
+
+    before = counts()
+    for _ in range(2):
+        served.found("a question that nobody has asked before")
+    after = counts()
+
+    def more(cache: str) -> list[float]:
+        names = [f'vexfs_search_cache_{kind}_total{{cache="{cache}"}}' for kind in ("hits", "misses")]
+        return [after[name] - before.get(name, 0) for name in names]
+
+    assert more("results") == [1, 1]
+    assert more("query_vectors") == [0, 1], "the second answer came whole out of the other cache"
+    assert after['vexfs_search_cache_bytes{cache="results"}'] > 0
+
+
 def test_words_find_what_holds_them(served: Served) -> None:
     answer = served.api.search(text="sourdough", mode=SEARCH_MODE_LEXICAL)
     assert [hit.file.path for hit in answer.hits] == ["/docs/bread.md"]

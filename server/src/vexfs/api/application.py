@@ -13,6 +13,7 @@ from vexfs import runtime
 from vexfs.api.limits import READER_THREADS, WAITER_THREADS
 from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
+from vexfs.core.search.caches import result_cache_bytes
 from vexfs.core.search.engine import SearchEngine
 from vexfs.core.search.queries import Embedder
 from vexfs.security import token as token_files
@@ -64,12 +65,13 @@ class Application:
 
 
 async def open_application(settings: Settings) -> Application:
-    """Open everything the API process owns. Raises domain errors that name what is wrong with the data folder or the token."""
+    """Open everything the API process owns. Raises domain errors that name what is wrong: data folder, token, settings."""
+    cache_bytes = result_cache_bytes()
     folder = runtime.DataFolder(settings.data)
     folder.create()
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
     volume = Volume.open(folder.volume, "api", create=True)
-    engine = SearchEngine(volume, _load_model)
+    engine = SearchEngine(volume, _load_model, result_cache_bytes=cache_bytes)
     engine.start()
     return Application(
         settings=settings,

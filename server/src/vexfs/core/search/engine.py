@@ -11,12 +11,15 @@ from collections.abc import Callable
 from vexfs.core import collections, filters
 from vexfs.core.errors import InvalidRequest, RevisionNotReached
 from vexfs.core.search.answers import Answers
+from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
 from vexfs.core.search.matcher import MatchCache, Matcher
 from vexfs.core.search.queries import Embedder, QueryVectors
 from vexfs.core.search.rankings import TextRanking, VectorRanking
+from vexfs.core.search.results import Results
 from vexfs.core.search.types import DENSE, LEXICAL, LIMIT_MAX, MODES, TEXT_MAX_BYTES, SearchAnswer, TextSearch, VectorSearch
 from vexfs.core.status import Progress
 from vexfs.store.volume import Volume
+from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import LEXICAL_FOLDER, DerivedReader, derived_folder
 from vexfs.views.lexical import LexicalReader
@@ -25,12 +28,19 @@ from vexfs.views.lexical import LexicalReader
 class SearchEngine:
     """Everything that answers searches of one volume. `start`, search from any thread, `stop`; close the volume after that."""
 
-    def __init__(self, volume: Volume, load_embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        load_embedder: Callable[[], Embedder],
+        *,
+        result_cache_bytes: int = RESULTS_DEFAULT_MIB << 20,
+    ) -> None:
         folder = derived_folder(volume.folder)
         self._volume = volume
         self._derived = DerivedReader(folder)
         self._lexical = LexicalReader(folder / LEXICAL_FOLDER)
         self._cache = MatchCache()
+        self._results = Results(result_cache_bytes)
         self.dense = DenseView(volume)
         self.queries = QueryVectors(load_embedder)
         self.progress = Progress(volume, self.dense, self._derived)
@@ -43,6 +53,7 @@ class SearchEngine:
 
     def stop(self) -> None:
         """End the view's thread and a running builder. Idempotent."""
+        self.queries.stop()
         self.dense.stop()
         self._derived.close()
 
@@ -61,8 +72,14 @@ class SearchEngine:
             matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
             trust = self.progress.of_text(dense=dense, lexical=lexical)
             state, model = self.dense.text_state(), self.dense.text_model
-            ranking = TextRanking(state, model, self.queries, self._lexical, request)
-            return self._answers.assemble(view, matcher, ranking, request.limit, trust, request.text)
+            words = self._lexical.commit_id() if lexical else None
+            seen = (view.revision, trust, _generation(state), model, self.queries.model, words, self.dense.text_position)
+
+            def search() -> SearchAnswer:
+                ranking = TextRanking(state, model, self.queries, self._lexical, request)
+                return self._answers.assemble(view, matcher, ranking, request.limit, trust, request.text)
+
+            return self._results.obtain(request, seen, search)
 
     def search_vectors(self, request: VectorSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
         """The files of a collection whose vector is nearest.
@@ -77,8 +94,13 @@ class SearchEngine:
             spec = collections.vector_spec(collections.get(view, request.collection), request.vector_name)
             matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
             trust = self.progress.of_vectors()
-            ranking = VectorRanking(self.dense.index_state(request.collection, spec.name), spec, request)
-            return self._answers.assemble(view, matcher, ranking, request.limit, trust, None)
+            state = self.dense.index_state(request.collection, spec.name)
+
+            def search() -> SearchAnswer:
+                ranking = VectorRanking(state, spec, request)
+                return self._answers.assemble(view, matcher, ranking, request.limit, trust, None)
+
+            return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
 
     def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
         """Wait until all views have `revision` (0: the newest now); the revision they have. Raises RevisionNotReached."""
@@ -100,6 +122,10 @@ class SearchEngine:
             min_revision=str(wanted),
             pending=str(pending),
         )
+
+
+def _generation(state: IndexState | None) -> str | None:
+    return None if state is None else state.generation
 
 
 def _check(request: TextSearch) -> None:

@@ -55,6 +55,7 @@ class Words:
             self._behind.extend(changed)
             return
         self._rebuilding = True
+        self._writer.set_position(derived.VIEW_LEXICAL, 0)  # before anybody can see the index without what is to come
         self.lexical.clear()
         after = Ino(0)
         while page := self._writer.known_files(after):

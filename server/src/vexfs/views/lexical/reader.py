@@ -31,6 +31,7 @@ class LexicalHit(NamedTuple):
 class _Commit(NamedTuple):
     """The index as one commit left it."""
 
+    id: object
     searcher: tantivy.Searcher
     languages: tuple[str, ...]
     """Other than English, of passages."""
@@ -45,7 +46,6 @@ class LexicalReader:
         self._schema = schema()
         self._index: tantivy.Index | None = None
         self._folder_identity: tuple[int, int] | None = None
-        self._description = b""
         self._commit: _Commit | None = None
 
     def search(self, text: str, limit: int, restrict: Collection[int] | None = None) -> list[LexicalHit]:
@@ -79,6 +79,13 @@ class LexicalReader:
             languages = ()
         return Spotter(wanted_of(parse(text)), languages)
 
+    def commit_id(self) -> object:
+        """Equal as long as searches see the same index; None while there is none."""
+        try:
+            return self._current().id
+        except ViewUnavailable:
+            return None
+
     def marker(self) -> Marker | None:
         """How far the index is. Raises ViewUnavailable when there is no index."""
         return marker_of(self._current().searcher)
@@ -95,15 +102,16 @@ class LexicalReader:
                 identity = (status.st_dev, status.st_ino)
                 # Not the file's times: two commits can fall into one tick of the clock, and inode numbers come again.
                 description = (self._folder / "meta.json").read_bytes()
-                if self._commit is None or identity != self._folder_identity or description != self._description:
-                    self._commit = self._reload(reopen=identity != self._folder_identity)
-                    self._folder_identity, self._description = identity, description
+                if self._commit is None or self._commit.id != (identity, description):
+                    searcher = self._reload(reopen=identity != self._folder_identity)
+                    languages = tuple(one for one in OTHER_LANGUAGES if searcher.doc_freq("language", one))
+                    self._commit, self._folder_identity = _Commit((identity, description), searcher, languages), identity
             except (FileNotFoundError, ValueError) as error:
                 self._commit, self._folder_identity = None, None
                 raise ViewUnavailable("the word index is not there; the indexer builds it again") from error
             return self._commit
 
-    def _reload(self, reopen: bool) -> _Commit:
+    def _reload(self, reopen: bool) -> tantivy.Searcher:
         if reopen or self._index is None:
             self._index = tantivy.Index.open(str(self._folder))
             if self._index.schema != self._schema:
@@ -111,4 +119,6 @@ class LexicalReader:
             register_analyzers(self._index)
         self._index.reload()
         searcher = self._index.searcher()
-        return _Commit(searcher, tuple(one for one in OTHER_LANGUAGES if searcher.doc_freq("language", one)))
+        if marker_of(searcher) is None:
+            raise ValueError("nothing was committed yet: what is not found may be about to come")
+        return searcher

@@ -1,0 +1,45 @@
+"""Answers that were given lately, for who asks the same again. Which are still true?
+
+Owned by the engine; any thread. An answer is good for just the state in which it was found: the revision of the volume and
+what the views had. Any write at all, to whatever file, and any step of a view makes it worthless, so it can never be stale. An
+answer that lacks something is not remembered: what it lacks may come without any of these moving.
+"""
+
+from collections.abc import Callable, Hashable
+
+from vexfs.core.search.caches import BoundedCache
+from vexfs.core.search.types import SearchAnswer, TextSearch, VectorSearch
+
+_HIT_BYTES = 1500
+"""A hit beside its texts: the node, the tuples, the numbers."""
+
+
+class Results:
+    """Remembers within `limit_bytes`; 0 remembers nothing."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._cache: BoundedCache[SearchAnswer] = BoundedCache("results", limit_bytes)
+
+    def obtain(self, request: TextSearch | VectorSearch, state: Hashable, search: Callable[[], SearchAnswer]) -> SearchAnswer:
+        """The answer to the request in that state, which was read before; found now unless it is known."""
+        if not self._cache.enabled:
+            return search()
+        # A NamedTuple equals any tuple of equal fields, so neither kind of request nor its filter would be a key by itself.
+        key = (type(request), request._replace(filter=None), repr(request.filter))
+        found = self._cache.get(key, state)
+        if found is not None:
+            return found
+        answer = search()
+        if not answer.partial and _is_whole(request, answer):
+            self._cache.put(key, answer, _size_of(answer) + len(repr(key)), state)
+        return answer
+
+
+def _is_whole(request: TextSearch | VectorSearch, answer: SearchAnswer) -> bool:
+    """Whether nothing that the hits should show was out of reach just then."""
+    return isinstance(request, VectorSearch) or all(hit.passage is not None for hit in answer.hits)
+
+
+def _size_of(answer: SearchAnswer) -> int:
+    texts = sum(len(hit.path) + (0 if hit.passage is None else 2 * len(hit.passage.text)) for hit in answer.hits)
+    return texts + _HIT_BYTES * (1 + len(answer.hits))
