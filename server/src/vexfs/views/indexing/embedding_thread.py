@@ -5,6 +5,7 @@ one other text at most and stopping takes no longer. Without weights it has them
 else goes on meanwhile.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ from collections.abc import Callable
 
 from vexfs.views.embedding.fetch import ENV_OFFLINE
 from vexfs.views.embedding.model import Embedder
-from vexfs.views.embedding.weights import ModelMissing
+from vexfs.views.embedding.weights import ModelMissing, find
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ GROUP_TEXTS = 32
 HELD_GROUP_EVERY_S = 2.0
 """While files wait to be read, which goes first, bulk texts still get a group this often."""
 FETCH_EVERY_S = 600.0
+LOOK_EVERY_S = 0.5
+"""How often weights that were not there are looked for."""
 
 
 class EmbeddingThread:
@@ -122,16 +125,22 @@ class EmbeddingThread:
         return embedder
 
     def _wait_for_weights(self) -> None:
-        if os.environ.get(ENV_OFFLINE):
-            self._stop.wait(FETCH_EVERY_S)
-            return
-        command = [sys.executable, "-m", "vexfs.views.embedding.fetch"]
-        self._fetch = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        while self._fetch.poll() is None and not self._stop.wait(0.2):
+        """Has them fetched, where that is allowed, and looks for them: somebody else may put them there."""
+        next_fetch = time.monotonic() + FETCH_EVERY_S
+        if not os.environ.get(ENV_OFFLINE):
+            command = [sys.executable, "-m", "vexfs.views.embedding.fetch"]
+            self._fetch = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        while not (self._stop.wait(LOOK_EVERY_S) or self._is_there() or time.monotonic() > next_fetch):
             pass
-        if self._fetch.returncode not in (0, None):
-            self._stop.wait(FETCH_EVERY_S)
         self._end_fetch()
+
+    def _is_there(self) -> bool:
+        if self._fetch is not None and self._fetch.poll() is None:
+            return False  # it converts what it has fetched; nobody needs to do that twice
+        with contextlib.suppress(ModelMissing):
+            find()
+            return True
+        return False
 
     def _end_fetch(self) -> None:
         process, self._fetch = self._fetch, None
