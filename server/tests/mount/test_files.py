@@ -2,7 +2,6 @@
 
 # ruff: noqa: PTH108, PTH115, PTH211 - these tests call the system calls by their own names
 import contextlib
-import ctypes
 import errno
 import mmap
 import os
@@ -17,14 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.mount.conftest import Mounted
-
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
-
-
-def rename2(old: Path, new: Path, flags: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), flags) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+from tests.mount.syscalls import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, renameat2
 
 
 def raises(number: int) -> "contextlib.AbstractContextManager[pytest.ExceptionInfo[OSError]]":
@@ -170,12 +162,44 @@ def test_rename_with_flags(root: Path) -> None:
     (root / "a").write_text("a")
     (root / "b").write_text("b")
     with raises(errno.EEXIST):
-        rename2(root / "a", root / "b", RENAME_NOREPLACE)
-    rename2(root / "a", root / "b", RENAME_EXCHANGE)
+        renameat2(root / "a", root / "b", RENAME_NOREPLACE)
+    renameat2(root / "a", root / "b", RENAME_EXCHANGE)
     assert (root / "a").read_text() == "b"
     assert (root / "b").read_text() == "a"
-    rename2(root / "a", root / "c", RENAME_NOREPLACE)
+    renameat2(root / "a", root / "c", RENAME_NOREPLACE)
     assert sorted(path.name for path in root.iterdir()) == ["b", "c"]
+
+
+def test_an_exchange_of_a_file_and_a_directory_across_directories(root: Path, mount: Mounted) -> None:
+    (root / "d" / "e" / "inner").mkdir(parents=True)
+    (root / "f").write_text("f")
+    renameat2(root / "f", root / "d" / "e", RENAME_EXCHANGE)
+    assert (root / "d" / "e").read_text() == "f"
+    assert (root / "f" / "inner").is_dir()
+    assert (root.stat().st_nlink, (root / "d").stat().st_nlink, (root / "f").stat().st_nlink) == (4, 2, 3)
+    mount.stop()
+    mount.restart()
+    assert (root / "f" / "inner").is_dir()
+
+
+def test_an_exchange_refuses_what_it_must(root: Path) -> None:
+    (root / "d" / "e").mkdir(parents=True)
+    with raises(errno.ENOENT):
+        renameat2(root / "d", root / "absent", RENAME_EXCHANGE)
+    with raises(errno.EINVAL):
+        renameat2(root / "d", root / "d" / "e", RENAME_EXCHANGE)
+    with raises(errno.EINVAL):
+        renameat2(root / "d" / "e", root / "d", RENAME_EXCHANGE)
+    with raises(errno.EINVAL):
+        renameat2(root / "d", root / "e", RENAME_EXCHANGE | RENAME_NOREPLACE)
+    assert (root / "d" / "e").is_dir()
+
+
+def test_a_whiteout_is_refused(root: Path) -> None:
+    (root / "a").write_text("a")
+    with raises(errno.EINVAL):
+        renameat2(root / "a", root / "b", RENAME_WHITEOUT)
+    assert [path.name for path in root.iterdir()] == ["a"]
 
 
 def test_directories_refuse_what_they_must(root: Path) -> None:

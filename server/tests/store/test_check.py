@@ -109,6 +109,7 @@ BREAKS: dict[str, Callable[[Sample], object]] = {
     "blob-on-disk": lambda s: s.blob_path.unlink(),
     "blob-intact": corrupt_blob,
     "nothing-behind-end": lambda s: s.sql("UPDATE node SET size_bytes=2 WHERE ino=%d" % s.small.ino),
+    "holes-counted": lambda s: s.sql("UPDATE node SET hole_bytes=1 WHERE ino=%d" % s.small.ino),
     "condemned-unused": lambda s: s.sql("UPDATE blob SET condemned_ns=1"),
     "no-stray-blob": stray_blob,
     "metadata-object": lambda s: s.sql("UPDATE metadata SET json='[1]'"),

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,17 @@ from .formats.reading import read_volume
 from .helpers import make_file
 
 FORMATS = Path(__file__).parent / "formats"
+
+
+def what_is_asked(shown: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """`shown` without the attributes of files that a later format brought."""
+    return {
+        revision: {
+            path: {name: fact for name, fact in facts.items() if name in expected.get(revision, {}).get(path, facts)}
+            for path, facts in tree.items()
+        }
+        for revision, tree in shown.items()
+    }
 
 
 def test_every_format_up_to_the_present_has_its_volume() -> None:
@@ -30,7 +42,7 @@ def test_a_volume_of_an_old_format_opens_clean_and_shows_what_it_showed(number: 
     with Volume.open(folder, "api") as volume:
         with volume.snapshot() as view:
             assert view.execute("PRAGMA user_version").fetchall() == [(schema.FORMAT,)]
-        assert read_volume(volume) == expected
+        assert what_is_asked(read_volume(volume), expected) == expected
     assert check_volume(folder, deep=True) == []
     with Volume.open(folder, "api") as volume:
         make_file(volume, b"new", b"x")

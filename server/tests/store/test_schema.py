@@ -8,14 +8,14 @@ from typing import Any
 import apsw
 import pytest
 
-from vexfs.core import files
+from vexfs.core import content, files, ranges
 from vexfs.core.errors import DataLoss, FormatTooNew, NotFound, VolumeFull
 from vexfs.core.types import ROOT_INO
 from vexfs.store import schema, sqlite
 from vexfs.store.check import check_volume
 from vexfs.store.volume import Volume
 
-from .helpers import child, make_file, no_file_grows_beyond, wait_ready
+from .helpers import child, make_file, no_file_grows_beyond, wait_ready, write
 
 _EXTRA = "CREATE TABLE extra(a INTEGER); INSERT INTO extra VALUES(42);"
 
@@ -77,6 +77,24 @@ def test_an_older_format_is_migrated_once_and_keeps_what_it_has(
             assert view.execute("SELECT a FROM extra").fetchall() == [(42,)]
             assert files.stat(view, node.ino) == node
     assert query(folder, "PRAGMA user_version") == [(schema.FORMAT,)]
+
+
+def test_format_2_counts_the_holes_of_the_files_there_are(volume: Volume, folder: Path) -> None:
+    dense, empty = make_file(volume, b"dense", b"data"), make_file(volume, b"empty")
+    large = make_file(volume, b"large", bytes(range(256)) * 3000)
+    write(volume, lambda txn: ranges.zero(txn, large.ino, 65_536, 131_072))
+    sparse = write(volume, lambda txn: content.truncate(txn, empty.ino, 1 << 40))
+    volume.close()
+    columns = [
+        f"ALTER TABLE {table} DROP COLUMN {name}" for table in ("node", "node_history") for name in ("hole_bytes", "flags")
+    ]
+    for statement in (*columns, "PRAGMA user_version=1"):
+        query(folder, statement)
+    with Volume.open(folder, "api") as migrated, migrated.snapshot() as view:
+        assert files.stat(view, sparse.ino) == sparse
+        assert files.stat(view, dense.ino) == dense
+        assert files.stat(view, large.ino).hole_bytes == 131_072
+    assert check_volume(folder) == []
 
 
 def test_a_migration_that_fails_leaves_the_old_format(volume: Volume, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

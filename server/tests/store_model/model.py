@@ -225,6 +225,22 @@ class Model:
         inode = self._regular(path)
         self._set_content(inode, inode.content[:size_bytes].ljust(size_bytes, b"\0"))
 
+    def op_zero(self, path: Path, offset: int, length: int, keep_size: bool) -> None:
+        inode = self._regular(path)
+        end = min(offset + length, len(inode.content)) if keep_size else offset + length
+        content = inode.content.ljust(0 if keep_size else end, b"\0")
+        zeros = bytes(max(0, end - offset))
+        self._set_content(inode, content[:offset] + zeros + content[offset + len(zeros) :])
+
+    def op_copy_range(self, path: Path, offset: int, target: Path, target_offset: int, length: int) -> None:
+        source, into = self._regular(path), self._regular(target)
+        if source is into and abs(offset - target_offset) < length:
+            raise errors.InvalidRequest("")
+        data = source.content[offset : offset + length]
+        if data:
+            old = into.content.ljust(target_offset, b"\0")
+            self._set_content(into, old[:target_offset] + data + old[target_offset + len(data) :])
+
     def op_replace(self, path: Path, data: Data) -> None:
         self._set_content(self._regular(path), data.make())
 

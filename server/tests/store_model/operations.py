@@ -122,6 +122,19 @@ _CHOICES: dict[str, Any] = {
     "write": lambda at: (at.there(at.files), at.pick(_OFFSETS), at.data(_SIZES)),
     "write_large": lambda at: (at.there(at.files), at.pick(_OFFSETS), at.data(_LARGE)),
     "truncate": lambda at: (at.there(at.files), at.pick((*_OFFSETS, *_SIZES, *_LARGE))),
+    "zero": lambda at: (
+        at.there(at.files),
+        at.pick(_OFFSETS),
+        at.pick((1, BLOCK_BYTES, 4 * BLOCK_BYTES)),
+        at.chooser.number(0, 1) == 1,
+    ),
+    "copy_range": lambda at: (
+        at.there(at.files),
+        at.pick(_OFFSETS),
+        at.there(at.files),
+        at.pick(_OFFSETS),
+        at.pick((100, 3 * BLOCK_BYTES)),
+    ),
     "replace": lambda at: (at.there(at.files), at.data((*_SIZES, *_LARGE))),
     "attributes": lambda at: (
         at.there(at.all),

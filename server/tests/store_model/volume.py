@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from vexfs.core import attributes, collections, content, files, paths, points
+from vexfs.core import attributes, collections, content, copying, files, paths, points, ranges
 from vexfs.core.types import CollectionSchema, DirectoryEntry, Ino, Node, VectorSpec
 from vexfs.store.reader import Reader
 from vexfs.store.volume import Volume
@@ -68,6 +68,10 @@ def _rename(txn: Transaction, path: tuple[bytes, ...], new_path: Path, flag: str
     files.rename(txn, *source, *target, no_replace=flag == "no_replace", exchange=flag == "exchange")
 
 
+def _copy_range(txn: Transaction, path: tuple[bytes, ...], offset: int, target: Path, target_offset: int, length: int) -> None:
+    copying.copy_range(txn, _ino(txn, path), offset, _ino(txn, components(target)), target_offset, length)
+
+
 def _attributes(txn: Transaction, path: tuple[bytes, ...], mode: int, uid: int, gid: int, mtime_ns: int) -> None:
     files.set_attributes(txn, _ino(txn, path), mode=mode, uid=uid, gid=gid, mtime_ns=mtime_ns)
 
@@ -104,6 +108,8 @@ _ACTIONS: dict[str, Callable[..., Any]] = {
     "rename": _rename,
     "write": lambda txn, path, prepared: content.write(txn, _ino(txn, path), prepared),
     "truncate": lambda txn, path, size_bytes: content.truncate(txn, _ino(txn, path), size_bytes),
+    "zero": lambda txn, path, offset, length, keep_size: ranges.zero(txn, _ino(txn, path), offset, length, keep_size=keep_size),
+    "copy_range": _copy_range,
     "replace": lambda txn, path, prepared: content.replace(txn, _ino(txn, path), prepared),
     "attributes": _attributes,
     "set_xattr": _set_xattr,

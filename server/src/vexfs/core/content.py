@@ -7,7 +7,7 @@ turn and puts large runs into durable blobs; `write` and `replace` run inside an
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from vexfs.core import files
+from vexfs.core import files, holes
 from vexfs.core.errors import InvalidRequest, IsADirectory, NotARegularFile, TooLarge, Unavailable
 from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Change, Ino, Node
 from vexfs.store import content as rows
@@ -49,7 +49,7 @@ def read(view: Reader, ino: Ino, offset: int, length: int) -> bytes:
 
     Raises NotFound, NotARegularFile, CorruptContent.
     """
-    node = _regular(view, ino)
+    node = regular(view, ino)
     return read_node(view, node, offset, length)
 
 
@@ -73,7 +73,8 @@ def read_node(view: Reader, node: Node, offset: int, length: int) -> bytes:
     return bytes(result)
 
 
-def _regular(view: Reader, ino: int) -> Node:
+def regular(view: Reader, ino: int) -> Node:
+    """The node of a file that can have content. Raises NotFound, IsADirectory, NotARegularFile."""
     node = files.stat(view, ino)
     if node.is_directory:
         raise IsADirectory(f"file {ino} is a directory: it has entries, not content", file_id=str(ino))
@@ -136,8 +137,7 @@ class StagedContent:
 
     def write(self, data: bytes) -> None:
         """Append. Raises TooLarge, VolumeFull."""
-        if self.size_bytes + len(data) > FILE_MAX_BYTES:
-            raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+        check_size(self.size_bytes + len(data))
         self.size_bytes += len(data)
         if self._incoming is None:
             self._head += data
@@ -187,40 +187,43 @@ class StagedContent:
 
 def write(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
     """Write into a file; it grows where needed. Raises NotFound, NotARegularFile, TooLarge."""
-    node = _regular(txn, ino)
+    node = regular(txn, ino)
     size_bytes = max(node.size_bytes, prepared.end_bytes)
+    hole_bytes = holes.after_write(txn, node, _written(prepared), size_bytes)
     _put(txn, node, prepared)
-    return _changed(txn, node, size_bytes, mtime_ns)
+    return changed(txn, node, size_bytes, hole_bytes, mtime_ns)
 
 
 def replace(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
     """Give a file a whole new content. Raises NotFound, NotARegularFile."""
-    node = _regular(txn, ino)
+    node = regular(txn, ino)
     _check_prepared(txn, prepared)
-    rows.clear_from(txn, ino, 0, born=txn.revision)
-    _put(txn, node._replace(size_bytes=0), prepared)
-    return _changed(txn, node, prepared.end_bytes, mtime_ns)
+    rows.clear(txn, ino, 0, born=txn.revision)
+    empty = node._replace(size_bytes=0, hole_bytes=0)
+    hole_bytes = holes.after_write(txn, empty, _written(prepared), prepared.end_bytes)
+    _put(txn, empty, prepared)
+    return changed(txn, node, prepared.end_bytes, hole_bytes, mtime_ns)
 
 
 def truncate(txn: Transaction, ino: Ino, size_bytes: int) -> Node:
     """Cut a file, or extend it with zeros. Raises NotFound, NotARegularFile, TooLarge."""
-    node = _regular(txn, ino)
+    node = regular(txn, ino)
     if size_bytes < 0:
         raise InvalidRequest("a size is not negative")
-    if size_bytes > FILE_MAX_BYTES:
-        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+    check_size(size_bytes)
+    hole_bytes = holes.after_resize(txn, node, size_bytes)
     if size_bytes < node.size_bytes:
         _cut(txn, node, size_bytes)
-    return _changed(txn, node, size_bytes, None)
+    return changed(txn, node, size_bytes, hole_bytes)
 
 
 def copy(txn: Transaction, source: Ino, target: Ino) -> Node:
     """Give `target` the content of `source`; large content moves no bytes. Raises NotFound, NotARegularFile."""
-    node = _regular(txn, source)
+    node = regular(txn, source)
     if source == target:
         return node
-    replaced = _regular(txn, target)
-    rows.clear_from(txn, target, 0, born=txn.revision)
+    replaced = regular(txn, target)
+    rows.clear(txn, target, 0, born=txn.revision)
     end_block = -(-node.size_bytes // BLOCK_BYTES)
     for piece in rows.visible(txn, source, 0, end_block):
         if piece.blob is None:
@@ -228,7 +231,7 @@ def copy(txn: Transaction, source: Ino, target: Ino) -> Node:
         else:
             extent = Extent(piece.first_block, txn.revision, piece.block_count, piece.blob, piece.blob_offset)
             rows.put_extents(txn, target, [extent])
-    return _changed(txn, replaced, node.size_bytes, None)
+    return changed(txn, replaced, node.size_bytes, node.hole_bytes)
 
 
 def _cut(txn: Transaction, node: Node, size_bytes: int) -> None:
@@ -238,7 +241,7 @@ def _cut(txn: Transaction, node: Node, size_bytes: int) -> None:
         if len(block) > keep_bytes:
             rows.put_chunk(txn, node.ino, keep_block, block[:keep_bytes], born=txn.revision)
         keep_block += 1
-    rows.clear_from(txn, node.ino, keep_block, born=txn.revision)
+    rows.clear(txn, node.ino, keep_block, born=txn.revision)
 
 
 def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
@@ -270,8 +273,7 @@ def _is_whole_block(node: Node, offset: int, data: bytes) -> bool:
 
 def _check_prepared(txn: Transaction, prepared: Prepared) -> None:
     """Raise TooLarge, or Unavailable when a blob was collected since it was prepared."""
-    if prepared.end_bytes > FILE_MAX_BYTES:
-        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+    check_size(prepared.end_bytes)
     for run in prepared.runs:
         if txn.blobs.size(run.blob) != run.size_bytes:
             raise Unavailable("the content was collected before it was used: send it again", blob=run.blob.hex())
@@ -293,9 +295,26 @@ def _patch(txn: Transaction, node: Node, written: dict[int, bytearray], offset: 
         position += len(part)
 
 
-def _changed(txn: Transaction, node: Node, size_bytes: int, mtime_ns: int | None) -> Node:
+def _written(prepared: Prepared) -> holes.Runs:
+    """The runs of blocks that a write puts something into."""
+    segments, runs = prepared.segments, prepared.runs
+    if len(segments) == 1 and not runs and segments[0][1]:  # nearly every write
+        offset, data = segments[0]
+        return [(offset // BLOCK_BYTES, holes.end_of(offset + len(data)))]
+    pieces = [(offset // BLOCK_BYTES, holes.end_of(offset + len(data))) for offset, data in segments if data]
+    return holes.union(pieces, ((run.first_block, run.first_block + run.block_count) for run in runs))
+
+
+def check_size(size_bytes: int) -> None:
+    """Raise TooLarge when no file can have that size."""
+    if size_bytes > FILE_MAX_BYTES:
+        raise TooLarge(f"a file holds at most {FILE_MAX_BYTES} bytes", limit=str(FILE_MAX_BYTES))
+
+
+def changed(txn: Transaction, node: Node, size_bytes: int, hole_bytes: int, mtime_ns: int | None = None) -> Node:
+    """The end of every change of content: the file's row, and what the log tells."""
     now_ns = txn.now_ns
-    changed = node.with_content_changed(now_ns, txn.revision, size_bytes, now_ns if mtime_ns is None else mtime_ns)
-    nodes.write_row(txn, changed, node, txn.keep_from)
+    after = node.with_content_changed(now_ns, txn.revision, size_bytes, now_ns if mtime_ns is None else mtime_ns, hole_bytes)
+    nodes.write_row(txn, after, node, txn.keep_from)
     txn.changes.append(Change(CHANGE_CONTENT, node.ino))
-    return changed
+    return after

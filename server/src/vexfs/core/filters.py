@@ -18,6 +18,7 @@ import msgspec
 
 from vexfs.core.errors import InvalidFilter
 from vexfs.core.types import Ino, Node
+from vexfs.store import nodes
 from vexfs.store.reader import Reader
 
 DEPTH_MAX = 8
@@ -311,10 +312,7 @@ def values_at(value: Any, keys: Sequence[str]) -> Iterator[Any]:
 
 # -- reading -------------------------------------------------------------------------------------------
 
-_NODE_SQL = (
-    "SELECT ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, ctime_ns, btime_ns, revision, content_revision,"
-    " {metadata} FROM node WHERE ino IN (SELECT value FROM json_each(?))"
-)
+_NODE_SQL = f"SELECT {nodes.COLUMNS}, {{metadata}} FROM node WHERE ino IN (SELECT value FROM json_each(?))"
 _METADATA_SQL = "(SELECT json FROM metadata WHERE metadata.ino = node.ino ORDER BY born DESC LIMIT 1)"
 _decode = msgspec.json.Decoder().decode
 

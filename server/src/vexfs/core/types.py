@@ -30,6 +30,10 @@ VECTOR_BATCH_MAX = 250
 DIMENSION_MAX = 4096
 
 
+NODE_HAS_DEFAULT_ACL = 1
+"""The directory has a default access control list, which what is made in it inherits."""
+
+
 class Node(NamedTuple):
     """One file of any kind: what stat(2) shows, and the revision that last changed it.
 
@@ -53,6 +57,10 @@ class Node(NamedTuple):
     """Of the last change to the file: its attributes, content, metadata, xattrs or vectors."""
     content_revision: int
     """Of the last change to the content; the ETag and the indexer's key."""
+    hole_bytes: int = 0
+    """How many of `size_bytes` lie in blocks that nobody wrote; they read as zeros and take no room."""
+    flags: int = 0
+    """NODE_* values."""
 
     @property
     def is_directory(self) -> bool:
@@ -70,7 +78,7 @@ class Node(NamedTuple):
 
     def with_entries_changed(self, now_ns: int, revision: int, link_delta: int) -> "Node":
         """A directory after a name came or went."""
-        ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, _, _, btime_ns, _, content_revision = self
+        ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, _, _, btime_ns, _, content_revision, hole_bytes, flags = self
         return Node(
             ino,
             mode,
@@ -85,11 +93,29 @@ class Node(NamedTuple):
             btime_ns,
             revision,
             content_revision,
+            hole_bytes,
+            flags,
         )
 
     def with_links_changed(self, now_ns: int, revision: int, link_delta: int) -> "Node":
         """A file after one of its names came, went or moved."""
-        ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, _, btime_ns, _, content_revision = self
+        (
+            ino,
+            mode,
+            nlink,
+            uid,
+            gid,
+            rdev,
+            size_bytes,
+            atime_ns,
+            mtime_ns,
+            _,
+            btime_ns,
+            _,
+            content_revision,
+            hole_bytes,
+            flags,
+        ) = self
         return Node(
             ino,
             mode,
@@ -104,12 +130,30 @@ class Node(NamedTuple):
             btime_ns,
             revision,
             content_revision,
+            hole_bytes,
+            flags,
         )
 
-    def with_content_changed(self, now_ns: int, revision: int, size_bytes: int, mtime_ns: int) -> "Node":
+    def with_content_changed(self, now_ns: int, revision: int, size_bytes: int, mtime_ns: int, hole_bytes: int) -> "Node":
         """A file after a write or truncation."""
-        ino, mode, nlink, uid, gid, rdev, _, atime_ns, _, _, btime_ns, _, _ = self
-        return Node(ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, now_ns, btime_ns, revision, revision)
+        ino, mode, nlink, uid, gid, rdev, _, atime_ns, _, _, btime_ns, _, _, _, flags = self
+        return Node(
+            ino,
+            mode,
+            nlink,
+            uid,
+            gid,
+            rdev,
+            size_bytes,
+            atime_ns,
+            mtime_ns,
+            now_ns,
+            btime_ns,
+            revision,
+            revision,
+            hole_bytes,
+            flags,
+        )
 
 
 class DirectoryEntry(NamedTuple):

@@ -63,6 +63,17 @@ class Engine:
             except Exception:
                 logger.exception("posted work failed")
 
+    def answer_with(self, unique: int, work: Callable[[], bytes | int]) -> None:
+        """Answer a request that had to wait with what `work` gives; a failure becomes its errno."""
+        try:
+            answer = work()
+        except VexfsError as error:
+            answer = -error.errno
+        except Exception:
+            logger.exception("a postponed request failed")
+            answer = -errno.EIO
+        self.session.answer(unique, answer)
+
     # -- transactions ----------------------------------------------------------------------------------
 
     def begin(self, operation: str) -> Transaction:

@@ -22,7 +22,7 @@ class OpenFile:
     """Of the last write that is pending, or what the client has set since."""
     layers: Sequence[DirtyBuffer] = ()
     """Bytes on their way into the volume while a worker stores them as blobs, oldest first; `dirty` lies over them."""
-    waiting: Sequence[Callable[[], None]] = ()
+    waiting: Sequence[Callable[[], object]] = ()
     """What goes on once no layer is left."""
     unlinked = False
     error = 0
@@ -51,7 +51,17 @@ class OpenFile:
         if not self.pending:
             return node
         size = max(node.size_bytes, self.pending_end())
-        return node._replace(size_bytes=size, mtime_ns=self.mtime_ns, ctime_ns=max(node.ctime_ns, self.mtime_ns))
+        return node._replace(
+            size_bytes=size,
+            mtime_ns=self.mtime_ns,
+            ctime_ns=max(node.ctime_ns, self.mtime_ns),
+            hole_bytes=max(0, node.hole_bytes + size - node.size_bytes - self._pending_bytes()),
+        )
+
+    def _pending_bytes(self) -> int:
+        """How many bytes are pending: what they take from the holes at most."""
+        dirty = self.dirty.byte_count if self.dirty is not None else 0
+        return dirty + sum(layer.byte_count for layer in self.layers)
 
     def overlay(self, offset: int, target: bytearray) -> None:
         """Lay the pending bytes over `target`, the volume's bytes from `offset` on."""

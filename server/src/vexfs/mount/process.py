@@ -29,6 +29,7 @@ from vexfs.mount.operations.attributes import AttributeOperations
 from vexfs.mount.operations.content import ContentOperations
 from vexfs.mount.operations.directories import DirectoryOperations
 from vexfs.mount.operations.namespace import NamespaceOperations
+from vexfs.mount.operations.ranges import RangeOperations
 from vexfs.mount.options import MountOptions, spin_from_environment
 from vexfs.mount.requests import RequestBuffer
 from vexfs.mount.search_directory import SearchDirectory
@@ -96,6 +97,7 @@ class Mount:
             self._content.table(),
             AttributeOperations(self._engine, self._writeback, buffer).table(),
             DirectoryOperations(self._engine, buffer).table(),
+            RangeOperations(self._engine, self._writeback, buffer).table(),
         ]
         return Loop(self._engine, self._writeback, buffer, tables, self._search.table())
 

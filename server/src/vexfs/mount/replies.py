@@ -6,6 +6,7 @@ long: whatever another process changes is invalidated from the log (`vexfs.mount
 
 from vexfs.core.types import Node
 from vexfs.mount import wire
+from vexfs.mount.open_files import OpenFile
 
 CACHE_SECONDS = 3600
 """How long the kernel keeps names and attributes, absent names included, unless told otherwise."""
@@ -19,30 +20,54 @@ NO_ENTRY = _pack_entry(0, 0, CACHE_SECONDS, 0, 0, 0, *([0] * 16))
 """The answer to a lookup of an absent name that lets the kernel remember the absence."""
 
 
-def entry(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
-    """A fuse_entry_out. The node's number is its nodeid: numbers are never reused, so generation is always 0."""
-    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _ = node
+def entry(node: Node, cache_seconds: int = CACHE_SECONDS, attr_seconds: int | None = None) -> bytes:
+    """A fuse_entry_out. The node's number is its nodeid: numbers are never reused, so generation is always 0.
+
+    `cache_seconds` is for the name, and for the attributes unless they have `attr_seconds` of their own.
+    """
+    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _, holes, _ = node
     atime_s, atime_ns = divmod(atime, _SECOND_NS)
     mtime_s, mtime_ns = divmod(mtime, _SECOND_NS)
     ctime_s, ctime_ns = divmod(ctime, _SECOND_NS)
-    blocks = (size + 511) >> 9
+    blocks = (size - holes + 511) >> 9
     return _pack_entry(
-        ino, 0, cache_seconds, cache_seconds, 0, 0,
+        ino, 0, cache_seconds, cache_seconds if attr_seconds is None else attr_seconds, 0, 0,
         ino, size, blocks, atime_s, mtime_s, ctime_s, atime_ns, mtime_ns, ctime_ns, mode, nlink, uid, gid, rdev, BLOCK_BYTES, 0,
     )  # fmt: skip
 
 
 def attributes(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
     """A fuse_attr_out."""
-    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _ = node
+    ino, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, _, _, _, holes, _ = node
     atime_s, atime_ns = divmod(atime, _SECOND_NS)
     mtime_s, mtime_ns = divmod(mtime, _SECOND_NS)
     ctime_s, ctime_ns = divmod(ctime, _SECOND_NS)
-    blocks = (size + 511) >> 9
+    blocks = (size - holes + 511) >> 9
     return _pack_attr(
         cache_seconds, 0,
         ino, size, blocks, atime_s, mtime_s, ctime_s, atime_ns, mtime_ns, ctime_ns, mode, nlink, uid, gid, rdev, BLOCK_BYTES, 0,
     )  # fmt: skip
+
+
+def entry_of(node: Node, file: OpenFile | None) -> bytes:
+    """The entry of a file with what is pending of it."""
+    if file is None or not file.pending:
+        return entry(node)
+    shown = file.shown(node)
+    return entry(shown, CACHE_SECONDS, 0 if _is_estimate(node, shown) else CACHE_SECONDS)
+
+
+def attributes_of(node: Node, file: OpenFile | None) -> bytes:
+    """The attributes of a file with what is pending of it."""
+    if file is None or not file.pending:
+        return attributes(node)
+    shown = file.shown(node)
+    return attributes(shown, 0 if _is_estimate(node, shown) else CACHE_SECONDS)
+
+
+def _is_estimate(node: Node, shown: Node) -> bool:
+    """Whether the room that a file takes may come out differently once its pending bytes are stored."""
+    return node.hole_bytes > 0 or shown.hole_bytes > 0
 
 
 def join_time(seconds: int, nanoseconds: int) -> int:

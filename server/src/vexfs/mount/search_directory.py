@@ -62,6 +62,9 @@ _WRITING = (
     wire.FUSE_CREATE,
     wire.FUSE_SETXATTR,
     wire.FUSE_REMOVEXATTR,
+    wire.FUSE_FALLOCATE,
+    wire.FUSE_COPY_FILE_RANGE,
+    wire.FUSE_COPY_FILE_RANGE_64,
 )
 _ENDING = frozenset({wire.FUSE_RELEASE, wire.FUSE_RELEASEDIR, wire.FUSE_FLUSH})
 """Anybody may end what was begun."""

@@ -61,6 +61,12 @@ fuse_getxattr_in = Struct("<I4x")
 """size"""
 fuse_interrupt_in = Struct("<Q")
 """unique"""
+fuse_lseek_in = Struct("<QQI4x")
+"""fh, offset, whence"""
+fuse_fallocate_in = Struct("<QQQI4x")
+"""fh, offset, length, mode"""
+fuse_copy_file_range_in = Struct("<QQQQQQQ")
+"""fh_in, off_in, nodeid_out, fh_out, off_out, len, flags; of FUSE_COPY_FILE_RANGE and FUSE_COPY_FILE_RANGE_64"""
 
 # -- what VexFS answers ------------------------------------------------------------------------------
 
@@ -80,6 +86,10 @@ fuse_write_out = Struct("<I4x")
 """size"""
 fuse_getxattr_out = Struct("<I4x")
 """size"""
+fuse_lseek_out = Struct("<Q")
+"""offset"""
+fuse_copy_file_range_out = Struct("<Q")
+"""bytes_copied; the answer to FUSE_COPY_FILE_RANGE is a fuse_write_out"""
 fuse_kstatfs = Struct("<QQQQQIII4x24x")
 """blocks, bfree, bavail, files, ffree, bsize, namelen, frsize"""
 fuse_dirent = Struct("<QQII")
@@ -136,8 +146,12 @@ FUSE_CREATE = 35
 FUSE_INTERRUPT = 36
 FUSE_DESTROY = 38
 FUSE_BATCH_FORGET = 42
+FUSE_FALLOCATE = 43
 FUSE_READDIRPLUS = 44
 FUSE_RENAME2 = 45
+FUSE_LSEEK = 46
+FUSE_COPY_FILE_RANGE = 47
+FUSE_COPY_FILE_RANGE_64 = 53
 
 OPCODE_MAX = 64
 """Opcodes above are answered ENOSYS without a look into the table."""
@@ -180,6 +194,10 @@ FUSE_WRITE_CACHE = 1 << 0
 FUSE_WRITE_KILL_SUIDGID = 1 << 2
 FUSE_OPEN_KILL_SUIDGID = 1 << 0
 FUSE_FSYNC_FDATASYNC = 1 << 0
+
+FALLOC_FL_KEEP_SIZE = 1 << 0
+FALLOC_FL_PUNCH_HOLE = 1 << 1
+FALLOC_FL_ZERO_RANGE = 1 << 4
 
 RENAME_NOREPLACE = 1 << 0
 RENAME_EXCHANGE = 1 << 1

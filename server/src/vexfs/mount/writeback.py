@@ -11,7 +11,7 @@ import errno
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -195,12 +195,20 @@ class Writeback:
             work()
         self._engine.open_files.drop_if_idle(file)
 
-    def after_layers(self, file: OpenFile, work: Callable[[], None]) -> None:
+    def after_layers(self, file: OpenFile, work: Callable[[], object]) -> None:
         """Run `work` once no layer of the file is left: now, or later in the loop's thread."""
         if file.layers:
             file.waiting = [*file.waiting, work]
         else:
             work()
+
+    def settle(self, files: Sequence[OpenFile], work: Callable[[], object]) -> bool:
+        """Move what is pending of the files into the group. False when that takes until later: `work` runs then."""
+        for file in files:
+            if file.pending and not self.flush(file):
+                self.after_layers(file, lambda: self.settle(files, work) and work())
+                return False
+        return True
 
     def discard(self, file: OpenFile) -> None:
         """The file is gone: so are its dirty bytes. Layers on their way find out by themselves."""

@@ -69,6 +69,11 @@ class BlobFolder:
         except FileNotFoundError:
             return None
 
+    def free_bytes(self) -> int:
+        """What the disk has room for still."""
+        disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize
+
     def read(self, digest: bytes, offset: int, length: int) -> bytes:
         """Exactly `length` bytes at `offset`. Raises CorruptContent when the blob is missing or short."""
         try:

@@ -8,6 +8,8 @@ the window shows.
 
 import time
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+from itertools import pairwise
 from typing import NamedTuple
 
 from vexfs.core.types import BLOCK_BYTES
@@ -66,11 +68,12 @@ def read_piece(view: "reader.Reader", piece: Piece) -> bytes:
         for (data,) in view.execute("SELECT data FROM chunk WHERE id=?", (piece.chunk_id,)):
             return bytes(data or b"")
         return b""
-    length = min(piece.block_count * BLOCK_BYTES, _blob_size(view, piece.blob) - piece.blob_offset)
+    length = min(piece.block_count * BLOCK_BYTES, blob_size(view, piece.blob) - piece.blob_offset)
     return view.blobs.read(piece.blob, piece.blob_offset, max(length, 0))
 
 
-def _blob_size(view: Executes, blob: bytes) -> int:
+def blob_size(view: Executes, blob: bytes) -> int:
+    """Bytes of a blob as its row says; 0 without one."""
     for (size_bytes,) in view.execute("SELECT size_bytes FROM blob WHERE hash=?", (blob,)):
         return int(size_bytes)
     return 0
@@ -128,6 +131,91 @@ def _pieces(shown: dict[int, _Shown]) -> list[Piece]:
     return pieces
 
 
+# -- where there is content ------------------------------------------------------------------------
+
+
+class _Cover(NamedTuple):
+    """A row as what it covers; of two over one block the later `order` shows."""
+
+    first_block: int
+    end_block: int
+    order: tuple[int, int]
+    has_data: bool
+
+
+def data_runs(view: Executes, ino: int, first_block: int, end_block: int) -> list[tuple[int, int]]:
+    """The runs of blocks (first, end) with content now, in order; none touches the next. Costs a little for each row, not
+    for each block.
+    """
+    covers = [
+        _Cover(max(extent.first_block, first_block), min(extent.first_block + extent.block_count, end_block),
+               (extent.born, int(extent.blob is not None)), extent.blob is not None)
+        for extent in _extents(view, ino, first_block, end_block, _FOREVER)
+        if extent.first_block + extent.block_count > first_block
+    ]  # fmt: skip
+    sql = "SELECT block, born, data IS NOT NULL FROM chunk WHERE ino=? AND block>=? AND block<?"
+    for block, born, has_data in view.execute(sql, (ino, first_block, end_block)):
+        covers.append(_Cover(block, block + 1, (born, 2), bool(has_data)))
+    return _shown_runs(sorted(covers))
+
+
+def _shown_runs(covers: list[_Cover]) -> list[tuple[int, int]]:
+    """A sweep over the places where a row begins or ends; the heap holds what may cover the present one, the latest first."""
+    places = sorted({place for cover in covers for place in cover[:2]})
+    waiting: list[tuple[int, int, int, bool]] = []
+    runs: list[tuple[int, int]] = []
+    taken = 0
+    for place, following in pairwise(places):
+        while taken < len(covers) and covers[taken].first_block <= place:
+            _, end_block, (born, rank), has_data = covers[taken]
+            heappush(waiting, (-born, -rank, end_block, has_data))
+            taken += 1
+        while waiting and waiting[0][2] <= place:
+            heappop(waiting)
+        if waiting and waiting[0][3]:
+            if runs and runs[-1][1] == place:
+                runs[-1] = (runs[-1][0], following)
+            else:
+                runs.append((place, following))
+    return runs
+
+
+def next_data_block(view: Executes, ino: int, block: int) -> int | None:
+    """The first block from `block` on where a row with content lies, shown or not; None when there is none."""
+    chunk = "SELECT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL ORDER BY block LIMIT 1"
+    extent = (
+        "SELECT max(first_block, ?) FROM extent WHERE ino=? AND first_block>? AND has_data AND first_block+block_count>?"
+        " ORDER BY first_block LIMIT 1"
+    )
+    found = [
+        int(row[0])
+        for sql, bindings in ((chunk, (ino, block)), (extent, (block, ino, block - EXTENT_MAX_BLOCKS, block)))
+        for row in view.execute(sql, bindings)
+    ]
+    return min(found, default=None)
+
+
+def stored_bytes(runs: Iterable[tuple[int, int]], size_bytes: int) -> int:
+    """How many bytes of a file of that size lie in those runs of blocks."""
+    return sum(max(0, min(end * BLOCK_BYTES, size_bytes) - first * BLOCK_BYTES) for first, end in runs)
+
+
+def wrong_hole_bytes(view: Executes) -> Iterator[tuple[int, int, int]]:
+    """(ino, what its row says, what its content says) of every file whose `hole_bytes` is not what it should be."""
+    sql = (
+        "SELECT ino, size_bytes, hole_bytes FROM node n WHERE mode & 61440 = 32768 AND (hole_bytes<>0"
+        f" OR size_bytes>{BLOCK_BYTES} OR size_bytes>0 AND NOT coalesce("
+        "(SELECT data IS NOT NULL FROM chunk WHERE ino=n.ino AND block=0 ORDER BY born DESC LIMIT 1), 0))"
+    )
+    for ino, size_bytes, said in view.execute(sql):
+        counted = size_bytes - stored_bytes(data_runs(view, ino, 0, -(-size_bytes // BLOCK_BYTES)), size_bytes)
+        if counted != said:
+            yield ino, said, counted
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
 def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: int) -> None:
     """New content of one block; None makes a hole."""
     txn.execute("INSERT OR REPLACE INTO chunk(ino, block, born, data) VALUES(?, ?, ?, ?)", (ino, block, born, data))
@@ -173,20 +261,21 @@ def _cut_out(txn: Executes, ino: int, first_block: int, end_block: int, born: in
     return blobs
 
 
-def clear_from(txn: "reader.Reader", ino: int, first_block: int, *, born: int) -> None:
-    """Make every block from `first_block` on a hole; what the same transaction writes afterwards covers it, and what it
-    wrote before is gone."""
+def clear(txn: "reader.Reader", ino: int, first_block: int, end_block: int = _FOREVER, *, born: int) -> None:
+    """Make every block from `first_block` up to `end_block` a hole; what the same transaction writes afterwards covers it, and
+    what it wrote before is gone."""
     blocks = txn.execute(
-        "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL", (ino, first_block)
+        "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND block<? AND data IS NOT NULL",
+        (ino, first_block, end_block),
     ).fetchall()
     for (block,) in blocks:
         put_chunk(txn, ino, block, None, born=born)
     sql = (
         "SELECT DISTINCT first_block, first_block+block_count FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block+block_count>? AND has_data ORDER BY first_block"
+        " WHERE ino=? AND first_block>? AND first_block<? AND first_block+block_count>? AND has_data ORDER BY first_block"
     )
-    hidden = txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, first_block)).fetchall()
-    put_extents(txn, ino, _holes(((max(start, first_block), end) for start, end in hidden), born))
+    hidden = txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, first_block)).fetchall()
+    put_extents(txn, ino, _holes(((max(start, first_block), min(end, end_block)) for start, end in hidden), born))
 
 
 def _holes(ranges: Iterable[tuple[int, int]], born: int) -> Iterator[Extent]:

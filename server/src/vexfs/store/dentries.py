@@ -13,10 +13,7 @@ _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO dentry_history VALUES(?,?,?,?,?)"
 _REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
 _MOVE = "UPDATE dentry SET parent=?, name=?, born=? WHERE parent=? AND name=?"
-_LIST = """
-SELECT d.name, n.ino, n.mode, n.nlink, n.uid, n.gid, n.rdev, n.size_bytes, n.atime_ns, n.mtime_ns, n.ctime_ns, n.btime_ns,
-       n.revision, n.content_revision
-FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>? ORDER BY d.name LIMIT ?"""
+_LIST = "SELECT d.name, n.* FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>? ORDER BY d.name LIMIT ?"
 _LIST_PAST = """
 SELECT name, ino FROM (
     SELECT name, ino FROM dentry WHERE parent=?1 AND name>?2 AND born<=?3

@@ -53,7 +53,7 @@ def _over_bytes(view: Executes, window: Window) -> bool:
         view.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size")
     )
     blobs = view.execute("SELECT total(size_bytes) FROM blob WHERE condemned_ns IS NULL").fetchall()[0][0]
-    files, file_bytes = view.execute("SELECT count(*), total(size_bytes) FROM node").fetchall()[0]
+    files, file_bytes = view.execute("SELECT count(*), total(size_bytes-hole_bytes) FROM node").fetchall()[0]
     stored = (pages - free) * page_bytes + blobs
     live = file_bytes + files * _NODE_OVERHEAD_BYTES + _FIXED_SLACK_BYTES
     if stored <= live * (1 + window.bytes_ratio):

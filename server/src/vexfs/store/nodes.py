@@ -8,14 +8,14 @@ from vexfs.core.types import Ino, Node
 from vexfs.store import reader
 from vexfs.store.log import Executes, Writes
 
-_COLUMNS = "ino, mode, nlink, uid, gid, rdev, size_bytes, atime_ns, mtime_ns, ctime_ns, btime_ns, revision, content_revision"
+COLUMNS = ", ".join(Node._fields)
 
 # Long lists of columns cost: apsw finds a prepared statement by its text, and these run for every file operation.
 _GET = "SELECT * FROM node WHERE ino=?"
-_GET_PAST = f"SELECT {_COLUMNS} FROM node_history WHERE ino=? AND died>? ORDER BY died LIMIT 1"
-_KEEP = "INSERT OR IGNORE INTO node_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_PUT = "REPLACE INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_INSERT = "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_GET_PAST = f"SELECT {COLUMNS} FROM node_history WHERE ino=? AND died>? ORDER BY died LIMIT 1"
+_KEEP = "INSERT OR IGNORE INTO node_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT = "REPLACE INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _REMOVE = "DELETE FROM node WHERE ino=?"
 
 # A join takes five times as long as these subqueries.

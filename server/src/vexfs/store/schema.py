@@ -3,6 +3,9 @@
 Called by `Volume.open` inside the writer's turn. Each migration is one SQL transaction together with the format number it
 leads to, so a crash leaves the old format or the new one.
 
+`node.hole_bytes` (format 2) is what of `size_bytes` lies in blocks without content: counted with every change of content,
+because stat(2) asks far more often than anything changes. `node.flags` holds NODE_* of `vexfs.core.types`.
+
 `log.base` is the newest revision before a row's own that can be shown: the one before, or, where the mount made one version of
 all that a commit changed, the last one of the commit before.
 
@@ -20,6 +23,7 @@ from typing import Any
 import apsw
 
 from vexfs.core.errors import FormatTooNew
+from vexfs.store import content
 
 _FORMAT_1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
@@ -83,8 +87,15 @@ CREATE TABLE request(
 CREATE INDEX request_by_time ON request(time_ns);
 """
 
+_FORMAT_2 = """
+ALTER TABLE node ADD COLUMN hole_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node_history ADD COLUMN hole_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node_history ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+"""
+
 #: `MIGRATIONS[n]` leads from format n to format n + 1.
-MIGRATIONS: tuple[str, ...] = (_FORMAT_1,)
+MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2)
 FORMAT = len(MIGRATIONS)
 
 _DIRECTORY_MODE = 0o40755
@@ -112,6 +123,8 @@ def migrate(connection: apsw.Connection, *, uid: int, gid: int) -> None:
             connection.execute(MIGRATIONS[number])
             if number == 0:
                 _fill_empty(connection, uid=uid, gid=gid)
+            if number == 1:
+                _count_holes(connection)
             connection.execute(f"PRAGMA user_version={number + 1}")
             connection.execute("COMMIT")
         except BaseException:
@@ -129,3 +142,9 @@ def _fill_empty(connection: apsw.Connection, *, uid: int, gid: int) -> None:
         "INSERT INTO node VALUES(1, ?, 2, ?, ?, 0, 0, ?, ?, ?, ?, 0, 0)",
         (_DIRECTORY_MODE, uid, gid, now_ns, now_ns, now_ns, now_ns),
     )
+
+
+def _count_holes(connection: apsw.Connection) -> None:
+    """Fill `hole_bytes` of the files there are; their past keeps 0, which nobody asks of it."""
+    for ino, _, counted in list(content.wrong_hole_bytes(connection)):
+        connection.execute("UPDATE node SET hole_bytes=? WHERE ino=?", (counted, ino))

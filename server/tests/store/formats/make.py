@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vexfs.core import attributes, collections, content, files, points
+from vexfs.core import attributes, collections, content, files, points, ranges
 from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, VectorSpec
 from vexfs.store import schema
 from vexfs.store.volume import Volume
@@ -45,6 +45,13 @@ def fill(volume: Volume) -> None:
     ino: Ino = run(put_large)  # type: ignore[assignment]
     run(lambda txn: content.write(txn, ino, content.Prepared((), ((100_000, b"overwritten"),), 100_011)))
     run(lambda txn: content.truncate(txn, ino, 300_000))
+    run(lambda txn: ranges.zero(txn, ino, 65_536, 65_536))
+
+    def put_sparse(txn: Transaction) -> None:
+        node = files.create(txn, ROOT_INO, b"sparse", mode=0o644, uid=0, gid=0)
+        content.write(txn, node.ino, content.Prepared((), ((2_000_000, b"far behind"),), 2_000_010))
+
+    run(put_sparse)
 
     def collect(txn: Transaction) -> None:
         directory = files.make_directory(txn, ROOT_INO, b"points", mode=0o755, uid=0, gid=0)

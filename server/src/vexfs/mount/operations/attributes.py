@@ -48,9 +48,7 @@ class AttributeOperations:
         }
 
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        node = files.stat(self._writer, nodeid)
-        file = self._open_files.get(nodeid)
-        return replies.attributes(node if file is None else file.shown(node))
+        return replies.attributes_of(files.stat(self._writer, nodeid), self._open_files.get(nodeid))
 
     # -- changing --------------------------------------------------------------------------------------
 
@@ -58,16 +56,9 @@ class AttributeOperations:
         fields = wire.fuse_setattr_in.unpack_from(self._view, BODY)
         file = self._open_files.get(nodeid)
         if file is not None and file.layers and fields[0] & wire.FATTR_SIZE:
-            self._writeback.after_layers(file, lambda: self._later(unique, nodeid, fields))
+            self._writeback.after_layers(file, lambda: self._engine.answer_with(unique, lambda: self._set(nodeid, fields)))
             return None
         return self._set(nodeid, fields)
-
-    def _later(self, unique: int, nodeid: int, fields: tuple[int, ...]) -> None:
-        try:
-            answer: bytes | int = self._set(nodeid, fields)
-        except Exception as error:
-            answer = -getattr(error, "errno", errno.EIO)
-        self._engine.session.answer(unique, answer)
 
     def _set(self, nodeid: int, fields: tuple[int, ...]) -> bytes:
         valid, _, size, _, atime, mtime, ctime, atime_ns, mtime_ns, ctime_ns, mode, _, uid, gid = fields
@@ -90,11 +81,9 @@ class AttributeOperations:
                 mtime_ns=new_mtime,
                 ctime_ns=replies.join_time(ctime, ctime_ns) if valid & wire.FATTR_CTIME else None,
             )
-        if file is None:
-            return replies.attributes(node)
-        if new_mtime is not None:
+        if file is not None and new_mtime is not None:
             file.mtime_ns = new_mtime  # bytes that are still pending must not bring their own time back
-        return replies.attributes(file.shown(node))
+        return replies.attributes_of(node, file)
 
     def _truncate(self, txn: Transaction, file: OpenFile | None, node: Node, size: int) -> Node:
         node = content.truncate(txn, node.ino, size)
@@ -172,6 +161,14 @@ def without_suid(mode: int) -> int:
     """The mode without set-user-id, and without set-group-id where it means execution."""
     mode &= ~stat.S_ISUID
     return mode & ~stat.S_ISGID if mode & stat.S_IXGRP else mode
+
+
+def take_suid(engine: Engine, ino: Ino) -> None:
+    """A change by somebody without the right to keep them takes set-user-id and set-group-id away."""
+    mode = files.stat(engine.writer, ino).mode
+    if mode != without_suid(mode):
+        with engine.begin("set_attributes") as txn:
+            files.set_attributes(txn, ino, mode=without_suid(mode))
 
 
 def _kept_mode(node: Node, valid: int, mode: int) -> int | None:

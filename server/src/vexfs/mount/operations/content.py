@@ -18,7 +18,7 @@ from vexfs.mount import wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.findable import FindableWait
 from vexfs.mount.open_files import OpenFile
-from vexfs.mount.operations.attributes import without_suid
+from vexfs.mount.operations.attributes import take_suid, without_suid
 from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 
@@ -94,18 +94,7 @@ class ContentOperations:
 
     def _later(self, unique: int, file: OpenFile, work: Callable[[], bytes | int]) -> None:
         """Answer once the file has no layer left."""
-
-        def run() -> None:
-            try:
-                answer = work()
-            except VexfsError as error:
-                answer = -error.errno
-            except Exception:
-                logger.exception("a postponed request failed")
-                answer = -errno.EIO
-            self._engine.session.answer(unique, answer)
-
-        self._writeback.after_layers(file, run)
+        self._writeback.after_layers(file, lambda: self._engine.answer_with(unique, work))
 
     # -- reading and writing ---------------------------------------------------------------------------
 
@@ -159,7 +148,7 @@ class ContentOperations:
         if flags & os.O_APPEND and not write_flags & wire.FUSE_WRITE_CACHE:
             offset = self._append_offset(file, offset)
         if write_flags & wire.FUSE_WRITE_KILL_SUIDGID:
-            self._kill_suid(nodeid)
+            take_suid(self._engine, Ino(nodeid))
         if self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):
             return _FULL(size)
         self._writeback.when_room(lambda: self._engine.session.reply(unique, _FULL(size)))
@@ -174,13 +163,6 @@ class ContentOperations:
         if size != offset:
             self._engine.invalidator.forget_inode(file.ino)
         return size
-
-    def _kill_suid(self, nodeid: int) -> None:
-        """A write by somebody without the right to keep them takes set-user-id and set-group-id away."""
-        mode = files.stat(self._writer, nodeid).mode
-        if mode != without_suid(mode):
-            with self._engine.begin("set_attributes") as txn:
-                files.set_attributes(txn, Ino(nodeid), mode=without_suid(mode))
 
     # -- closing and syncing ---------------------------------------------------------------------------
 

@@ -133,8 +133,7 @@ class DirectoryOperations:
         record = dirent(name, node.ino, offset, node.mode >> 12)
         if not plus:
             return record
-        file = self._open_files.get(node.ino)
-        return replies.entry(node if file is None else file.shown(node)) + record
+        return replies.entry_of(node, self._open_files.get(node.ino)) + record
 
 
 def dirent(name: bytes, ino: int, offset: int, kind: int) -> bytes:

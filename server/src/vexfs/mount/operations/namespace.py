@@ -45,8 +45,7 @@ class NamespaceOperations:
         }
 
     def _entry(self, node: Node) -> bytes:
-        file = self._open_files.get(node.ino)
-        return replies.entry(node if file is None else file.shown(node))
+        return replies.entry_of(node, self._open_files.get(node.ino))
 
     def lookup(self, _unique: int, nodeid: int, end: int, uid: int, _gid: int) -> Answer:
         name = bytes(self._view[BODY : end - 1])
@@ -57,8 +56,7 @@ class NamespaceOperations:
         node = files.find(self._writer, Ino(nodeid), name)
         if node is None:
             return replies.NO_ENTRY
-        file = self._open_files.get(node.ino)
-        return replies.entry(node if file is None else file.shown(node))
+        return replies.entry_of(node, self._open_files.get(node.ino))
 
     def _check_new(self, nodeid: int, name: bytes) -> None:
         """`.search` at the root is the mount's own name."""

@@ -78,6 +78,16 @@ def _cut_behind_end(txn: Transaction, problem: Problem) -> None:
         core_content.truncate(txn, ino, node.size_bytes)
 
 
+def _find_wrong_hole_count(view: Reader) -> Iterator[Problem]:
+    for ino, said, counted in content.wrong_hole_bytes(view):
+        yield Problem(f"file {ino}", f"says that {said} bytes of it are holes, and {counted} are", (ino, counted))
+
+
+def _set_hole_count(txn: Transaction, problem: Problem) -> None:
+    ino, counted = problem.data
+    txn.execute("UPDATE node SET hole_bytes=?, revision=? WHERE ino=?", (counted, txn.revision, ino))
+
+
 def _find_unnamed_blob(view: Reader) -> Iterator[Problem]:
     sql = "SELECT DISTINCT blob FROM extent e WHERE has_data AND NOT EXISTS(SELECT 1 FROM blob WHERE hash=e.blob)"
     for (blob,) in view.execute(sql).fetchall():
@@ -171,6 +181,7 @@ INVARIANTS = (
     Invariant("blob-on-disk", "Every blob that an extent names lies on the disk, whole.", _find_missing_blob, _give_up_blob),
     Invariant("blob-intact", "Every blob holds the bytes its name promises.", _find_corrupt_blob, _give_up_blob, deep=True),
     Invariant("nothing-behind-end", "No stored byte lies behind a file's end.", _find_beyond_end, _cut_behind_end),
+    Invariant("holes-counted", "A file counts what of its size lies in holes.", _find_wrong_hole_count, _set_hole_count),
     Invariant(
         "condemned-unused", "A blob is condemned exactly when no extent names it.", _find_wrongly_condemned, _set_condemned
     ),

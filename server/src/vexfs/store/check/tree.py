@@ -26,7 +26,7 @@ def _find_root(view: Reader) -> Iterator[Problem]:
 def _make_root(txn: Transaction, _: Problem) -> None:
     now = txn.now_ns
     txn.execute(
-        "INSERT OR REPLACE INTO node VALUES(1, 16877, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO node VALUES(1, 16877, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, 0, 0)",
         (now, now, now, now, txn.revision, txn.revision),
     )
 
@@ -81,7 +81,7 @@ def _lost_and_found(txn: Transaction) -> Ino:
         return found
     ino, now = txn.new_ino(), txn.now_ns
     txn.execute(
-        "INSERT INTO node VALUES(?, 16832, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO node VALUES(?, 16832, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, 0, 0)",
         (ino, now, now, now, now, txn.revision, txn.revision),
     )
     dentries.add(txn, ROOT_INO, LOST_AND_FOUND, ino, born=txn.revision)
