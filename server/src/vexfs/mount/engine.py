@@ -47,6 +47,10 @@ class Engine:
         self._unended_ino = 0
         self.writer.on_group_lost = self._group_lost
 
+    def version(self) -> object:
+        """Another value whenever something in the volume has changed: here, or elsewhere and told to the kernel."""
+        return self.writer.head, self.volume.tail.head()
+
     # -- work from other threads -----------------------------------------------------------------------
 
     def post(self, work: Callable[[], None]) -> None:

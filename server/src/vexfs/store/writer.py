@@ -269,6 +269,11 @@ class Writer:
         """Why this opening takes no writes, or None."""
         return self._failure
 
+    @property
+    def head(self) -> int:
+        """The newest revision this writer knows of, those of its open group included."""
+        return self._head
+
     def new_ino(self) -> Ino:
         """Reserves numbers in the group's own transaction, so that a lost group loses the reservation with it."""
         if self._ino_next >= self._ino_end:
