@@ -327,6 +327,24 @@ def test_forgetting_a_file_that_has_a_name_does_nothing_to_it(bench: Bench) -> N
     assert nodes.orphans(bench.view) == []
 
 
+def test_a_file_made_without_a_name_gets_one_or_goes(bench: Bench) -> None:
+    bench.do(lambda txn: files.set_attributes(txn, bench.home, mode=0o2755, gid=77))
+    before = bench.stat(bench.home)
+    made = [bench.do(lambda txn: files.create_nameless(txn, bench.home, mode=0o100640, uid=5, gid=6)) for _ in range(2)]
+    assert [(node.mode, node.nlink, node.uid, node.gid) for node in made] == [(0o100640, 0, 5, 77)] * 2
+    assert bench.stat(bench.home) == before and bench.names() == []
+    assert {ino for ino, _ in nodes.orphans(bench.view)} >= {node.ino for node in made}
+    bench.file(b"taken")
+    kept, gone = made
+    bench.refused(AlreadyExists, lambda txn: files.link(txn, kept.ino, bench.home, b"taken", nameless=True))
+    assert bench.do(lambda txn: files.link(txn, kept.ino, bench.home, b"kept", nameless=True)).nlink == 1
+    assert bench.do(lambda txn: files.link(txn, kept.ino, bench.home, b"twice", nameless=True)).nlink == 2
+    bench.do(lambda txn: files.forget_orphan(txn, gone.ino))
+    assert nodes.orphans(bench.view) == []
+    bench.refused(NotFound, lambda txn: files.create_nameless(txn, ABSENT, mode=0o600, uid=0, gid=0))
+    bench.refused(NotADirectory, lambda txn: files.create_nameless(txn, kept.ino, mode=0o600, uid=0, gid=0))
+
+
 # -- attributes ----------------------------------------------------------------------------------------
 
 

@@ -132,26 +132,45 @@ def make_symlink(txn: Transaction, parent: Ino, name: bytes, *, target: bytes, u
     return node
 
 
+def create_nameless(txn: Transaction, parent: Ino, *, mode: int, uid: int, gid: int) -> Node:
+    """A new empty regular file without a name, as it would be in the directory `parent`; `link` can give it one.
+
+    Whoever writes has it open, and ends it with `forget_orphan`. Raises NotFound, NotADirectory.
+    """
+    directory = _directory(txn, parent)
+    node = _new_node(txn, directory, _stat.S_IFREG | _stat.S_IMODE(mode), 0, uid, gid)
+    nodes.insert(txn, node)
+    nodes.add_orphan(txn, node.ino, txn.writer.origin)
+    txn.changes.append(Change(CHANGE_NODE, node.ino))
+    return node
+
+
 def _add_node(
     txn: Transaction, parent: Ino, name: bytes, mode: int, uid: int, gid: int, *, rdev: int = 0, size_bytes: int = 0
 ) -> Node:
     check_name(name)
     directory = _directory(txn, parent)
     is_directory = _stat.S_ISDIR(mode)
-    if directory.mode & _stat.S_ISGID:  # as on every Unix: the group is inherited, and directories hand the bit on
-        gid = directory.gid
-        if is_directory:
-            mode |= _stat.S_ISGID
     if is_directory:
         _check_room(directory)
-    now, revision = txn.now_ns, txn.revision
-    ino = txn.new_ino()
-    _add_entry(txn, parent, name, ino)
-    node = Node(ino, mode, 2 if is_directory else 1, uid, gid, rdev, size_bytes, now, now, now, now, revision, revision)
+    node = _new_node(txn, directory, mode, 2 if is_directory else 1, uid, gid, rdev, size_bytes)
+    _add_entry(txn, parent, name, node.ino)
     nodes.insert(txn, node)
-    txn.changes.append(Change(CHANGE_NODE, ino))
+    txn.changes.append(Change(CHANGE_NODE, node.ino))
     _touch(txn, directory, link_delta=1 if is_directory else 0)
     return node
+
+
+def _new_node(
+    txn: Transaction, directory: Node, mode: int, nlink: int, uid: int, gid: int, rdev: int = 0, size_bytes: int = 0
+) -> Node:
+    """What is made in a directory, before any row is written."""
+    if directory.mode & _stat.S_ISGID:  # as on every Unix: the group is inherited, and directories hand the bit on
+        gid = directory.gid
+        if _stat.S_ISDIR(mode):
+            mode |= _stat.S_ISGID
+    now, revision = txn.now_ns, txn.revision
+    return Node(txn.new_ino(), mode, nlink, uid, gid, rdev, size_bytes, now, now, now, now, revision, revision)
 
 
 def _add_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
@@ -197,19 +216,24 @@ def _touch(txn: Transaction, directory: Node, *, link_delta: int = 0) -> None:
     txn.touch(directory.with_entries_changed(txn.now_ns, txn.revision, link_delta))
 
 
-def link(txn: Transaction, ino: Ino, parent: Ino, name: bytes) -> Node:
-    """One more name for a file. Raises AlreadyExists, NotFound, LinkNotPermitted, TooManyLinks, VectorsDoNotFit."""
+def link(txn: Transaction, ino: Ino, parent: Ino, name: bytes, *, nameless: bool = False) -> Node:
+    """One more name for a file; the first for one without, when it may be `nameless`.
+
+    Raises AlreadyExists, NotFound, LinkNotPermitted, TooManyLinks, VectorsDoNotFit.
+    """
     check_name(name)
     directory = _directory(txn, parent)
     node = stat(txn, ino)
     if node.is_directory:
         raise LinkNotPermitted("a directory has one name only: hard links to directories do not exist")
-    if node.nlink == 0:
+    if node.nlink == 0 and not nameless:
         raise NotFound(f"file {ino} has no name any more")
     if node.nlink >= LINK_MAX:
         raise TooManyLinks(f"a file has at most {LINK_MAX} names")
     collections.check_new_parent(txn, node, parent)
     _add_entry(txn, parent, name, ino)
+    if node.nlink == 0:
+        nodes.remove_orphan(txn, ino)
     linked = node.with_links_changed(txn.now_ns, txn.revision, 1)
     _update(txn, linked, node)
     _touch(txn, directory)
@@ -251,7 +275,7 @@ def _drop_link(txn: Transaction, node: Node, name: bytes, keep_open: bool) -> Re
             nodes.add_orphan(txn, node.ino, txn.writer.origin)
     else:
         _remove_node(txn, node)
-    return Removed(node.ino, name, nlink == 0)
+    return Removed(node.ino, name, nlink == 0, node)
 
 
 def _remove_node(txn: Transaction, node: Node) -> None:
@@ -279,7 +303,7 @@ def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:
     collections.forget_schema(txn, node.ino)
     _remove_node(txn, node)
     _touch(txn, directory, link_delta=-1)
-    return Removed(node.ino, name, True)
+    return Removed(node.ino, name, True, node)
 
 
 def _check_removable_directory(txn: Transaction, node: Node, name: bytes) -> None:
@@ -368,7 +392,7 @@ def _replace(
         _remove_entry(txn, parent, name, existing.ino, born)
         collections.forget_schema(txn, existing.ino)
         _remove_node(txn, existing)
-        return Removed(existing.ino, name, True)
+        return Removed(existing.ino, name, True, existing)
     if node.is_directory:
         raise NotADirectory(f"{show(name)!r} is not a directory", name=show(name))
     _remove_entry(txn, parent, name, existing.ino, born)

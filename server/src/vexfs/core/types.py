@@ -170,6 +170,8 @@ class Removed(NamedTuple):
     name: bytes
     last_link: bool
     """True when no name leads to the file any more."""
+    node: Node
+    """What it was before."""
 
 
 class Change(NamedTuple):

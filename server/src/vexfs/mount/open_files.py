@@ -4,10 +4,14 @@ Owned by the loop; one thread, but for `stale`, which the invalidation thread se
 bytes has no entry, so the table is as large as what is in use.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from vexfs.core.types import Node
 from vexfs.mount.dirty import DirtyBuffer
+
+GONE_MAX = 1024
+"""So many removed files are still described."""
 
 
 class OpenFile:
@@ -82,6 +86,7 @@ class OpenFiles:
     def __init__(self) -> None:
         self._files: dict[int, OpenFile] = {}
         self.get = self._files.get
+        self._gone: OrderedDict[int, Node] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self._files)
@@ -89,11 +94,12 @@ class OpenFiles:
     def all(self) -> list[OpenFile]:
         return list(self._files.values())
 
-    def created(self, ino: int) -> None:
+    def created(self, ino: int) -> OpenFile:
         """A file was made here and is open once."""
         file = self._files[ino] = OpenFile(ino)
         file.opens = 1
         file.plain = True
+        return file
 
     def need(self, ino: int) -> OpenFile:
         """The entry of a file; made when there is none."""
@@ -101,6 +107,19 @@ class OpenFiles:
         if file is None:
             file = self._files[ino] = OpenFile(ino)
         return file
+
+    def removed(self, node: Node) -> Node:
+        """Its last name was taken here: the kernel may still know it, as somebody's working directory, or by an O_PATH.
+        Returns how it is described from now on.
+        """
+        gone = self._gone[node.ino] = node._replace(nlink=0)
+        if len(self._gone) > GONE_MAX:
+            self._gone.popitem(last=False)
+        return gone
+
+    def gone(self, ino: int) -> Node | None:
+        """What a removed file that has no row any more was, if that was lately."""
+        return self._gone.get(ino)
 
     def drop_if_idle(self, file: OpenFile) -> bool:
         """Forget an entry nobody needs; True when it is gone."""

@@ -60,6 +60,7 @@ _WRITING = (
     wire.FUSE_LINK,
     wire.FUSE_WRITE,
     wire.FUSE_CREATE,
+    wire.FUSE_TMPFILE,
     wire.FUSE_SETXATTR,
     wire.FUSE_REMOVEXATTR,
     wire.FUSE_FALLOCATE,

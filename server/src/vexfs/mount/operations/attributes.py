@@ -8,8 +8,10 @@ away.
 import errno
 import os
 import stat
+import time
 
 from vexfs.core import attributes, content, files
+from vexfs.core.errors import NotFound
 from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
@@ -48,7 +50,14 @@ class AttributeOperations:
         }
 
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        return replies.attributes_of(files.stat(self._writer, nodeid), self._open_files.get(nodeid))
+        try:
+            node = files.stat(self._writer, nodeid)
+        except NotFound:
+            gone = self._open_files.gone(nodeid)
+            if gone is None:
+                raise
+            return replies.attributes(gone)
+        return replies.attributes_of(node, self._open_files.get(nodeid))
 
     # -- changing --------------------------------------------------------------------------------------
 
@@ -63,6 +72,9 @@ class AttributeOperations:
     def _set(self, nodeid: int, fields: tuple[int, ...]) -> bytes:
         valid, _, size, _, atime, mtime, ctime, atime_ns, mtime_ns, ctime_ns, mode, _, uid, gid = fields
         file = self._open_files.get(nodeid)
+        gone = self._open_files.gone(nodeid)
+        if gone is not None and file is None:  # a directory that somebody still stands in
+            return replies.attributes(self._open_files.removed(_changed(gone, fields)))
         with self._engine.begin("set_attributes") as txn:
             node = files.stat(txn, nodeid)
             if valid & wire.FATTR_SIZE:
@@ -155,6 +167,22 @@ def _time(valid: int, given: int, now: int, seconds: int, nanoseconds: int, now_
     if valid & now:
         return now_ns
     return replies.join_time(seconds, nanoseconds) if valid & given else None
+
+
+def _changed(gone: Node, fields: tuple[int, ...]) -> Node:
+    """A removed file as it is described, with what is to be set."""
+    valid, _, _, _, atime, mtime, _, atime_ns, mtime_ns, _, mode, _, uid, gid = fields
+    now_ns = time.time_ns()
+    new_atime = _time(valid, wire.FATTR_ATIME, wire.FATTR_ATIME_NOW, atime, atime_ns, now_ns)
+    new_mtime = _time(valid, wire.FATTR_MTIME, wire.FATTR_MTIME_NOW, mtime, mtime_ns, now_ns)
+    return gone._replace(
+        mode=stat.S_IFMT(gone.mode) | stat.S_IMODE(mode) if valid & wire.FATTR_MODE else gone.mode,
+        uid=uid if valid & wire.FATTR_UID else gone.uid,
+        gid=gid if valid & wire.FATTR_GID else gone.gid,
+        atime_ns=gone.atime_ns if new_atime is None else new_atime,
+        mtime_ns=gone.mtime_ns if new_mtime is None else new_mtime,
+        ctime_ns=now_ns,
+    )
 
 
 def without_suid(mode: int) -> int:

@@ -34,6 +34,7 @@ class NamespaceOperations:
         return {
             wire.FUSE_LOOKUP: self.lookup,
             wire.FUSE_CREATE: self.create,
+            wire.FUSE_TMPFILE: self.tmpfile,
             wire.FUSE_MKNOD: self.mknod,
             wire.FUSE_MKDIR: self.mkdir,
             wire.FUSE_SYMLINK: self.symlink,
@@ -95,6 +96,13 @@ class NamespaceOperations:
         file.opens += 1
         return self._entry(node) + wire.fuse_open_out.pack(0, 0)
 
+    def tmpfile(self, _unique: int, nodeid: int, _end: int, uid: int, gid: int) -> Answer:
+        _, mode, _, _ = wire.fuse_create_in.unpack_from(self._view, BODY)
+        with self._engine.begin("create") as txn:
+            node = files.create_nameless(txn, Ino(nodeid), mode=mode, uid=uid, gid=gid)
+        self._open_files.created(node.ino).unlinked = True
+        return replies.entry(node) + _CREATED
+
     def mknod(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
         mode, rdev, _ = wire.fuse_mknod_in.unpack_from(self._view, BODY)
         name = self._buffer.name(BODY + wire.fuse_mknod_in.size, end)
@@ -122,8 +130,12 @@ class NamespaceOperations:
         (ino,) = wire.fuse_link_in.unpack_from(self._view, BODY)
         name = self._buffer.name(BODY + wire.fuse_link_in.size, end)
         self._check_new(nodeid, name)
+        file = self._open_files.get(ino)
+        nameless = file is not None and file.unlinked  # of these the kernel lets only an O_TMPFILE have a name again
         with self._engine.begin("link") as txn:
-            node = files.link(txn, Ino(ino), Ino(nodeid), name)
+            node = files.link(txn, Ino(ino), Ino(nodeid), name, nameless=nameless)
+        if file is not None:
+            file.unlinked = False
         return self._entry(node)
 
     # -- removing --------------------------------------------------------------------------------------
@@ -149,6 +161,7 @@ class NamespaceOperations:
         """Bytes of a file that nobody can reach any more need not be written."""
         if removed is None or not removed.last_link:
             return
+        self._open_files.removed(removed.node)
         file: OpenFile | None = self._open_files.get(removed.ino)
         if file is None:
             return
@@ -161,7 +174,8 @@ class NamespaceOperations:
     def rmdir(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         name = self._buffer.name(BODY, end)
         with self._engine.begin("remove_directory") as txn:
-            files.remove_directory(txn, Ino(nodeid), name)
+            removed = files.remove_directory(txn, Ino(nodeid), name)
+        self._note_removed(removed)
         return DONE
 
     # -- renaming --------------------------------------------------------------------------------------
