@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench import api, fairness, flush, import_corpus, mount, quality, sdk, search, spin
+from bench import api, fairness, flush, import_corpus, mount, quality, sdk, search, spin, vectors
 from bench.runner import build, machine, record, report
 
-MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush, sdk)
+MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush, sdk, vectors)
 BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
 RESULTS = machine.ROOT / "bench" / "results"
 PAGES = machine.ROOT / "docs" / "performance"
@@ -25,8 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     benchmark = BENCHMARKS[parsed.name]
     if parsed.page:
         return _write_page(benchmark, json.loads((RESULTS / f"{benchmark.name}.json").read_text(encoding="utf-8")))
-    options = record.Options(parsed.quick, parsed.rounds, frozenset(parsed.only), parsed.tiny, parsed.corpus)
-    full = not (options.quick or options.tiny or options.only or options.corpus)
+    options = record.Options(
+        parsed.quick, parsed.rounds, frozenset(parsed.only), parsed.tiny, parsed.corpus, tuple(parsed.size)
+    )
+    full = not (options.quick or options.tiny or options.only or options.corpus or options.sizes)
     header = machine.header(f"make bench NAME={benchmark.name}" + (" QUICK=1" if options.quick else ""))
     found = record.Record()
     try:
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=0, metavar="N", help="rounds, instead of the benchmark's own number")
     parser.add_argument("--only", action="append", default=[], metavar="SYSTEM", help="leave the other systems out; repeatable")
     parser.add_argument("--corpus", type=Path, metavar="FOLDER", help="quality: a labelled set in BEIR's format")
+    parser.add_argument("--size", action="append", type=int, default=[], metavar="N", help="vectors: how many; repeatable")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the results there and no page")
     parser.add_argument("--page", action="store_true", help="write the page again from the kept results, measuring nothing")
     return parser

@@ -18,12 +18,21 @@ class NotAvailable(Exception):
 
 def fsops() -> Path:
     """The client of the mount workloads, compiled with cc."""
-    source, binary = BENCH / "clients" / "fsops.c", CACHE / "fsops"
+    return _compiled("fsops", "the mount workloads")
+
+
+def grpcload() -> Path:
+    """The client of many small gRPC calls, compiled with cc."""
+    return _compiled("grpcload", "loads over gRPC")
+
+
+def _compiled(name: str, needed_by: str) -> Path:
+    source, binary = BENCH / "clients" / f"{name}.c", CACHE / name
     if _is_current(binary, [source]):
         return binary
     compiler = shutil.which("cc")
     if compiler is None:
-        raise NotAvailable("the mount workloads need a C compiler: apt-get install gcc libc6-dev")
+        raise NotAvailable(f"{needed_by} need a C compiler: apt-get install gcc libc6-dev")
     CACHE.mkdir(parents=True, exist_ok=True)
     _run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", str(source), "-o", str(binary)], BENCH)
     return binary

@@ -73,6 +73,15 @@ def resident_bytes(pid: int) -> int:
     return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
+def proportional_bytes(pid: int) -> int:
+    """Memory of one process, of what it shares its share alone; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 def wait_until_quiet(pid: int, *, timeout_s: float = 30.0, share: float = 0.05) -> bool:
     """Waits until the tree has used less than `share` of one core for half a second. False at the timeout."""
     deadline = time.monotonic() + timeout_s

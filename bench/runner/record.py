@@ -134,6 +134,8 @@ class Options:
     tiny: bool = False
     corpus: Path | None = None
     """A labelled set for the benchmark of search quality."""
+    sizes: tuple[int, ...] = ()
+    """How many vectors, instead of the vector benchmark's own numbers."""
 
     def rounds_or(self, full: int, quick: int = 2) -> int:
         if self.tiny:
@@ -157,6 +159,8 @@ class Benchmark:
     title: str
     about: str
     run: Callable[[Options, Record], None]
+    summary: Callable[[dict[str, Any]], str] | None = None
+    """Markdown that stands before everything else: what a reader of a long page wants first."""
 
 
 def document(benchmark: Benchmark, record: Record, header: dict[str, Any]) -> dict[str, Any]:

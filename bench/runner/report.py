@@ -35,13 +35,15 @@ def page(benchmark: Benchmark, document: dict[str, Any]) -> str:
         f"Machine: {virtual}{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB; "
         f"Linux {machine['kernel']}; Python {machine['python']}; {packages}.",
     ]
+    if benchmark.summary is not None:
+        parts.append(benchmark.summary(document))
     if document["ratios"]:
         parts += ["## Ratios", "Computed round by round; the median is what counts."]
-        parts.append(_markdown(["ratio", "n", "min", "median", "max"], _ratio_cells(document)))
+        parts.append(markdown(["ratio", "n", "min", "median", "max"], _ratio_cells(document)))
     if document["targets"]:
-        parts += ["## Targets", _markdown(["target", "", "bound", "measured", ""], _target_cells(document))]
-    parts += ["## Rows", _markdown(_HEADINGS, _row_cells(document))]
-    parts += ["## Configuration", _markdown(["setting", "value"], _setting_cells(document["configuration"]))]
+        parts += ["## Targets", markdown(["target", "", "bound", "measured", ""], _target_cells(document))]
+    parts += ["## Rows", markdown(_HEADINGS, _row_cells(document))]
+    parts += ["## Configuration", markdown(["setting", "value"], _setting_cells(document["configuration"]))]
     if document["notes"]:
         parts += ["## Notes", "\n".join(f"- {note}" for note in document["notes"])]
     return "\n\n".join(parts) + "\n"
@@ -99,7 +101,8 @@ def _aligned(headings: list[str], rows: list[list[str]]) -> str:
     return "\n".join([line(headings), line(["-" * width for width in widths]), *(line(row) for row in rows)])
 
 
-def _markdown(headings: list[str], rows: list[list[str]]) -> str:
+def markdown(headings: list[str], rows: list[list[str]]) -> str:
+    """A table."""
     numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(headings))]
     rule = ["---:" if right else "---" for right in numeric]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [headings, rule, *rows])

@@ -1,0 +1,1 @@
+"""What VexFS is measured beside."""

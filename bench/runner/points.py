@@ -1,0 +1,213 @@
+"""VexFS as a system of the vector benchmark: `vexfs serve` with its defaults, points put and queried over gRPC.
+
+Queries come from `grpcload`, a client in C that takes so little CPU that the server is what is measured, with requests that are
+serialised before the clock starts; `python_clients` asks the same through gRPC's Python. Rows are put by this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+from google.protobuf import struct_pb2
+from numpy.typing import NDArray
+
+from bench.clients.answers import answers_of, write_requests
+from bench.peers.vectors.trickle import BATCH_ROWS, Trickle, batch_count
+from bench.peers.vectors.worker import INSERT_BATCH
+from bench.runner import build, machine, processes
+from bench.runner.nearest import Answers, Condition, K
+from bench.runner.peers import Files, Measured, Traits
+from bench.runner.systems import Server, VexfsServe
+from bench.runner.vectors_data import DIMENSION
+from vexfs import __version__
+from vexfs.contract.v1 import collections_pb2, common_pb2, filter_pb2, points_pb2
+
+VEXFS_GRPC = "vexfs-grpc"
+_QUERY = "/vexfs.v1.PointsService/QueryPoints"
+_UPSERT = "/vexfs.v1.PointsService/UpsertPoints"
+_CREATE = "/vexfs.v1.CollectionsService/CreateCollection"
+_CALL_TIMEOUT_S = 300.0
+_BUILD_TIMEOUT_S = 3600.0
+_SETTLED_S = 2.0
+"""A builder is started within half a second of there being a reason."""
+_BUILDER = b"vexfs.views.dense.builder"
+_COLLECTION = common_pb2.FileRef(path="/bench")
+
+
+class VexfsPoints:
+    """A running server with one collection. The methods are those of `peers.Worker`."""
+
+    name = VEXFS_GRPC
+
+    def __init__(self, server: Server, files: Files) -> None:
+        self._server = server
+        self._vectors = np.memmap(files.vectors, dtype="<f4", mode="r").reshape(-1, DIMENSION)
+        self._queries = np.memmap(files.queries, dtype="<f4", mode="r").reshape(-1, DIMENSION)
+        self._numbers = {name: np.load(file, mmap_mode="r") for name, file in files.numbers.items()}
+        self.traits = Traits({"version": __version__, "settings": "its defaults"}, [], 0, True)
+        self._channel = grpc.insecure_channel(server.grpc, options=[("grpc.max_send_message_length", -1)])
+        self._metadata = (("authorization", f"Bearer {server.token}"),)
+        spec = collections_pb2.VectorSpec(name="v", dimension=DIMENSION)
+        schema = collections_pb2.CollectionSchema(vectors=[spec])
+        request = collections_pb2.CreateCollectionRequest(collection=_COLLECTION, schema=schema)
+        self._call(_CREATE, request.SerializeToString())
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    @property
+    def data(self) -> Path:
+        return self._server.data
+
+    def pids(self) -> list[int]:
+        return processes.tree_of(self._server.pid)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def insert(self, start: int, count: int) -> float:
+        seconds = 0.0
+        for first in range(start, start + count, INSERT_BATCH):
+            request = self._upsert(first, min(INSERT_BATCH, start + count - first))
+            began = time.perf_counter()
+            self._call(_UPSERT, request)
+            seconds += time.perf_counter() - began
+        return seconds
+
+    def build(self) -> float:
+        """Until nothing is pending and no builder runs."""
+        began = idle_since = time.perf_counter()
+        question = self._requests(np.array([0]), None)[0]
+        while (now := time.perf_counter()) - idle_since < _SETTLED_S:
+            answer = points_pb2.QueryPointsResponse.FromString(self._call(_QUERY, question))
+            if answer.pending or self._builder_runs():
+                idle_since = now
+            if now - began > _BUILD_TIMEOUT_S:
+                raise RuntimeError(f"no generation within {_BUILD_TIMEOUT_S:.0f} s")
+            time.sleep(0.1)
+        return max(0.0, idle_since - began)
+
+    def set_effort(self, effort: int) -> None:
+        del effort
+
+    def search(self, places: NDArray[np.int64], clients: int, seconds: float, condition: Condition | None = None) -> Measured:
+        return self._load(places, clients, seconds, condition)
+
+    def python_clients(self, places: NDArray[np.int64], clients: int, seconds: float) -> Measured:
+        """The same from one process of gRPC's Python; it does not look at the answers."""
+        return self._load(places, clients, seconds, None, python=True)
+
+    def search_and_write(
+        self,
+        places: NDArray[np.int64],
+        clients: int,
+        seconds: float,
+        start: int,
+        rate: int,
+        condition: Condition | None = None,
+    ) -> Measured:
+        batches = [self._upsert(start + n * BATCH_ROWS, BATCH_ROWS) for n in range(batch_count(seconds, rate))]
+        writer = Trickle(self._put, batches, rate)
+        writer.start()
+        found = self._load(places, clients, seconds, condition)
+        writer.finish()
+        return found._replace(rows_written=writer.rows, write_seconds=writer.seconds)
+
+    def find_rows(self, start: int, count: int) -> int:
+        """How many of these rows are found by their own vectors."""
+        found = 0
+        for number in range(start, start + count):
+            answer = self._call(_QUERY, self._question(self._vectors[number], None))
+            found += number in _ids(answer)
+        return found
+
+    def _put(self, request: bytes) -> None:
+        self._call(_UPSERT, request)
+
+    def _call(self, method: str, request: bytes) -> bytes:
+        answer: bytes = self._channel.unary_unary(method)(request, metadata=self._metadata, timeout=_CALL_TIMEOUT_S)
+        return answer
+
+    def _upsert(self, start: int, count: int) -> bytes:
+        points = []
+        for number in range(start, start + count):
+            numbers = struct_pb2.Struct(
+                fields={name: struct_pb2.Value(number_value=float(values[number])) for name, values in self._numbers.items()}
+            )
+            vectors = {"v": common_pb2.Vector(values=self._vectors[number].tobytes())}
+            points.append(points_pb2.PointInput(id=str(number), vectors=vectors, metadata=numbers))
+        return points_pb2.UpsertPointsRequest(collection=_COLLECTION, points=points).SerializeToString()
+
+    def _requests(self, places: NDArray[np.int64], condition: Condition | None) -> list[bytes]:
+        wanted = [None if condition is None else (condition.name, int(place) % condition.count) for place in places]
+        return [self._question(self._queries[place], value) for place, value in zip(places.tolist(), wanted, strict=True)]
+
+    def _question(self, vector: NDArray[np.float32], wanted: tuple[str, int] | None) -> bytes:
+        request = points_pb2.QueryPointsRequest(
+            collection=_COLLECTION, vector=common_pb2.Vector(values=vector.tobytes()), limit=K
+        )
+        if wanted is not None:
+            test = filter_pb2.MetadataCondition(key=wanted[0], equals=struct_pb2.Value(number_value=wanted[1]))
+            request.filter.CopyFrom(filter_pb2.Filter(metadata=test))
+        return request.SerializeToString()
+
+    def _load(
+        self, places: NDArray[np.int64], clients: int, seconds: float, condition: Condition | None, *, python: bool = False
+    ) -> Measured:
+        host, _, port = self._server.grpc.rpartition(":")
+        with tempfile.TemporaryDirectory(prefix="vexfs-bench-load-") as folder:
+            requests, kept = Path(folder) / "requests", Path(folder) / "answers"
+            write_requests(self._requests(places, condition), requests)
+            client = [sys.executable, "-m", "bench.clients.replay"] if python else [str(build.grpcload())]
+            command = [*client, host, port, _QUERY, str(requests), str(clients), str(seconds), *([] if python else [str(kept)])]
+            environment = processes.environment(VEXFS_TOKEN=self._server.token)
+            done = subprocess.run(command, cwd=machine.ROOT, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"the load on {self.name} failed: {done.stderr.strip()[-500:]}")
+            result = json.loads(done.stdout)
+            answers = Answers(np.empty(0, np.int64), np.empty((0, K), np.int64)) if python else _answers(kept, places)
+        return Measured(
+            result["operations"], result["seconds"], result["p50_ms"], result["p99_ms"], answers, result["client_cpu_seconds"]
+        )
+
+    def _builder_runs(self) -> bool:
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                if _BUILDER in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return True
+        return False
+
+
+@contextlib.contextmanager
+def opened(files: Files) -> Iterator[VexfsPoints]:
+    """A fresh server with an empty collection."""
+    build.grpcload()
+    with VexfsServe(mount=False).start(processes.FREE) as server:
+        system = VexfsPoints(server, files)
+        try:
+            yield system
+        finally:
+            system.close()
+
+
+def _answers(file: Path, places: NDArray[np.int64]) -> Answers:
+    asked, found = [], []
+    for number, message in answers_of(file):
+        ids = _ids(message)
+        asked.append(places[number])
+        found.append([*ids, *([-1] * (K - len(ids)))])
+    return Answers(np.array(asked, np.int64), np.array(found, np.int64).reshape(-1, K))
+
+
+def _ids(answer: bytes) -> list[int]:
+    return [int(hit.point.id) for hit in points_pb2.QueryPointsResponse.FromString(answer).hits]
