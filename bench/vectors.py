@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.peers.vectors.engines import PEERS, VEXFS_CORE
@@ -56,23 +57,30 @@ LEAST_SHARE_ONE_CLIENT = 0.8
 def run(options: Options, record: Record) -> None:
     names = [name for name in SYSTEMS if options.wants(name)]
     sizes = options.sizes or ((300,) if options.tiny else (10_000,) if options.quick else SIZES)
-    record.configuration[VEXFS_GRPC] = VexfsServe(mount=False).configuration
     for size in sizes:
-        plan = plan_of(size, options)
-        data = vectors_data.prepare(plan.rows, plan.queries, tiny=options.tiny)
-        record.configuration |= {
-            f"{size:,} vectors": f"{plan.rounds} rounds, {plan.ingest_rounds} of loading, {plan.seconds:g} s a measurement, "
-            f"{plan.write_seconds:g} s while writing",
-            **data.facts,
-        }
-        with temporary_folder() as folder, Contest(plan, data, folder, record, options) as contest:
-            folder.chmod(0o755)  # PostgreSQL does not run as root: it has to come through
-            contest.load(names)
-            for number in range(plan.rounds):
-                contest.read(number)
-            for number in range(plan.rounds):
-                contest.write(number)
+        contest = measure_size(plan_of(size, options), names, record, options)
         _add_ratios(size, contest, record)
+
+
+def measure_size(plan: Plan, names: Sequence[str], record: Record, options: Options) -> Contest:
+    """Load the systems, then all rounds of searches, then all rounds of searches beside writes."""
+    data = vectors_data.prepare(plan.rows, plan.queries, tiny=plan.tiny)
+    record.configuration |= {
+        f"{plan.size:,} vectors": f"{plan.rounds} rounds, {plan.ingest_rounds} of loading, {plan.seconds:g} s a measurement, "
+        f"{plan.write_seconds:g} s while writing, {plan.queries:,} queries, "
+        f"{data.mixtures:,} of {plan.rows:,} rows are mixtures of texts",
+        **data.facts,
+    }
+    if VEXFS_GRPC in names:
+        record.configuration.setdefault(VEXFS_GRPC, dict(VexfsServe(mount=False).configuration))
+    with temporary_folder() as folder, Contest(plan, data, folder, record, options) as contest:
+        folder.chmod(0o755)  # PostgreSQL does not run as root: it has to come through
+        contest.load(names)
+        for number in range(plan.rounds):
+            contest.read(number)
+        for number in range(plan.rounds):
+            contest.write(number)
+    return contest
 
 
 def plan_of(size: int, options: Options) -> Plan:

@@ -293,7 +293,8 @@ class Contest:
         for contestant in _turned(list(self.contestants), number):
             if contestant in self.contestants:
                 self._say(f"round {number + 1}/{self._plan.rounds}, {contestant.name}")
-                settle(Running(self._folder, contestant.system.pid), self._record, self._options, contestant.name)
+                if not self._options.quick:
+                    settle(Running(self._folder, contestant.system.pid), self._record, self._options, contestant.name)
                 yield contestant
 
     @contextlib.contextmanager

@@ -48,8 +48,6 @@ class Measured(NamedTuple):
     p50_ms: float
     p99_ms: float
     answers: Answers
-    client_cpu_seconds: float = 0.0
-    """Of clients that are processes of their own."""
     rows_written: int = 0
     write_seconds: float = 0.0
 

@@ -7,10 +7,6 @@ serialised before the clock starts; `python_clients` asks the same through gRPC'
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +16,10 @@ import numpy as np
 from google.protobuf import struct_pb2
 from numpy.typing import NDArray
 
-from bench.clients.answers import answers_of, write_requests
 from bench.peers.vectors.trickle import BATCH_ROWS, Trickle, batch_count
 from bench.peers.vectors.worker import INSERT_BATCH
-from bench.runner import build, machine, processes
+from bench.runner import build, grpcload, processes
+from bench.runner.grpcload import Load
 from bench.runner.nearest import Answers, Condition, K
 from bench.runner.peers import Files, Measured, Traits
 from bench.runner.systems import Server, VexfsServe
@@ -101,11 +97,13 @@ class VexfsPoints:
         del effort
 
     def search(self, places: NDArray[np.int64], clients: int, seconds: float, condition: Condition | None = None) -> Measured:
-        return self._load(places, clients, seconds, condition)
+        requests = self._requests(places, condition)
+        return _measured(grpcload.run(self._server, _QUERY, requests, clients, seconds=seconds), places)
 
     def python_clients(self, places: NDArray[np.int64], clients: int, seconds: float) -> Measured:
         """The same from one process of gRPC's Python; it does not look at the answers."""
-        return self._load(places, clients, seconds, None, python=True)
+        requests = self._requests(places, None)
+        return _measured(grpcload.run_python(self._server, _QUERY, requests, clients, seconds=seconds), places)
 
     def search_and_write(
         self,
@@ -118,10 +116,11 @@ class VexfsPoints:
     ) -> Measured:
         batches = [self._upsert(start + n * BATCH_ROWS, BATCH_ROWS) for n in range(batch_count(seconds, rate))]
         writer = Trickle(self._put, batches, rate)
+        requests = self._requests(places, condition)
         writer.start()
-        found = self._load(places, clients, seconds, condition)
+        load = grpcload.run(self._server, _QUERY, requests, clients, seconds=seconds)
         writer.finish()
-        return found._replace(rows_written=writer.rows, write_seconds=writer.seconds)
+        return _measured(load, places)._replace(rows_written=writer.rows, write_seconds=writer.seconds)
 
     def find_rows(self, start: int, count: int) -> int:
         """How many of these rows are found by their own vectors."""
@@ -161,25 +160,6 @@ class VexfsPoints:
             request.filter.CopyFrom(filter_pb2.Filter(metadata=test))
         return request.SerializeToString()
 
-    def _load(
-        self, places: NDArray[np.int64], clients: int, seconds: float, condition: Condition | None, *, python: bool = False
-    ) -> Measured:
-        host, _, port = self._server.grpc.rpartition(":")
-        with tempfile.TemporaryDirectory(prefix="vexfs-bench-load-") as folder:
-            requests, kept = Path(folder) / "requests", Path(folder) / "answers"
-            write_requests(self._requests(places, condition), requests)
-            client = [sys.executable, "-m", "bench.clients.replay"] if python else [str(build.grpcload())]
-            command = [*client, host, port, _QUERY, str(requests), str(clients), str(seconds), *([] if python else [str(kept)])]
-            environment = processes.environment(VEXFS_TOKEN=self._server.token)
-            done = subprocess.run(command, cwd=machine.ROOT, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"the load on {self.name} failed: {done.stderr.strip()[-500:]}")
-            result = json.loads(done.stdout)
-            answers = Answers(np.empty(0, np.int64), np.empty((0, K), np.int64)) if python else _answers(kept, places)
-        return Measured(
-            result["operations"], result["seconds"], result["p50_ms"], result["p99_ms"], answers, result["client_cpu_seconds"]
-        )
-
     def _builder_runs(self) -> bool:
         for pid in self.pids():
             with contextlib.suppress(OSError):
@@ -200,13 +180,13 @@ def opened(files: Files) -> Iterator[VexfsPoints]:
             system.close()
 
 
-def _answers(file: Path, places: NDArray[np.int64]) -> Answers:
-    asked, found = [], []
-    for number, message in answers_of(file):
-        ids = _ids(message)
-        asked.append(places[number])
-        found.append([*ids, *([-1] * (K - len(ids)))])
-    return Answers(np.array(asked, np.int64), np.array(found, np.int64).reshape(-1, K))
+def _measured(load: Load, places: NDArray[np.int64]) -> Measured:
+    asked = np.array([places[number] for number, _ in load.answers], np.int64)
+    ids = np.full((len(asked), K), -1, np.int64)
+    for row, (_, message) in enumerate(load.answers):
+        found = _ids(message)
+        ids[row, : len(found)] = found
+    return Measured(load.operations, load.seconds, load.p50_ms, load.p99_ms, Answers(asked, ids))
 
 
 def _ids(answer: bytes) -> list[int]:

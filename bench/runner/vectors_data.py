@@ -48,13 +48,15 @@ class VectorSet(NamedTuple):
     queries_file: Path
     vectors: Vectors
     queries: Vectors
+    mixtures: int
+    """How many of the vectors, the last ones, are no text's: mixtures of two that are."""
     facts: dict[str, Any]
 
 
 def prepare(count: int, queries: int, *, tiny: bool = False) -> VectorSet:
     """So many vectors and queries, embedding what the cache lacks. `tiny`: a few texts of the standard library alone.
 
-    More vectors than there are texts are mixtures of real ones; `facts` says how many. Raises RuntimeError when this machine
+    More vectors than there are texts are mixtures of real ones. Raises RuntimeError when this machine
     has too few texts for the queries, and ModelMissing without weights.
     """
     embedder = Embedder.load()
@@ -71,9 +73,10 @@ def prepare(count: int, queries: int, *, tiny: bool = False) -> VectorSet:
         file = folder / "set.f32"
         if real < count:
             file = _augmented(folder, real, count)
-    facts |= {"model": embedder.name, "vectors": count, "of them mixtures of two real ones": count - real, "queries": queries}
     asked = folder / "queries.f32"
-    return VectorSet(folder, file, asked, _mapped(file, count), _mapped(asked, queries), facts)
+    return VectorSet(
+        folder, file, asked, _mapped(file, count), _mapped(asked, queries), count - real, facts | {"model": embedder.name}
+    )
 
 
 def groups(count: int) -> dict[str, NDArray[np.int64]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.peers.vectors.engines import PEERS
 from bench.runner import build, labelled, machine, report
 from bench.runner.systems import FUSER_MEMORY, PLAIN
+from bench.vectors import summary
 
 WORKLOADS = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
 
@@ -39,6 +41,14 @@ def client() -> Path:
 def peer() -> Path:
     try:
         return build.fuser_memory()
+    except build.NotAvailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def grpcload() -> Path:
+    try:
+        return build.grpcload()
     except build.NotAvailable as error:
         pytest.skip(str(error))
 
@@ -112,9 +122,12 @@ def test_the_import_benchmark_sees_files_hits_and_embeddings(tmp_path: Path) -> 
     assert {row["unit"] for row in document["rows"]} == {"files/s", "s", "passages/s"}
 
 
+@pytest.mark.usefixtures("grpcload")
 def test_the_search_benchmark_asks_every_question_once(tmp_path: Path) -> None:
     document = run_tiny("search", tmp_path / "search.json")
-    assert {row["workload"] for row in document["rows"]} == {"search, hybrid", "search, dense", "search, lexical"}
+    workloads = {"hybrid", "dense", "lexical", "hybrid, 2 clients", "hybrid, 8 clients"}
+    assert {row["workload"] for row in document["rows"]} == {f"search, {name}" for name in workloads}
+    assert len(document["targets"]) == 3
 
 
 def test_the_quality_benchmark_compares_the_three_modes_on_a_set_in_beirs_format(tmp_path: Path) -> None:
@@ -164,3 +177,26 @@ def test_the_flush_benchmark_times_close_alone(tmp_path: Path) -> None:
         "close() of a writer that wrote nothing",
         "close() of a reader",
     }
+
+
+@pytest.mark.usefixtures("grpcload")
+def test_the_vector_benchmark_measures_the_server_and_the_core_and_names_who_is_absent(tmp_path: Path) -> None:
+    document = run_tiny("vectors", tmp_path / "vectors.json")
+    systems = {row["system"] for row in document["rows"]}
+    assert {"vexfs-grpc", "vexfs-core"} <= systems
+    notes = " ".join(document["notes"])
+    for name in PEERS:
+        assert name in systems or f"{name} is absent" in notes
+    recalls = [row["min"] for row in document["rows"] if row["unit"] == "recall@10" and row["system"].startswith("vexfs")]
+    assert len(recalls) == 2 * 8
+    assert min(recalls) == 1.0, "so few vectors are all compared"
+    found = {row["min"] for row in document["rows"] if row["unit"] == "share of the new rows found"}
+    assert found == {1.0}
+    assert len([target for target in document["targets"] if target["met"]]) >= 5
+    assert "| vexfs-core | 1.000 |" in summary(document)
+
+
+@pytest.mark.usefixtures("grpcload")
+def test_the_benchmark_of_a_million_vectors_holds_memory_against_its_bound(tmp_path: Path) -> None:
+    document = run_tiny("million", tmp_path / "million.json")
+    assert {target["bound"] for target in document["targets"]} == {6144, 0.98}
