@@ -210,7 +210,9 @@ type isSearchRequest_Query interface {
 }
 
 type SearchRequest_Text struct {
-	// A question or a few words, in any language the model knows.
+	// A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
+	// must hold it. `conf*` is the beginning of a word. Both stand by themselves, with white space around; any other quote or
+	// star is a character like any other. Comparing by meaning takes the question without these marks.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3,oneof"`
 }
 
@@ -314,7 +316,8 @@ type Match struct {
 	Rank int32 `protobuf:"varint,2,opt,name=rank,proto3" json:"rank,omitempty"`
 	// Its score in that ranking: cosine for dense, BM25 for lexical.
 	Score float64 `protobuf:"fixed64,3,opt,name=score,proto3" json:"score,omitempty"`
-	// Lexical: the words of the question that stand in the passage.
+	// Lexical: the words of the question as they stand in the passage, each once: `rotating` for `rotate`, the part `HTTP` of
+	// `parseHTTPResponse`, a whole phrase, its white space as single spaces.
 	Terms         []string `protobuf:"bytes,4,rep,name=terms,proto3" json:"terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -2741,7 +2741,9 @@ pub mod search_request {
     /// What the files shall answer.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Query {
-        /// A question or a few words, in any language the model knows.
+        /// A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
+        /// must hold it. `conf*` is the beginning of a word. Both stand by themselves, with white space around; any other quote or
+        /// star is a character like any other. Comparing by meaning takes the question without these marks.
         #[prost(string, tag = "1")]
         Text(::prost::alloc::string::String),
         /// A vector of the model that embeds the files (GetServerInfo names it), or of `vector_name`.
@@ -2780,7 +2782,8 @@ pub struct Match {
     /// Its score in that ranking: cosine for dense, BM25 for lexical.
     #[prost(double, tag = "3")]
     pub score: f64,
-    /// Lexical: the words of the question that stand in the passage.
+    /// Lexical: the words of the question as they stand in the passage, each once: `rotating` for `rotate`, the part `HTTP` of
+    /// `parseHTTPResponse`, a whole phrase, its white space as single spaces.
     #[prost(string, repeated, tag = "4")]
     pub terms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

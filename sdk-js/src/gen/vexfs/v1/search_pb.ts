@@ -32,7 +32,9 @@ export type SearchRequest = Message<"vexfs.v1.SearchRequest"> & {
    */
   query: {
     /**
-     * A question or a few words, in any language the model knows.
+     * A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
+     * must hold it. `conf*` is the beginning of a word. Both stand by themselves, with white space around; any other quote or
+     * star is a character like any other. Comparing by meaning takes the question without these marks.
      *
      * @generated from field: string text = 1;
      */
@@ -175,7 +177,8 @@ export type Match = Message<"vexfs.v1.Match"> & {
   score: number;
 
   /**
-   * Lexical: the words of the question that stand in the passage.
+   * Lexical: the words of the question as they stand in the passage, each once: `rotating` for `rotate`, the part `HTTP` of
+   * `parseHTTPResponse`, a whole phrase, its white space as single spaces.
    *
    * @generated from field: repeated string terms = 4;
    */

@@ -2231,7 +2231,8 @@ class Match(betterproto2.Message):
 
     terms: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
     """
-    Lexical: the words of the question that stand in the passage.
+    Lexical: the words of the question as they stand in the passage, each once: `rotating` for `rotate`, the part `HTTP` of
+    `parseHTTPResponse`, a whole phrase, its white space as single spaces.
     """
 
 
@@ -2907,7 +2908,9 @@ class SearchRequest(betterproto2.Message):
 
     text: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="query")
     """
-    A question or a few words, in any language the model knows.
+    A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
+    must hold it. `conf*` is the beginning of a word. Both stand by themselves, with white space around; any other quote or
+    star is a character like any other. Comparing by meaning takes the question without these marks.
     """
 
     vector: "Vector | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True, group="query")
