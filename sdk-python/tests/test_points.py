@@ -32,7 +32,9 @@ def filled(client: Client, collection: str) -> str:
         )
         for number in range(6)
     ]
-    assert client.points.upsert(collection, points).upserted == 6
+    put = client.points.upsert(collection, points)
+    assert put.upserted == 6
+    client.wait_for_views(min_revision=put.revision)
     return collection
 
 
