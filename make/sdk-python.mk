@@ -4,7 +4,7 @@
 SDK_PYTHON := sdk-python
 SDK_PYTHON_BIN := $(SDK_PYTHON)/.venv/bin
 SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
-SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright
+SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright --project .
 SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
 
 # Where pyenv has its Pythons, none of which need be on PATH.
@@ -39,7 +39,7 @@ requirements-sdk-python: ## make the Python SDK's locked requirements again from
 lint-sdk-python: $(SDK_PYTHON_STAMP) $(SDK_PYTHON_PYRIGHT)
 	@cd $(SDK_PYTHON) && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
 	@cd $(SDK_PYTHON) && .venv/bin/mypy
-	@cd $(SDK_PYTHON) && node_modules/.bin/pyright
+	@cd $(SDK_PYTHON) && node_modules/.bin/pyright --project .
 
 test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
 	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)
