@@ -4,7 +4,7 @@
 SDK_PYTHON := sdk-python
 SDK_PYTHON_BIN := $(SDK_PYTHON)/.venv/bin
 SDK_PYTHON_STAMP := $(SDK_PYTHON)/.venv/stamp
-SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright --project .
+SDK_PYTHON_PYRIGHT := $(SDK_PYTHON)/node_modules/.bin/pyright
 SDK_PYTHON_PATH := PATH="$(CURDIR)/$(SDK_PYTHON_BIN):$$PATH"
 
 # Where pyenv has its Pythons, none of which need be on PATH.
