@@ -42,7 +42,8 @@ lint-sdk-python: $(SDK_PYTHON_STAMP) $(SDK_PYTHON_PYRIGHT)
 	@cd $(SDK_PYTHON) && node_modules/.bin/pyright --project .
 
 test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
-	@cd $(SDK_PYTHON) && nice .venv/bin/python -m pytest $(PYTEST_ARGS)
+	@cd $(SDK_PYTHON) && .venv/bin/coverage erase && nice .venv/bin/coverage run -m pytest $(PYTEST_ARGS)
+	@cd $(SDK_PYTHON) && .venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered --skip-empty $(if $(PYTEST_ARGS),--fail-under=0)
 
 tox-sdk-python: setup $(BUF) $(SDK_PYTHON_STAMP) ## the tests of the Python SDK under each CPython 3.11–3.13 on this machine
 	@cd $(SDK_PYTHON) && nice .venv/bin/tox run $(if $(SDK_PYTHON_PYTHONS),--discover $(SDK_PYTHON_PYTHONS)) -- $(PYTEST_ARGS)
