@@ -36,6 +36,11 @@ _BUILD_TIMEOUT_S = 3600.0
 _SETTLED_S = 2.0
 """A builder is started within half a second of there being a reason."""
 _BUILDER = b"vexfs.views.dense.builder"
+_ABOUT = {
+    "version": __version__,
+    "settings": "its defaults",
+    "durable": "its own group commit and fdatasync, 250 rows a transaction",
+}
 _COLLECTION = common_pb2.FileRef(path="/bench")
 
 
@@ -49,7 +54,7 @@ class VexfsPoints:
         self._vectors = np.memmap(files.vectors, dtype="<f4", mode="r").reshape(-1, DIMENSION)
         self._queries = np.memmap(files.queries, dtype="<f4", mode="r").reshape(-1, DIMENSION)
         self._numbers = {name: np.load(file, mmap_mode="r") for name, file in files.numbers.items()}
-        self.traits = Traits({"version": __version__, "settings": "its defaults"}, [], 0, True)
+        self.traits = Traits(_ABOUT, [], 0, True)
         self._channel = grpc.insecure_channel(server.grpc, options=[("grpc.max_send_message_length", -1)])
         self._metadata = (("authorization", f"Bearer {server.token}"),)
         spec = collections_pb2.VectorSpec(name="v", dimension=DIMENSION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import chromadb
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 
 from bench.peers.vectors.engine import Condition, K, Place, Rows, Vectors
@@ -16,7 +17,9 @@ class Chroma:
     writes_beside_searches = True
 
     def __init__(self, place: Place) -> None:
-        self._client = chromadb.PersistentClient(str(place.folder), settings=Settings(anonymized_telemetry=False))
+        self._place = place
+        self._effort = self.recommended
+        self._client = self._connect()
         self._collection = self._client.create_collection("bench", configuration={"hnsw": {"space": "cosine"}})
         self.about = {
             "version": chromadb.__version__,
@@ -24,19 +27,26 @@ class Chroma:
             "durable": "its own commit of each batch to SQLite",
         }
 
+    def _connect(self) -> Any:
+        return chromadb.PersistentClient(str(self._place.folder), settings=Settings(anonymized_telemetry=False))
+
     def insert(self, rows: Rows) -> None:
         numbers: list[Any] = [rows.numbers_of(place) for place in range(len(rows.vectors))]
         self._collection.add(ids=[str(number) for number in rows.ids], embeddings=rows.vectors, metadatas=numbers)
 
     def build(self) -> None:
         """Its index grows with the rows; the first search brings it up to date."""
-        self._collection.query(query_embeddings=[[1.0] * self._dimension()], n_results=1, include=[])
-
-    def _dimension(self) -> int:
-        return len(self._collection.get(limit=1, include=["embeddings"])["embeddings"][0])
+        self._collection.query(query_embeddings=[[1.0] * self._place.dimension], n_results=1, include=[])
 
     def set_effort(self, effort: int) -> None:
+        """An index that is in memory keeps the effort it was opened with, so the database is opened again."""
+        if effort == self._effort:
+            return
+        self._effort = effort
         self._collection.modify(configuration={"hnsw": {"ef_search": effort}})
+        SharedSystemClient.clear_system_cache()
+        self._client = self._connect()
+        self._collection = self._client.get_collection("bench")
 
     def prepare(self, vector: Vectors, condition: Condition | None) -> Any:
         return vector, None if condition is None else {condition.name: condition.value}
