@@ -1,6 +1,7 @@
 """What a person sees at a terminal and a program does not: progress, remarks, colours, sentences instead of JSON."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,27 @@ def test_an_import_shows_how_far_it_is_and_then_what_it_did(server: Server, star
     assert f"importing {tmp_path}" in terminal.shown
     assert "20/20" in terminal.shown
     assert "20 files stored, 0 unchanged, 0 skipped, 0 failed" in terminal.shown
+
+
+def test_an_import_that_waits_and_the_status_tell_how_long_it_will_take(
+    make_server: Callable[..., Server], start: Start, tmp_path: Path
+) -> None:
+    running = make_server().start()
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(40):
+        text = "\n\n".join(f"Paragraph {number}/{part} tells of {number * part} things. " * 12 for part in range(15))
+        (source / f"{number}.md").write_text(text)
+    running.vexfs("wait", "--timeout", "60")
+    terminal = start("import", str(source), "--wait", data=running.data)
+    terminal.wait_for(" passages to embed, ")
+    status = start("status", data=running.data)
+    assert status.end() == exits.OK
+    assert re.search(r"indexing  .*passages to embed, \d+ a second, about \d+ \w+ left", status.shown)
+    terminal.wait_for(" left")
+    assert terminal.end(120) == exits.OK
+    assert re.search(r"waiting for the views: .*passages to embed, \d+ a second, about \d+ \w+ left", terminal.shown)
+    assert "indexing" not in running.vexfs("status")
 
 
 def test_files_are_named_where_a_program_is_told_nothing(server: Server, start: Start, tmp_path: Path) -> None:

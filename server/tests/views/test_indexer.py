@@ -79,6 +79,29 @@ def test_a_fresh_file_overtakes_a_bulk_import(indexer: RunningIndexer, tree: Tre
     assert sum(indexer.derived.pending()) > 50, "the import had to be under way for this to say anything"
 
 
+def test_after_a_kill_nothing_that_was_stored_is_embedded_again(indexer: RunningIndexer, tree: Tree, volume: Volume) -> None:
+    def stored() -> dict[bytes, int]:
+        return dict(indexer.derived._rows("SELECT text_key, rowid FROM embedding"))
+
+    indexer.start()
+    for index in range(30):
+        tree.put(f"file{index}.txt", LONG.replace("subject", f"thing{index % 10} subject"))
+    seen: dict[bytes, int] = {}
+    for _ in range(2):
+        before = len(seen)
+        eventually(lambda before=before: len(stored()) > before + 20 and indexer.derived.pending().passages > 20)
+        indexer.stop(signal.SIGKILL)
+        now = stored()
+        assert seen.items() <= now.items(), "an embedding that is made again gets another row"
+        seen = now
+        indexer.start()
+    indexer.wait(volume, derived.VIEW_EMBEDDING, timeout_s=120)
+    assert seen.items() <= stored().items()
+    assert indexer.derived.pending() == (0, 0)
+    texts = {key for ino in range(2, 40) for key in [passage.text_key for passage in indexer.derived.passages(ino)]}
+    assert stored().keys() == texts, "and no text was forgotten, or embedded for a file that is none"
+
+
 def test_a_copy_embeds_nothing_again(indexer: RunningIndexer, tree: Tree, volume: Volume) -> None:
     indexer.start()
     tree.put("one.txt", LONG)

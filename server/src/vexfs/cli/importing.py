@@ -10,6 +10,7 @@ from vexfs.cli import exits, output
 from vexfs.cli.connect import connected
 from vexfs.cli.importer import Importer, Report
 from vexfs.cli.options import Target, server_options
+from vexfs.cli.pace import shown_while_waiting
 from vexfs.cli.records import printable, size_text
 from vexfs.cli.waiting import wait_for_views
 
@@ -43,7 +44,8 @@ def import_command(
             report = importer.run()
         show_report(report, as_json)
         if wait:
-            wait_for_views(client, target.timeout_s)
+            with shown_while_waiting() as on_step:
+                wait_for_views(client, target.timeout_s, on_step)
     return exits.ERROR if report.failed else exits.OK
 
 

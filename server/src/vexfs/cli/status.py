@@ -1,7 +1,6 @@
 """`vexfs status` and `vexfs wait`: how is the server, and when can everything be found?"""
 
-import contextlib
-from collections.abc import Callable, Iterator
+import time
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ import click
 from vexfs.cli import output
 from vexfs.cli.connect import connected
 from vexfs.cli.options import Target, server_options
+from vexfs.cli.pace import Pace, shown_while_waiting
 from vexfs.cli.waiting import server_info, wait_for_views
 from vexfs.contract.v1 import common_pb2, server_pb2
 
@@ -18,14 +18,24 @@ _STATES = {
     common_pb2.VIEW_STATE_REBUILDING: "rebuilding",
     common_pb2.VIEW_STATE_UNAVAILABLE: "unavailable",
 }
+_BETWEEN_LOOKS_S = 1.0
 
 
 @click.command("status")
 @server_options()
 def status_command(target: Target, as_json: bool) -> None:
-    """Show the server's version, how much it holds, and what is still being indexed."""
+    """Show the server's version, how much it holds, and what is still being indexed.
+
+    While something is, it looks twice, a second apart, to tell how long that will take.
+    """
+    pace = Pace()
     with connected(target) as client:
         info = server_info(client)
+        outlook = pace.look(info, time.monotonic())
+        if not as_json and (outlook.files or outlook.passages):
+            time.sleep(_BETWEEN_LOOKS_S)
+            info = server_info(client)
+            outlook = pace.look(info, time.monotonic())
         where = client.where
     record = info_record(info, where)
     if as_json:
@@ -44,6 +54,8 @@ def status_command(target: Target, as_json: bool) -> None:
         generation = f", generation {view.generation}" if view.generation else ""
         where_it_is = f"revision {view.revision}, {view.pending} pending{generation}"
         click.echo(f"  {view.view:<9} {click.style(state, fg=colour)}, {where_it_is}")
+    if outlook.files or outlook.passages:
+        click.echo(f"  indexing  {outlook}")
 
 
 def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str, Any]:
@@ -75,24 +87,8 @@ def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str,
 @server_options(timeout_s=600.0)
 def wait_command(target: Target, as_json: bool) -> None:
     """Return when all views have what the store has: then every search finds everything that was written."""
-    with connected(target) as client, spinner() as on_step:
+    with connected(target) as client, shown_while_waiting() as on_step:
         response = wait_for_views(client, target.timeout_s, on_step)
     if as_json:
         views = {view.view: view.revision for view in response.views}
         output.print_json({"revision": response.revision, "views": views})
-
-
-@contextlib.contextmanager
-def spinner() -> Iterator[Callable[[server_pb2.GetServerInfoResponse], None]]:
-    """What is pending, on a terminal's standard error; elsewhere nothing."""
-    if not output.is_terminal():
-        yield lambda _info: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("waiting for the views") as shown:
-
-        def step(info: server_pb2.GetServerInfoResponse) -> None:
-            shown.update(f"waiting for the views: {info.text.pending} files pending, {info.text.ready} ready")
-
-        yield step

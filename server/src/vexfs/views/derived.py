@@ -160,7 +160,7 @@ class Pending(NamedTuple):
 
 
 class _Waiting:
-    """A doorbell for each thread that waits: one ring must wake them all. Only its thread uses it."""
+    """A doorbell for each thread that waits: one ring must wake them all. Only its thread waits at it; others may ring it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -187,6 +187,10 @@ class _Waiting:
         bell = Doorbell(self._folder, secrets.randbits(62))
         self._bells[thread] = (identity, bell)
         return bell
+
+    def wake(self) -> None:
+        for _, bell in list(self._bells.values()):
+            bell.ring_self()
 
     def close(self) -> None:
         while self._bells:
@@ -258,6 +262,14 @@ class DerivedReader:
             if left <= 0:
                 return False
             self._waiting.wait(min(POLL_S, left))
+
+    def wait_for_ring(self, timeout_s: float) -> None:
+        """Until the writer has announced something, `wake` is called, or the time is over; soon while there is no folder."""
+        self._waiting.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Ends the waits of every thread of this reader; any thread may call it."""
+        self._waiting.wake()
 
     # --- files and passages
 

@@ -1,9 +1,10 @@
 """The indexer process, `python -m vexfs.views.indexer --data DIR`: keeps the derived data in step with the volume.
 
-One main thread follows the log, reads and splits files and writes the lexical index; one thread embeds; the volume's upkeep
-(checkpoints, history, blobs) runs in its own. Fresh files come before bulk, words before vectors. What waits stands in
-`derived.db`, so a stop or a crash at any point loses nothing and repeats little. Derived data that is removed while the process
-runs is noticed within a second and built again. It serves no requests: others read how far it is from `derived.db`.
+One main thread follows the log, reads and splits files and writes the lexical index; one thread sees to embeddings, which one
+thread a core computes; the volume's upkeep (checkpoints, history, blobs) runs in its own. Fresh files come before bulk, words
+before vectors. What waits stands in `derived.db`, so a stop or a crash at any point loses nothing and repeats little. Derived
+data that is removed while the process runs is noticed within a second and built again. It serves no requests: others
+read how far it is from `derived.db`.
 """
 
 import argparse
@@ -21,12 +22,13 @@ from pathlib import Path
 import apsw
 
 from vexfs import runtime
-from vexfs.core.errors import ViewUnavailable, VolumeInUse
+from vexfs.core.errors import InvalidRequest, ViewUnavailable, VolumeInUse
 from vexfs.observability import logs
 from vexfs.store.maintenance import Maintenance
 from vexfs.store.volume import Volume
 from vexfs.views import derived
 from vexfs.views.indexing.embedding_thread import EmbeddingThread
+from vexfs.views.indexing.embedding_workers import thread_count
 from vexfs.views.indexing.following import Following
 from vexfs.views.indexing.ignoring import Ignoring
 from vexfs.views.indexing.reading import FileReader
@@ -73,15 +75,15 @@ class _Parts:
 
 
 class Indexer:
-    """The work of the process on an open volume. `run` in the main thread until `stop`."""
+    """The work of the process on an open volume, `threads` of it embedding. `run` in the main thread until `stop`."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, threads: int) -> None:
         self._volume = volume
         self._folder = derived.derived_folder(volume.folder)
         self._stop = threading.Event()
         self._parts = _Parts(volume, self._folder)
         self._unused = UnusedTexts()
-        self._embedding = EmbeddingThread(lambda: self._parts.writer, self._tell_embedding_position)
+        self._embedding = EmbeddingThread(lambda: self._parts.writer, self._tell_embedding_position, threads)
         self._next_loss_check = 0.0
 
     def stop(self) -> None:
@@ -201,13 +203,14 @@ def _only_one(data: runtime.DataFolder) -> Iterator[None]:
 def run(folder: Path) -> None:
     """Everything the process does between its start and SIGTERM or SIGINT."""
     data = runtime.DataFolder(folder)
+    threads = thread_count()
     with _only_one(data), Volume.open(data.volume, "indexer", create=True) as volume:
         maintenance = Maintenance(volume)
         maintenance.start()
         # This thread and those it starts, not the upkeep: a checkpoint takes the writer's turn and must not dawdle.
         os.nice(NICENESS)
         try:
-            indexer = Indexer(volume)
+            indexer = Indexer(volume, threads)
             _stop_on_signals(indexer)
             runtime.announce_ready(data.path, "indexer")
             indexer.run()
@@ -233,7 +236,7 @@ def main() -> int:
     logs.configure("indexer")
     try:
         run(arguments.data)
-    except VolumeInUse as error:
+    except (VolumeInUse, InvalidRequest) as error:
         logger.error(error.message)
         return 1
     return 0

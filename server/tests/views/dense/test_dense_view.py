@@ -1,6 +1,7 @@
 """The running view: it follows a real volume, has generations built by the real builder, and repairs what is lost."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,12 +26,14 @@ from dense.volumes import (
     write,
 )
 from vexfs.core import collections, files, points
-from vexfs.core.types import CollectionSchema, VectorSpec
+from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, Revision, VectorSpec
 from vexfs.store.volume import Volume
 from vexfs.views.dense import builder, generation, metrics, ranking
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import files_of
 from vexfs.views.dense.view import DenseView
+from vexfs.views.derived import STATE_READY, FileState, derived_folder
+from vexfs.views.indexing.writer import DerivedWriter, PassageText, PendingFile
 
 BUILD_S = 90
 
@@ -67,6 +70,43 @@ def test_points_are_found_replaced_and_deleted(volume: Volume) -> None:
         assert inos[7] not in nearest_files(state, vectors[7], 1)
         assert not set(nearest_files(state, vectors[12], 290)) & set(inos[10:20])
         assert state is not None and state.live_count == 290
+
+
+def looks_a_second(view: DenseView) -> float:
+    """How often the view's thread waited, and so looked, in a second of this machine's time."""
+    assert view._thread is not None
+    status = Path(f"/proc/self/task/{view._thread.native_id}/status")
+
+    def waits() -> int:
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.MULTILINE)[1])
+
+    before, started = waits(), time.monotonic()
+    time.sleep(2)
+    return (waits() - before) / (time.monotonic() - started)
+
+
+def test_an_idle_view_hardly_looks_and_hears_at_once_of_what_comes(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    derived_data = DerivedWriter(derived_folder(volume.folder))
+    derived_data.use_model("model")
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        assert looks_a_second(view) < 15
+
+        monkeypatch.setattr("vexfs.views.dense.view.POLL_S", 60.0)
+        time.sleep(0.6)  # the wait that is under way still lasts as long as before
+        for ino in range(10, 15):
+            done = PendingFile(Ino(ino), 0, Revision(1), Revision(1), 0)
+            key = ino.to_bytes(16, "big")
+            state = FileState(Ino(ino), Revision(1), STATE_READY, "", "text", 1)
+            derived_data.store_passages(state, [PassageText(0, 1, 1, 1, key, "text")], "model", done)
+            derived_data.store_embeddings("model", [(key, text_vectors(2000)[ino].tobytes())])
+            wait_until(lambda: view.text_position == (derived_data.incarnation, derived_data.head()), 5, "a ring is heard")
+        write(volume, lambda txn: files.create(txn, ROOT_INO, b"file", mode=0o644, uid=0, gid=0))
+        wait_until(lambda: view.revision == volume.head(), 5, "the volume's log is followed without a collection")
+        collection = make_collection(volume, b"c", DIMENSION)
+        put_points(volume, collection, text_vectors(2000)[:3])
+        wait_until(lambda: view.revision == volume.head(), 5, "and with one")
+    derived_data.close()
 
 
 def test_a_file_removed_by_its_name_leaves_the_index(volume: Volume) -> None:

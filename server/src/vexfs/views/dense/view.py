@@ -21,8 +21,12 @@ from vexfs.views.derived import DerivedReader, derived_folder
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 0.02
-"""How often derived.db is looked at (60 µs each); the volume's log rings a bell."""
+POLL_S = 0.25
+"""How late a lost ring is made up for: both logs ring a bell."""
+REST_S = 0.02
+"""Between two looks while there is no collection: a burst in the volume's log then concerns nobody here."""
+ASK_AGAIN_S = 0.02
+"""How often who waits asks whether it is there: not everything that it may depend on moves the view."""
 TEND_S = 0.5
 """How often generations are checked for damage, and builds considered."""
 RETRY_S = 0.25
@@ -60,14 +64,14 @@ class DenseView:
 
     def start(self) -> None:
         """Begin to follow, in a thread of its own."""
-        self._unsubscribe = self._volume.tail.subscribe(lambda _: self._ring())
+        self._unsubscribe = self._volume.tail.subscribe(lambda _: self._wake())
         self._thread = threading.Thread(target=self._run, name="vexfs-dense", daemon=True)
         self._thread.start()
 
-    def _ring(self) -> None:
-        """The volume's log has grown. Without a collection that concerns nobody here, and the next poll is early enough."""
-        if self._vectors.indexes:
-            self._rung.set()
+    def _wake(self) -> None:
+        """The volume's log has grown, or the end has come."""
+        self._rung.set()
+        self._reader.wake()
 
     def stop(self) -> None:
         """Stop following, end a running builder. Idempotent; close the volume after it."""
@@ -75,7 +79,7 @@ class DenseView:
             return
         self._closing = True
         self._unsubscribe()
-        self._rung.set()
+        self._wake()
         with self._moved:
             self._moved.notify_all()
         if self._thread is not None:
@@ -143,7 +147,7 @@ class DenseView:
         return self._launcher.pid
 
     def wait(self, reached: Callable[[], bool], deadline_s: float) -> bool:
-        """Wait until `reached()` holds, asking again whenever the view has moved and every 20 ms.
+        """Wait until `reached()` holds, asking again whenever the view has moved and every ASK_AGAIN_S.
 
         False once time.monotonic() is past the deadline, or the view was stopped.
         """
@@ -152,13 +156,14 @@ class DenseView:
                 remaining = deadline_s - time.monotonic()
                 if remaining <= 0 or self._closing:
                     return False
-                self._moved.wait(min(remaining, POLL_S))
+                self._moved.wait(min(remaining, ASK_AGAIN_S))
         return True
 
     # -- the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._closing:
+            self._rung.clear()
             try:
                 moved = self.step()
                 self.failure = ""
@@ -167,9 +172,13 @@ class DenseView:
                 self.failure = f"{type(error).__name__}: {error}"
                 time.sleep(RETRY_S)
                 continue
-            if not moved:
-                self._rung.wait(POLL_S)
-                self._rung.clear()
+            if moved:
+                continue
+            if not self._vectors.indexes:
+                time.sleep(REST_S)
+            # Who rings between the look at the flag and the wait leaves a ring in the bell.
+            if not self._rung.is_set():
+                self._reader.wait_for_ring(POLL_S)
 
     def step(self) -> bool:
         """One turn of the thread: follow both logs a little, then care for the generations. Whether anything was new."""

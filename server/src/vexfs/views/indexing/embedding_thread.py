@@ -1,149 +1,129 @@
-"""The thread that embeds: takes texts off the queue in `derived.db`, the fresh lane first, and puts vectors there.
+"""The thread that sees to embeddings: takes texts off the queue in `derived.db`, has them embedded, puts vectors there.
 
-Started and stopped by the indexer. It embeds one text at a time and stores them in small groups, so that a fresh text waits for
-one other text at most and stopping takes no longer. Without weights it has them fetched by a process of its own, and everything
-else goes on meanwhile.
+Started and stopped by the indexer. The computing is done by `EmbeddingWorkers`, one text at a time each, so that a fresh text
+waits for one other at most and stopping takes no longer; this thread alone reads the queue and stores, bulk vectors in groups.
+Bulk texts are given in windows, the beginnings of files before the rest, and sorted by length inside a window: runs of like
+lengths are some percent cheaper. A text is in the queue once, whatever number of files have it; one that is under way is not
+given again. What was not stored when the process ends is still queued.
 """
 
 import contextlib
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 
-from vexfs.views.embedding.fetch import ENV_OFFLINE
-from vexfs.views.embedding.model import Embedder
-from vexfs.views.embedding.weights import ModelMissing, find
+import apsw
+
+from vexfs.views.indexing.awaiting_model import AwaitedModel
+from vexfs.views.indexing.embedding_workers import Embedded, EmbeddingWorkers
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter
 
 logger = logging.getLogger(__name__)
 
 GROUP_S = 0.25
 """Vectors of bulk texts are stored at least this often."""
-GROUP_TEXTS = 32
-HELD_GROUP_EVERY_S = 2.0
-"""While files wait to be read, which goes first, bulk texts still get a group this often."""
-FETCH_EVERY_S = 600.0
-LOOK_EVERY_S = 0.5
-"""How often weights that were not there are looked for."""
+GROUP_TEXTS = 64
+FRESH_TEXTS = 64
+WINDOW_TEXTS = 256
+"""Bulk texts that are sorted by length together."""
+REFILL_TEXTS = 16
+"""So few of them left unbegun, a thread, bring the next window."""
+HELD_EVERY_S = 2.0
+HELD_TEXTS = 16
+"""While files wait to be read, which goes first, bulk texts still get their turn so often, and so many a thread."""
+IDLE_S = 0.5
 
 
 class EmbeddingThread:
-    """`writer` gives the present writer of `derived.db`; `stored` is called after each group."""
+    """`writer` gives the present writer of `derived.db`; `stored` is called after each group; `count` threads compute."""
 
-    def __init__(self, writer: Callable[[], DerivedWriter], stored: Callable[[], None]) -> None:
+    def __init__(self, writer: Callable[[], DerivedWriter], stored: Callable[[], None], count: int) -> None:
         self._writer = writer
         self._stored = stored
+        self._count = count
         self._stop = threading.Event()
-        self._work = threading.Event()
-        self._fresh = threading.Event()
         self._thread = threading.Thread(target=self._run, name="vexfs-embedding", daemon=True)
+        self._model = AwaitedModel(self._stop)
+        self._workers: EmbeddingWorkers | None = None
         self._bulk_held = False
-        self._bulk_group_at = 0.0
-        self._embedder: Embedder | None = None
-        self._fetch: subprocess.Popen[bytes] | None = None
+        self._bulk_given_at = 0.0
 
     def start(self) -> None:
         self._thread.start()
 
     def wake(self, *, fresh: bool) -> None:
-        """There may be texts to embed; with `fresh`, before the bulk ones."""
-        if fresh:
-            self._fresh.set()
-        self._work.set()
+        """There may be texts to embed; `fresh` ones are given to the next thread that is free."""
+        workers = self._workers
+        if workers is not None and (fresh or not workers.waiting_bulk()):
+            workers.wake()
 
     def hold_bulk(self, held: bool) -> None:
         """While `held`, bulk texts leave the processor to the reading of files, so that these are found by their words soon."""
+        released = self._bulk_held and not held
         self._bulk_held = held
+        if self._workers is not None:
+            self._workers.hold_bulk(held)
+            if released:
+                self._workers.wake()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stops after the text at hand; what is not embedded stays queued. Idempotent."""
+        """Stops after the texts at hand; what is not embedded stays queued. Idempotent."""
         self._stop.set()
-        self._work.set()
+        if self._workers is not None:
+            self._workers.wake()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        self._end_fetch()
+        self._model.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if self._embedder is None:
-                    self._embedder = self._load()
-                if self._embedder is not None and not self._embed_some(self._embedder):
-                    self._work.wait(0.5)
-                    self._work.clear()
+                if self._workers is None:
+                    self._load()
+                else:
+                    self._round(self._workers)
             except Exception:
                 # A lost database, a full disk: said once a second at most, and tried again.
                 logger.exception("embedding failed; trying again")
                 self._stop.wait(1.0)
+        if self._workers is not None:
+            self._end(self._workers)
 
-    def _embed_some(self, embedder: Embedder) -> bool:
-        """One group; False when there is nothing to do."""
+    def _end(self, workers: EmbeddingWorkers) -> None:
+        workers.close()
+        with contextlib.suppress(apsw.Error, OSError):  # they are queued as before
+            self._store(self._writer(), workers.embedder.name, workers.take(at_least=1, within_s=0, idle_s=0))
+
+    def _load(self) -> None:
+        embedder = self._model.load()
+        if embedder is not None:
+            workers = EmbeddingWorkers(embedder, self._count)
+            workers.start()
+            self._workers = workers
+
+    def _round(self, workers: EmbeddingWorkers) -> None:
+        """Gives what there is to embed, and stores what is done."""
         writer = self._writer()
-        writer.use_model(embedder.name)
-        self._fresh.clear()
-        texts = writer.pending_texts(GROUP_TEXTS, self._lane())
-        if not texts:
-            return False
-        vectors: list[tuple[bytes, bytes]] = []
-        started = time.monotonic()
-        for text in texts:
-            # Fresh texts make a group of their own: they are stored, and found, before a bulk one is begun.
-            if self._stop.is_set() or (vectors and (text.lane != texts[0].lane or self._enough(started))):
-                break
-            vectors.append((text.text_key, embedder.embed([text.text])[0].tobytes()))
-        writer.store_embeddings(embedder.name, vectors)
-        self._stored()
-        return True
+        writer.use_model(workers.embedder.name)
+        workers.give(writer.pending_texts(FRESH_TEXTS, FRESH_LANE))
+        self._give_bulk(workers, writer)
+        done = workers.take(at_least=GROUP_TEXTS, within_s=GROUP_S, idle_s=IDLE_S)
+        self._store(writer, workers.embedder.name, done)
 
-    def _lane(self) -> int:
-        """The last lane to take texts from."""
-        now = time.monotonic()
-        if self._bulk_held and now - self._bulk_group_at < HELD_GROUP_EVERY_S:
-            return FRESH_LANE
-        self._bulk_group_at = now
-        return BULK_LANE
+    def _give_bulk(self, workers: EmbeddingWorkers, writer: DerivedWriter) -> None:
+        held = self._bulk_held
+        if workers.waiting_bulk() > REFILL_TEXTS * self._count or (
+            held and time.monotonic() < self._bulk_given_at + HELD_EVERY_S
+        ):
+            return
+        self._bulk_given_at = time.monotonic()
+        known = workers.under_way()
+        size = HELD_TEXTS * self._count if held else WINDOW_TEXTS
+        texts = [text for text in writer.pending_texts(size + len(known), BULK_LANE) if text.text_key not in known]
+        workers.give(sorted(texts[:size], key=lambda text: (text.lane, len(text.text))))
 
-    def _enough(self, started: float) -> bool:
-        return self._fresh.is_set() or time.monotonic() - started > GROUP_S
-
-    # --- the model
-
-    def _load(self) -> Embedder | None:
-        """The model, or None after a while of waiting for its weights."""
-        try:
-            embedder = Embedder.load()
-        except ModelMissing as error:
-            logger.warning("no embedding model; search works by words until it is there", extra={"tried": error.message})
-            self._wait_for_weights()
-            return None
-        logger.info("embedding model loaded", extra={"model": embedder.name})
-        return embedder
-
-    def _wait_for_weights(self) -> None:
-        """Has them fetched, where that is allowed, and looks for them: somebody else may put them there."""
-        next_fetch = time.monotonic() + FETCH_EVERY_S
-        if not os.environ.get(ENV_OFFLINE):
-            command = [sys.executable, "-m", "vexfs.views.embedding.fetch"]
-            self._fetch = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        while not (self._stop.wait(LOOK_EVERY_S) or self._is_there() or time.monotonic() > next_fetch):
-            pass
-        self._end_fetch()
-
-    def _is_there(self) -> bool:
-        if self._fetch is not None and self._fetch.poll() is None:
-            return False  # it converts what it has fetched; nobody needs to do that twice
-        with contextlib.suppress(ModelMissing):
-            find()
-            return True
-        return False
-
-    def _end_fetch(self) -> None:
-        process, self._fetch = self._fetch, None
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(1)
+    def _store(self, writer: DerivedWriter, model: str, done: list[Embedded]) -> None:
+        if done:
+            writer.store_embeddings(model, [(text.text_key, vector) for text, vector in done])
+            self._stored()
