@@ -14,6 +14,7 @@ RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 AT_FDCWD = -100
 AT_SYMLINK_FOLLOW = 0x400
 FICLONE = 0x40049409
+UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _long, _size, _int = ctypes.c_int64, ctypes.c_size_t, ctypes.c_int
@@ -44,3 +45,9 @@ def renameat2(old: Path, new: Path, flags: int) -> None:
 def link_descriptor(fd: int, path: Path) -> None:
     """Give an open file a name."""
     _checked(_libc.linkat(AT_FDCWD, b"/proc/self/fd/%d" % fd, AT_FDCWD, os.fsencode(path), AT_SYMLINK_FOLLOW))
+
+
+def utimensat(path: Path, atime: tuple[int, int], mtime: tuple[int, int]) -> None:
+    """Each time as seconds and nanoseconds."""
+    times = (_long * 4)(*atime, *mtime)
+    _checked(_libc.utimensat(AT_FDCWD, os.fsencode(path), times, 0))

@@ -16,7 +16,15 @@ from pathlib import Path
 import pytest
 
 from tests.mount.conftest import Mounted
-from tests.mount.syscalls import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, renameat2
+from tests.mount.syscalls import (
+    RENAME_EXCHANGE,
+    RENAME_NOREPLACE,
+    RENAME_WHITEOUT,
+    UTIME_NOW,
+    UTIME_OMIT,
+    renameat2,
+    utimensat,
+)
 
 
 def raises(number: int) -> "contextlib.AbstractContextManager[pytest.ExceptionInfo[OSError]]":
@@ -248,6 +256,85 @@ def test_extended_attributes(root: Path) -> None:
     assert os.listxattr(root / "x") == ["user.one"]
     with raises(errno.ENODATA):
         os.getxattr(root / "x", "user.two")
+
+
+def test_extended_attributes_have_the_limits_of_other_file_systems(root: Path) -> None:
+    path = root / "x"
+    path.touch()
+    os.setxattr(path, "user.big", b"x" * 65_536)
+    assert os.getxattr(path, "user.big") == b"x" * 65_536
+    os.setxattr(path, "user." + "n" * 250, b"longest name")
+    for name, value, number in (
+        ("user.big", b"x" * 65_537, errno.E2BIG),
+        ("user." + "n" * 251, b"", errno.ERANGE),
+        ("unknown.name", b"", errno.EOPNOTSUPP),
+        ("system.unknown", b"", errno.EOPNOTSUPP),
+        ("noname", b"", errno.EOPNOTSUPP),
+    ):
+        with raises(number):
+            os.setxattr(path, name, value)
+    with raises(errno.ENODATA):
+        os.removexattr(path, "user.absent")
+    with raises(errno.EOPNOTSUPP):
+        os.getxattr(path, "unknown.name")
+
+
+def test_as_many_extended_attributes_as_can_be_listed(root: Path) -> None:
+    path = root / "x"
+    path.touch()
+    with raises(errno.ENOSPC):
+        for number in range(300):
+            os.setxattr(path, f"user.{number:03}{'n' * 240}", b"v")
+    names = os.listxattr(path)
+    assert len(names) == 65_536 // 249
+    os.setxattr(path, names[0], b"changed")
+    os.removexattr(path, names[1])
+    os.setxattr(path, "user.again", b"v")
+
+
+def test_links_and_special_files_have_no_attributes_of_users(root: Path) -> None:
+    (root / "link").symlink_to("target")
+    os.mkfifo(root / "fifo")
+    for path in (root / "link", root / "fifo"):
+        with raises(errno.EPERM):
+            os.setxattr(path, "user.a", b"", follow_symlinks=False)
+        os.setxattr(path, "trusted.a", b"1", follow_symlinks=False)
+        assert os.listxattr(path, follow_symlinks=False) == ["trusted.a"]
+
+
+def test_the_time_of_creation_is_told_and_never_changes(root: Path) -> None:
+    begun = time.time()
+    (root / "f").write_text("x")
+    os.utime(root / "f", ns=(1, 2))
+    (root / "d").mkdir()
+    (root / "l").symlink_to("f")
+    with (root / "f").open("a") as file:
+        file.write("more")
+        file.flush()
+        for name in "fdl":
+            line = subprocess.run(["stat", "-c", "%.W %Y %s", root / name], check=True, capture_output=True, text=True).stdout
+            created, modified, size = line.split()
+            assert begun - 1 < float(created) < time.time() + 1
+            assert size == str((root / name).lstat().st_size)
+            assert int(modified) == int((root / name).lstat().st_mtime)
+
+
+def test_times_are_set_to_now_or_left_as_they_are(root: Path) -> None:
+    path = root / "f"
+    path.touch()
+    os.utime(path, ns=(5, 6))
+    utimensat(path, (0, UTIME_OMIT), (0, UTIME_NOW))
+    facts = path.stat()
+    assert facts.st_atime_ns == 5
+    assert abs(facts.st_mtime - time.time()) < 5
+    utimensat(path, (0, UTIME_OMIT), (0, UTIME_OMIT))
+    assert path.stat() == facts
+    for seconds in (-(1 << 31) - 1, -1, (1 << 31) + 5, (1 << 33) + 7):
+        utimensat(path, (seconds, 999_999_999), (seconds, 1))
+        assert path.stat().st_atime_ns == seconds * 10**9 + 999_999_999
+        assert path.stat().st_mtime_ns == seconds * 10**9 + 1
+    with raises(errno.EINVAL):
+        utimensat(path, (0, 10**9), (0, 0))
 
 
 def test_times_and_modes_that_are_set_stay(root: Path) -> None:

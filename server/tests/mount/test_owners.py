@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MakeMount
+from tests.core.test_acls import acl
+from vexfs.core import acls, attributes
+from vexfs.core.types import Ino
+from vexfs.store.volume import Volume
+
+from .conftest import MakeMount, eventually
+from .test_files import raises
 
 NOBODY = 65534
 FULL = stat.S_ISUID | stat.S_ISGID | 0o777
@@ -80,3 +86,102 @@ def test_access_control_lists_are_refused_not_dropped(make_mount: MakeMount) -> 
         os.getxattr(path, "system.posix_acl_access")
     with pytest.raises(OSError, check=lambda error: error.errno in (errno.EOPNOTSUPP, errno.ENODATA)):
         os.removexattr(path, "system.posix_acl_access")
+
+
+# -- access control lists ------------------------------------------------------------------------------
+
+NAMED_NOBODY = acl(6, 0, 0, mask=6, users={NOBODY: 6})
+
+
+@needs_root
+def test_an_access_control_list_lets_in_whom_it_names(shared: Path) -> None:
+    path = shared / "letter"
+    path.write_text("for nobody")
+    path.chmod(0o600)
+    with pytest.raises(subprocess.CalledProcessError):
+        as_nobody('cat "$1"', path)
+    os.setxattr(path, "system.posix_acl_access", NAMED_NOBODY)
+    assert mode(path) == 0o660
+    as_nobody('cat "$1"; echo more >> "$1"', path)
+    path.chmod(0o600)  # takes the mask away
+    with pytest.raises(subprocess.CalledProcessError):
+        as_nobody('cat "$1"', path)
+    assert os.getxattr(path, "system.posix_acl_access") == acl(6, 0, 0, mask=0, users={NOBODY: 6})
+    os.removexattr(path, "system.posix_acl_access")
+    assert os.listxattr(path) == []
+
+
+@needs_root
+def test_what_is_made_in_a_directory_inherits_its_default_list(make_mount: MakeMount, folder: Path) -> None:
+    folder.chmod(0o755)
+    mount = make_mount("--allow-other")
+    directory = mount.path / "d"
+    directory.mkdir(0o755)
+    os.setxattr(directory, "system.posix_acl_default", acl(7, 0, 0, mask=7, users={NOBODY: 7}))
+    old_umask = os.umask(0o77)
+    try:
+        (directory / "inner").mkdir()
+        (directory / "inner" / "f").write_text("inherited")
+        (mount.path / "elsewhere").touch()
+        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o666)
+        os.mkfifo(directory / "fifo", 0o666)
+    finally:
+        os.umask(old_umask)
+    assert (mode(directory / "inner"), mode(directory / "inner" / "f")) == (0o770, 0o660)
+    assert mode(directory / "fifo") == stat.S_IMODE(os.fstat(fd).st_mode) == 0o660
+    assert mode(mount.path / "elsewhere") == 0o600
+    os.close(fd)
+    as_nobody('cat "$1/f" && echo x > "$1/g" && rm "$1/f"', directory / "inner")
+    mount.stop()
+    mount.restart()
+    as_nobody('cat "$1/g"', directory / "inner")
+    assert os.getxattr(directory / "inner", "system.posix_acl_default") == acl(7, 0, 0, mask=7, users={NOBODY: 7})
+
+
+@needs_root
+def test_a_list_set_over_the_api_counts_at_once(make_mount: MakeMount, folder: Path) -> None:
+    folder.chmod(0o755)
+    mount = make_mount("--allow-other")
+    path = mount.path / "f"
+    path.write_text("x")
+    path.chmod(0o600)
+    with pytest.raises(subprocess.CalledProcessError):
+        as_nobody('cat "$1"', path)
+    ino = Ino(path.stat().st_ino)
+    with Volume.open(mount.data / "volumes" / "main", "api") as volume:
+        eventually(lambda: volume.head() > 0, 5)
+        volume.queue.submit("test", lambda txn: attributes.set_xattr(txn, ino, acls.ACCESS, NAMED_NOBODY)).result(10)
+    eventually(lambda: mode(path) == 0o660, 2)
+    as_nobody('cat "$1"', path)
+
+
+@needs_root
+def test_lists_that_make_no_sense_are_refused(shared: Path) -> None:
+    path = shared / "f"
+    path.touch()
+    with raises(errno.EINVAL):
+        os.setxattr(path, "system.posix_acl_access", acl(6, 0, 0, users={NOBODY: 6}))
+    with raises(errno.EACCES):
+        os.setxattr(path, "system.posix_acl_default", NAMED_NOBODY)
+    (shared / "link").symlink_to("f")
+    with raises(errno.EOPNOTSUPP):
+        os.setxattr(shared / "link", "system.posix_acl_access", NAMED_NOBODY, follow_symlinks=False)
+
+
+@needs_root
+def test_trusted_attributes_are_roots_alone(shared: Path) -> None:
+    path = shared / "f"
+    path.touch()
+    path.chmod(0o666)
+    os.setxattr(path, "trusted.secret", b"1")
+    os.setxattr(path, "user.open", b"2")
+    os.setxattr(path, "security.label", b"3")
+    assert sorted(os.listxattr(path)) == ["security.label", "trusted.secret", "user.open"]
+    assert os.getxattr(path, "trusted.secret") == b"1"
+    script = "import os, sys\nprint(*sorted(os.listxattr(sys.argv[1])))\nos.setxattr(sys.argv[1], 'trusted.x', b'')"
+    outcome = subprocess.run(
+        ["/usr/bin/env", "python3", "-c", script, path], user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True,
+        text=True, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert outcome.stdout.split() == ["security.label", "user.open"]
+    assert "PermissionError" in outcome.stderr

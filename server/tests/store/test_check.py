@@ -112,6 +112,7 @@ BREAKS: dict[str, Callable[[Sample], object]] = {
     "holes-counted": lambda s: s.sql("UPDATE node SET hole_bytes=1 WHERE ino=%d" % s.small.ino),
     "condemned-unused": lambda s: s.sql("UPDATE blob SET condemned_ns=1"),
     "no-stray-blob": stray_blob,
+    "acl-agrees": lambda s: s.sql("UPDATE node SET flags=2 WHERE ino=%d" % s.small.ino),
     "metadata-object": lambda s: s.sql("UPDATE metadata SET json='[1]'"),
     "schema-usable": lambda s: s.sql("""UPDATE collection SET schema='[[["v",0,"cosine"]],false]'"""),
     "vector-fits": lambda s: s.sql("UPDATE vector SET data=x'0000c07f'"),

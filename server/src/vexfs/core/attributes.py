@@ -3,16 +3,30 @@
 Called by the surfaces. Both belong to the inode: they follow rename and link. Validates before it writes.
 """
 
+import stat as _stat
 from collections.abc import Sequence
 
 import msgspec
 
-from vexfs.core import files
-from vexfs.core.errors import AttributeExists, AttributeNotFound, InvalidMetadata, InvalidName, NameTooLong, TooLarge
+from vexfs.core import acls, files
+from vexfs.core.errors import (
+    AttributeExists,
+    AttributeNotFound,
+    InvalidMetadata,
+    InvalidName,
+    InvalidRequest,
+    NameTooLong,
+    PermissionDenied,
+    TooLarge,
+)
 from vexfs.core.types import (
     CHANGE_METADATA,
+    CHANGE_NODE,
     CHANGE_XATTR,
     METADATA_MAX_BYTES,
+    NODE_HAS_ACL,
+    NODE_HAS_DEFAULT_ACL,
+    XATTR_LIST_MAX_BYTES,
     XATTR_NAME_MAX_BYTES,
     XATTR_VALUE_MAX_BYTES,
     Change,
@@ -45,7 +59,11 @@ def list_xattrs(view: Reader, ino: Ino) -> list[bytes]:
 
 
 def set_xattr(txn: Transaction, ino: Ino, name: bytes, value: bytes, *, create: bool = False, replace: bool = False) -> Node:
-    """Raises NotFound, AttributeExists (`create`), AttributeNotFound (`replace`), InvalidName, NameTooLong, TooLarge."""
+    """Set one; an access control list also changes the mode, as `set_acl` says.
+
+    Raises NotFound, AttributeExists (`create`), AttributeNotFound (`replace`), InvalidName, NameTooLong, TooLarge
+    (also for the names of all attributes together), and what `set_acl` raises.
+    """
     node = files.stat(txn, ino)
     if not name or b"\0" in name:
         raise InvalidName("an attribute's name is neither empty nor holds NUL")
@@ -53,20 +71,65 @@ def set_xattr(txn: Transaction, ino: Ino, name: bytes, value: bytes, *, create: 
         raise NameTooLong(f"an attribute's name has at most {XATTR_NAME_MAX_BYTES} bytes")
     if len(value) > XATTR_VALUE_MAX_BYTES:
         raise TooLarge(f"an attribute's value has at most {XATTR_VALUE_MAX_BYTES} bytes", limit=str(XATTR_VALUE_MAX_BYTES))
-    exists = versioned.get_xattr(txn, ino, name) is not None if create or replace else False
+    if name in acls.NAMES:
+        return set_acl(txn, ino, name, value)
+    exists = versioned.get_xattr(txn, ino, name) is not None
     if create and exists:
         raise AttributeExists("the attribute exists already")
     if replace and not exists:
         raise AttributeNotFound("the attribute does not exist")
+    if not exists:
+        _check_room(txn, ino, name)
     versioned.put_xattr(txn, ino, name, value, born=txn.revision)
     return _changed(txn, node, CHANGE_XATTR)
 
 
+def _check_room(txn: Transaction, ino: Ino, name: bytes) -> None:
+    """Raise TooLarge when a list of the names would become longer than a program can read."""
+    names = versioned.list_xattrs(txn, ino)
+    if sum(map(len, names)) + len(names) + len(name) + 1 > XATTR_LIST_MAX_BYTES:
+        raise TooLarge(
+            f"the names of a file's attributes have at most {XATTR_LIST_MAX_BYTES} bytes together: remove some",
+            limit=str(XATTR_LIST_MAX_BYTES),
+        )
+
+
 def remove_xattr(txn: Transaction, ino: Ino, name: bytes) -> Node:
-    """Raises AttributeNotFound, NotFound."""
+    """Raises AttributeNotFound (but not for an access control list), NotFound."""
+    if name in acls.NAMES:
+        return set_acl(txn, ino, name, None)
     get_xattr(txn, ino, name)
     versioned.put_xattr(txn, ino, name, None, born=txn.revision)
     return _changed(txn, files.stat(txn, ino), CHANGE_XATTR)
+
+
+def set_acl(txn: Transaction, ino: Ino, name: bytes, value: bytes | None, *, keep_setgid: bool = True) -> Node:
+    """Set the list `name` (of `acls.NAMES`), or remove it with None or one without entries.
+
+    The access list's permissions become the mode's, without set-group-id unless `keep_setgid`; one that says no more than the
+    mode is not kept. Raises InvalidRequest for what is no list, or for a symbolic link; PermissionDenied for a default list of
+    what is no directory; NotFound.
+    """
+    node = files.stat(txn, ino)
+    entries = acls.parse(value) if value is not None and value != acls.EMPTY else []
+    if node.is_symlink:
+        raise InvalidRequest("a symbolic link has no access control list")
+    if name == acls.DEFAULT:
+        if entries and not node.is_directory:
+            raise PermissionDenied("only a directory has a default access control list")
+        return _put_acl(txn, node, name, entries, NODE_HAS_DEFAULT_ACL)
+    if entries:
+        mode = node.mode & ~0o777 | acls.permissions(entries)
+        node = node._replace(mode=mode if keep_setgid else mode & ~_stat.S_ISGID)
+    return _put_acl(txn, node, name, [] if acls.is_minimal(entries) else entries, NODE_HAS_ACL)
+
+
+def _put_acl(txn: Transaction, node: Node, name: bytes, entries: list[acls.Entry], flag: int) -> Node:
+    if entries or node.flags & flag:
+        versioned.put_xattr(txn, node.ino, name, acls.pack(entries) if entries else None, born=txn.revision)
+    txn.changes.append(Change(CHANGE_NODE, node.ino))  # its mode, and what the kernel remembers of the list
+    flags = node.flags | flag if entries else node.flags & ~flag
+    return _changed(txn, node._replace(flags=flags), CHANGE_XATTR)
 
 
 def get_metadata(view: Reader, ino: Ino) -> bytes:

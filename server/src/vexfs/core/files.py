@@ -7,10 +7,11 @@ metadata and xattrs `attributes`.
 
 import stat as _stat
 from collections.abc import Callable
+from typing import NamedTuple
 
 import apsw
 
-from vexfs.core import collections
+from vexfs.core import acls, collections
 from vexfs.core.errors import (
     AlreadyExists,
     DirectoryNotEmpty,
@@ -31,7 +32,10 @@ from vexfs.core.types import (
     CHANGE_ENTRY_REMOVED,
     CHANGE_NODE,
     CHANGE_NODE_REMOVED,
+    CHANGE_XATTR,
     LINK_MAX,
+    NODE_HAS_ACL,
+    NODE_HAS_DEFAULT_ACL,
     ROOT_INO,
     SYMLINK_TARGET_MAX_BYTES,
     Change,
@@ -40,7 +44,7 @@ from vexfs.core.types import (
     Node,
     Removed,
 )
-from vexfs.store import dentries, nodes
+from vexfs.store import dentries, nodes, versioned
 from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
 
@@ -104,8 +108,9 @@ def _directory(view: Reader, ino: int) -> Node:
 # -- creating --------------------------------------------------------------------------------------
 
 
-def create(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int, rdev: int = 0) -> Node:
-    """A new empty file; `mode` has type (regular, FIFO, socket, device; regular when none) and permissions.
+def create(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int, rdev: int = 0, umask: int = 0) -> Node:
+    """A new empty file; `mode` has type (regular, FIFO, socket, device; regular when none) and permissions, of which those in
+    `umask` are taken unless the directory has a default access control list.
 
     Raises AlreadyExists, InvalidName, NotFound or NotADirectory for the parent.
     """
@@ -113,12 +118,12 @@ def create(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, g
         mode |= _stat.S_IFREG
     if _stat.S_IFMT(mode) not in _TYPES:
         raise InvalidRequest(f"mode {mode:o} is no type of file that can be created so")
-    return _add_node(txn, parent, name, mode, uid, gid, rdev=rdev)
+    return _add_node(txn, parent, name, _New(mode, uid, gid, umask, rdev=rdev))
 
 
-def make_directory(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int) -> Node:
+def make_directory(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, gid: int, umask: int = 0) -> Node:
     """A new empty directory. Raises as `create`, and TooManyLinks."""
-    return _add_node(txn, parent, name, _stat.S_IFDIR | _stat.S_IMODE(mode), uid, gid)
+    return _add_node(txn, parent, name, _New(_stat.S_IFDIR | _stat.S_IMODE(mode), uid, gid, umask))
 
 
 def make_symlink(txn: Transaction, parent: Ino, name: bytes, *, target: bytes, uid: int, gid: int) -> Node:
@@ -127,50 +132,80 @@ def make_symlink(txn: Transaction, parent: Ino, name: bytes, *, target: bytes, u
         raise InvalidRequest("a symbolic link's target is neither empty nor holds NUL")
     if len(target) > SYMLINK_TARGET_MAX_BYTES:
         raise NameTooLong(f"the target has {len(target)} bytes; at most {SYMLINK_TARGET_MAX_BYTES} are possible")
-    node = _add_node(txn, parent, name, _stat.S_IFLNK | 0o777, uid, gid, size_bytes=len(target))
+    node = _add_node(txn, parent, name, _New(_stat.S_IFLNK | 0o777, uid, gid, 0, size_bytes=len(target)))
     nodes.put_symlink_target(txn, node.ino, target)
     return node
 
 
-def create_nameless(txn: Transaction, parent: Ino, *, mode: int, uid: int, gid: int) -> Node:
+def create_nameless(txn: Transaction, parent: Ino, *, mode: int, uid: int, gid: int, umask: int = 0) -> Node:
     """A new empty regular file without a name, as it would be in the directory `parent`; `link` can give it one.
 
     Whoever writes has it open, and ends it with `forget_orphan`. Raises NotFound, NotADirectory.
     """
     directory = _directory(txn, parent)
-    node = _new_node(txn, directory, _stat.S_IFREG | _stat.S_IMODE(mode), 0, uid, gid)
-    nodes.insert(txn, node)
+    new = _New(_stat.S_IFREG | _stat.S_IMODE(mode), uid, gid, umask)
+    node = _insert(txn, txn.new_ino(), directory, new, 0)
     nodes.add_orphan(txn, node.ino, txn.writer.origin)
-    txn.changes.append(Change(CHANGE_NODE, node.ino))
     return node
 
 
-def _add_node(
-    txn: Transaction, parent: Ino, name: bytes, mode: int, uid: int, gid: int, *, rdev: int = 0, size_bytes: int = 0
-) -> Node:
+class _New(NamedTuple):
+    """What is asked for of something new; `mode` with the type."""
+
+    mode: int
+    uid: int
+    gid: int
+    umask: int
+    rdev: int = 0
+    size_bytes: int = 0
+
+
+def _add_node(txn: Transaction, parent: Ino, name: bytes, new: _New) -> Node:
     check_name(name)
     directory = _directory(txn, parent)
-    is_directory = _stat.S_ISDIR(mode)
+    is_directory = _stat.S_ISDIR(new.mode)
     if is_directory:
         _check_room(directory)
-    node = _new_node(txn, directory, mode, 2 if is_directory else 1, uid, gid, rdev, size_bytes)
-    _add_entry(txn, parent, name, node.ino)
-    nodes.insert(txn, node)
-    txn.changes.append(Change(CHANGE_NODE, node.ino))
+    ino = txn.new_ino()
+    _add_entry(txn, parent, name, ino)
+    node = _insert(txn, ino, directory, new, 2 if is_directory else 1)
     _touch(txn, directory, link_delta=1 if is_directory else 0)
     return node
 
 
-def _new_node(
-    txn: Transaction, directory: Node, mode: int, nlink: int, uid: int, gid: int, rdev: int = 0, size_bytes: int = 0
-) -> Node:
-    """What is made in a directory, before any row is written."""
+def _insert(txn: Transaction, ino: Ino, directory: Node, new: _New, nlink: int) -> Node:
+    """The row of something new, with what it inherits from its directory."""
+    mode, uid, gid, umask, rdev, size_bytes = new
     if directory.mode & _stat.S_ISGID:  # as on every Unix: the group is inherited, and directories hand the bit on
         gid = directory.gid
         if _stat.S_ISDIR(mode):
             mode |= _stat.S_ISGID
+    flags = 0
+    if directory.flags & NODE_HAS_DEFAULT_ACL and not _stat.S_ISLNK(mode):
+        mode, flags = _inherit_acls(txn, ino, directory, mode)
+    else:
+        mode &= ~umask
     now, revision = txn.now_ns, txn.revision
-    return Node(txn.new_ino(), mode, nlink, uid, gid, rdev, size_bytes, now, now, now, now, revision, revision)
+    node = Node(ino, mode, nlink, uid, gid, rdev, size_bytes, now, now, now, now, revision, revision, 0, flags)
+    nodes.insert(txn, node)
+    txn.changes.append(Change(CHANGE_NODE, ino))
+    return node
+
+
+def _inherit_acls(txn: Transaction, ino: Ino, directory: Node, mode: int) -> tuple[int, int]:
+    """Write the lists that something new inherits; returns its mode and flags."""
+    inherited = acls.inherit(txn, directory, mode)
+    flags = 0
+    for name, value, flag in (
+        (acls.ACCESS, inherited.access, NODE_HAS_ACL),
+        (acls.DEFAULT, inherited.default, NODE_HAS_DEFAULT_ACL),
+    ):
+        if value is not None:
+            versioned.put_xattr(txn, ino, name, value, born=txn.revision)
+            flags |= flag
+    if flags:
+        txn.changes.append(Change(CHANGE_XATTR, ino))
+    return inherited.mode, flags
 
 
 def _add_entry(txn: Transaction, parent: Ino, name: bytes, ino: Ino) -> None:
@@ -444,6 +479,8 @@ def set_attributes(
 ) -> Node:
     """Change those attributes that are given (of `mode` the permission bits); ctime moves. Raises NotFound."""
     node = stat(txn, ino)
+    if mode is not None and node.flags & NODE_HAS_ACL:
+        _change_acl(txn, ino, mode)
     changed = node._replace(
         mode=node.mode if mode is None else _stat.S_IFMT(node.mode) | _stat.S_IMODE(mode),
         uid=node.uid if uid is None else uid,
@@ -455,3 +492,11 @@ def set_attributes(
     )
     _update(txn, changed, node)
     return changed
+
+
+def _change_acl(txn: Transaction, ino: Ino, mode: int) -> None:
+    value = versioned.get_xattr(txn, ino, acls.ACCESS)
+    if value is not None:
+        changed = acls.pack(acls.with_mode(acls.parse(value), mode))
+        versioned.put_xattr(txn, ino, acls.ACCESS, changed, born=txn.revision)
+        txn.changes.append(Change(CHANGE_XATTR, ino))

@@ -20,6 +20,8 @@ SYMLINK_TARGET_MAX_BYTES = 4095
 LINK_MAX = 65_000
 XATTR_NAME_MAX_BYTES = 255
 XATTR_VALUE_MAX_BYTES = 65_536
+XATTR_LIST_MAX_BYTES = 65_536
+"""The names of one file's attributes, each with a NUL: the kernel hands out no longer list."""
 METADATA_MAX_BYTES = 65_536
 BLOCK_BYTES = 65_536
 """A file's content is addressed in blocks of this size; a row of small content is at most one block."""
@@ -32,6 +34,8 @@ DIMENSION_MAX = 4096
 
 NODE_HAS_DEFAULT_ACL = 1
 """The directory has a default access control list, which what is made in it inherits."""
+NODE_HAS_ACL = 2
+"""The file has an access control list, which changes with its mode."""
 
 
 class Node(NamedTuple):

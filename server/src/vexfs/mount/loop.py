@@ -44,6 +44,10 @@ def _not_supported(_unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) 
     return -errno.ENOSYS
 
 
+def _refused(_unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> int:
+    return -errno.EOPNOTSUPP
+
+
 class Loop:
     """`tables` are the operations; `virtual` answers for the nodes of `.search`. Make and run it in the main thread."""
 
@@ -57,7 +61,9 @@ class Loop:
         self._handlers = _dense(*tables, silent)
         self._handlers[wire.FUSE_INTERRUPT] = self._interrupt
         self._handlers[wire.FUSE_DESTROY] = self._destroy
-        self._virtual = _dense(virtual, silent)
+        # Never ENOSYS for what the volume's files can: the kernel would take it for an answer about the whole mount.
+        refused = dict.fromkeys(sorted({opcode for table in tables for opcode in table}), _refused)
+        self._virtual = _dense(refused, virtual, silent)
         self._poller = select.poll()
         self._poller.register(engine.session.fd, select.POLLIN)
         self._stopping = False

@@ -30,6 +30,7 @@ from vexfs.mount.operations.content import ContentOperations
 from vexfs.mount.operations.directories import DirectoryOperations
 from vexfs.mount.operations.namespace import NamespaceOperations
 from vexfs.mount.operations.ranges import RangeOperations
+from vexfs.mount.operations.xattrs import XattrOperations
 from vexfs.mount.options import MountOptions, spin_from_environment
 from vexfs.mount.requests import RequestBuffer
 from vexfs.mount.search_directory import SearchDirectory
@@ -71,7 +72,7 @@ class Mount:
             self._volume.close()
             raise
         try:
-            self._make_parts(Session.start(self._fd))
+            self._make_parts(Session.start(self._fd, kernel_permissions=options.kernel_permissions))
         except BaseException:
             lifecycle.detach(options.mountpoint)
             os.close(self._fd)
@@ -97,6 +98,7 @@ class Mount:
             self._content.table(),
             AttributeOperations(self._engine, self._writeback, buffer).table(),
             DirectoryOperations(self._engine, buffer).table(),
+            XattrOperations(self._engine, buffer).table(),
             RangeOperations(self._engine, self._writeback, buffer).table(),
         ]
         return Loop(self._engine, self._writeback, buffer, tables, self._search.table())

@@ -4,6 +4,8 @@ Used by the operations, in the loop's thread and in those of `.search`. Pure fun
 long: whatever another process changes is invalidated from the log (`vexfs.mount.invalidation`).
 """
 
+import os
+
 from vexfs.core.types import Node
 from vexfs.mount import wire
 from vexfs.mount.open_files import OpenFile
@@ -49,6 +51,17 @@ def attributes(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
     )  # fmt: skip
 
 
+def statx(node: Node, cache_seconds: int = CACHE_SECONDS) -> bytes:
+    """A fuse_statx_out: the attributes with the time of creation."""
+    times = [part for time in (node.atime_ns, node.btime_ns, node.ctime_ns, node.mtime_ns) for part in divmod(time, _SECOND_NS)]
+    return wire.fuse_statx_out.pack(
+        cache_seconds, 0, 0,
+        wire.STATX_BASIC_STATS | wire.STATX_BTIME, BLOCK_BYTES, 0, node.nlink, node.uid, node.gid, node.mode, node.ino,
+        node.size_bytes, (node.size_bytes - node.hole_bytes + 511) >> 9, 0, *times,
+        os.major(node.rdev), os.minor(node.rdev), 0, 0,
+    )  # fmt: skip
+
+
 def entry_of(node: Node, file: OpenFile | None) -> bytes:
     """The entry of a file with what is pending of it."""
     if file is None or not file.pending:
@@ -63,6 +76,14 @@ def attributes_of(node: Node, file: OpenFile | None) -> bytes:
         return attributes(node)
     shown = file.shown(node)
     return attributes(shown, 0 if _is_estimate(node, shown) else CACHE_SECONDS)
+
+
+def statx_of(node: Node, file: OpenFile | None) -> bytes:
+    """As `attributes_of`, with the time of creation."""
+    if file is None or not file.pending:
+        return statx(node)
+    shown = file.shown(node)
+    return statx(shown, 0 if _is_estimate(node, shown) else CACHE_SECONDS)
 
 
 def _is_estimate(node: Node, shown: Node) -> bool:

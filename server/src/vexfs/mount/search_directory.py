@@ -133,6 +133,7 @@ class SearchDirectory:
         handlers: dict[int, Handler] = {
             wire.FUSE_LOOKUP: self.lookup,
             wire.FUSE_GETATTR: self.getattr,
+            wire.FUSE_STATX: self.statx,
             wire.FUSE_READLINK: self.readlink,
             wire.FUSE_OPEN: self.open,
             wire.FUSE_READ: self.read,
@@ -198,6 +199,10 @@ class SearchDirectory:
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         node = self._describe(nodeid)
         return -errno.ESTALE if node is None else replies.attributes(node, 1)
+
+    def statx(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        node = self._describe(nodeid)
+        return -errno.ESTALE if node is None else replies.statx(node, 1)
 
     def readlink(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         kind, number, place = _parts(nodeid)

@@ -20,6 +20,7 @@ _WANTED = (
     wire.FUSE_ASYNC_READ
     | wire.FUSE_ATOMIC_O_TRUNC
     | wire.FUSE_BIG_WRITES
+    | wire.FUSE_DONT_MASK
     | wire.FUSE_DO_READDIRPLUS
     | wire.FUSE_ASYNC_DIO
     | wire.FUSE_PARALLEL_DIROPS
@@ -27,6 +28,7 @@ _WANTED = (
     | wire.FUSE_CACHE_SYMLINKS
     | wire.FUSE_EXPLICIT_INVAL_DATA
     | wire.FUSE_HANDLE_KILLPRIV_V2
+    | wire.FUSE_SETXATTR_EXT
     | wire.FUSE_INIT_EXT
     | wire.FUSE_DIRECT_IO_ALLOW_MMAP
 )
@@ -46,9 +48,11 @@ class Agreement(NamedTuple):
     flags: int
 
 
-def agree(request: memoryview) -> tuple[Agreement, bytes]:
+def agree(request: memoryview, *, kernel_permissions: bool = False) -> tuple[Agreement, bytes]:
     """Answer an INIT request (with its header): the agreement, and the reply's payload. Raises NotSupported for an old
     kernel.
+
+    Access control lists are agreed only where the kernel checks permissions: with them it always does.
     """
     body = request[wire.IN_HEADER_BYTES :]
     if len(body) >= wire.fuse_init_in.size:
@@ -61,7 +65,8 @@ def agree(request: memoryview) -> tuple[Agreement, bytes]:
             f"this kernel speaks FUSE {major}.{minor}; VexFS needs 7.{wire.FUSE_MINOR_OLDEST} (Linux 5.4) or newer"
         )
     offered = low | (high << 32 if low & wire.FUSE_INIT_EXT else 0)
-    agreement = Agreement(min(minor, wire.FUSE_KERNEL_MINOR_VERSION), offered & _WANTED)
+    wanted = _WANTED | (wire.FUSE_POSIX_ACL if kernel_permissions else 0)
+    agreement = Agreement(min(minor, wire.FUSE_KERNEL_MINOR_VERSION), offered & wanted)
     payload = wire.fuse_init_out.pack(
         wire.FUSE_KERNEL_VERSION,
         wire.FUSE_KERNEL_MINOR_VERSION,
@@ -88,7 +93,7 @@ class Session:
         self.agreement = agreement
 
     @classmethod
-    def start(cls, fd: int) -> "Session":
+    def start(cls, fd: int, *, kernel_permissions: bool = False) -> "Session":
         """Read INIT from a freshly mounted descriptor, answer it, and make the descriptor non-blocking."""
         buffer = bytearray(wire.READ_BUFFER_BYTES)
         os.set_blocking(fd, True)
@@ -96,7 +101,7 @@ class Session:
         _, opcode, unique, *_ = wire.fuse_in_header.unpack_from(buffer)
         if opcode != wire.FUSE_INIT:
             raise NotSupported(f"the kernel began with request {opcode} instead of INIT")
-        agreement, payload = agree(memoryview(buffer)[:length])
+        agreement, payload = agree(memoryview(buffer)[:length], kernel_permissions=kernel_permissions)
         session = cls(fd, agreement)
         session.reply(unique, payload)
         os.set_blocking(fd, False)

@@ -55,8 +55,12 @@ fuse_write_in = Struct("<QQIIQI4x")
 """fh, offset, size, write_flags, lock_owner, flags"""
 fuse_fsync_in = Struct("<QI4x")
 """fh, fsync_flags"""
-fuse_setxattr_in = Struct("<II")
-"""size, flags: the layout without FUSE_SETXATTR_EXT (FUSE_COMPAT_SETXATTR_IN_SIZE)"""
+fuse_setxattr_in = Struct("<III4x")
+"""size, flags, setxattr_flags"""
+FUSE_COMPAT_SETXATTR_IN_SIZE = 8
+"""Without FUSE_SETXATTR_EXT setxattr_flags is not sent."""
+fuse_statx_in = Struct("<I4xQII")
+"""getattr_flags, fh, sx_flags, sx_mask"""
 fuse_getxattr_in = Struct("<I4x")
 """size"""
 fuse_interrupt_in = Struct("<Q")
@@ -80,6 +84,10 @@ fuse_entry_out = Struct("<QQQQII" + _ATTR)
 """nodeid, generation, entry_valid, attr_valid, entry_valid_nsec, attr_valid_nsec, then fuse_attr"""
 fuse_attr_out = Struct("<QI4x" + _ATTR)
 """attr_valid, attr_valid_nsec, then fuse_attr"""
+fuse_statx_out = Struct("<QII16x" + "IIQIIIH2xQQQQ" + "qI4x" * 4 + "IIII112x")
+"""attr_valid, attr_valid_nsec, flags, then struct fuse_statx: mask, blksize, attributes, nlink, uid, gid, mode, ino, size,
+blocks, attributes_mask, atime, btime, ctime and mtime (seconds and nanoseconds each), rdev_major, rdev_minor, dev_major,
+dev_minor"""
 fuse_open_out = Struct("<QI4x")
 """fh, open_flags"""
 fuse_write_out = Struct("<I4x")
@@ -152,6 +160,7 @@ FUSE_RENAME2 = 45
 FUSE_LSEEK = 46
 FUSE_COPY_FILE_RANGE = 47
 FUSE_TMPFILE = 51
+FUSE_STATX = 52
 FUSE_COPY_FILE_RANGE_64 = 53
 
 OPCODE_MAX = 64
@@ -179,14 +188,17 @@ FOPEN_NOFLUSH = 1 << 5
 FUSE_ASYNC_READ = 1 << 0
 FUSE_ATOMIC_O_TRUNC = 1 << 3
 FUSE_BIG_WRITES = 1 << 5
+FUSE_DONT_MASK = 1 << 6
 FUSE_DO_READDIRPLUS = 1 << 13
 FUSE_READDIRPLUS_AUTO = 1 << 14
 FUSE_ASYNC_DIO = 1 << 15
 FUSE_PARALLEL_DIROPS = 1 << 18
+FUSE_POSIX_ACL = 1 << 20
 FUSE_MAX_PAGES = 1 << 22
 FUSE_CACHE_SYMLINKS = 1 << 23
 FUSE_EXPLICIT_INVAL_DATA = 1 << 25
 FUSE_HANDLE_KILLPRIV_V2 = 1 << 28
+FUSE_SETXATTR_EXT = 1 << 29
 FUSE_INIT_EXT = 1 << 30
 FUSE_DIRECT_IO_ALLOW_MMAP = 1 << 36
 """Bits from 32 on travel in flags2, shifted down."""
@@ -195,6 +207,10 @@ FUSE_WRITE_CACHE = 1 << 0
 FUSE_WRITE_KILL_SUIDGID = 1 << 2
 FUSE_OPEN_KILL_SUIDGID = 1 << 0
 FUSE_FSYNC_FDATASYNC = 1 << 0
+FUSE_SETXATTR_ACL_KILL_SGID = 1 << 0
+
+STATX_BASIC_STATS = 0x7FF
+STATX_BTIME = 0x800
 
 FALLOC_FL_KEEP_SIZE = 1 << 0
 FALLOC_FL_PUNCH_HOLE = 1 << 1

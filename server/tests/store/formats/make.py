@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vexfs.core import attributes, collections, content, files, points, ranges
+from vexfs.core import acls, attributes, collections, content, files, points, ranges
 from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, VectorSpec
 from vexfs.store import schema
 from vexfs.store.volume import Volume
@@ -16,6 +16,18 @@ from vexfs.store.writer import Transaction
 
 from .reading import read_volume
 
+ACL = acls.pack(
+    [
+        acls.Entry(tag, permissions, name)
+        for tag, permissions, name in (
+            (acls.USER_OBJ, 7, 0xFFFFFFFF),
+            (acls.USER, 6, 1000),
+            (acls.GROUP_OBJ, 5, 0xFFFFFFFF),
+            (acls.MASK, 7, 0xFFFFFFFF),
+            (acls.OTHER, 0, 0xFFFFFFFF),
+        )
+    ]
+)
 LARGE = b"a large file lies in a blob; " * 12_000
 
 
@@ -52,6 +64,13 @@ def fill(volume: Volume) -> None:
         content.write(txn, node.ino, content.Prepared((), ((2_000_000, b"far behind"),), 2_000_010))
 
     run(put_sparse)
+
+    def put_acls(txn: Transaction) -> None:
+        directory = files.make_directory(txn, ROOT_INO, b"shared", mode=0o755, uid=0, gid=0)
+        attributes.set_acl(txn, directory.ino, acls.DEFAULT, ACL)
+        files.create(txn, directory.ino, b"inherits", mode=0o664, uid=0, gid=0)
+
+    run(put_acls)
 
     def collect(txn: Transaction) -> None:
         directory = files.make_directory(txn, ROOT_INO, b"points", mode=0o755, uid=0, gid=0)

@@ -1,31 +1,23 @@
-"""Attributes: getattr, setattr, readlink, xattrs, statfs, access.
+"""Attributes: getattr, statx, setattr, readlink, statfs.
 
 Called by the loop. What is pending in memory is part of a file's size and times. With the kernel's permission checks on
 (`default_permissions`) a request that arrives here is allowed; what remains is which bits a change of owner or content takes
 away.
 """
 
-import errno
 import os
 import stat
 import time
 
-from vexfs.core import attributes, content, files
+from vexfs.core import content, files
 from vexfs.core.errors import NotFound
 from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
-from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.requests import BODY, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 from vexfs.store.writer import Transaction
-
-_CAPABILITY = b"security.capability"
-_ACL_PREFIX = b"system."
-_XATTR_CREATE, _XATTR_REPLACE = 1, 2
-_NAME_OF_GETXATTR = BODY + wire.fuse_getxattr_in.size
-_NAME_OF_SETXATTR = BODY + wire.fuse_setxattr_in.size
-_NO_DATA = -errno.ENODATA
 
 
 class AttributeOperations:
@@ -34,30 +26,32 @@ class AttributeOperations:
         self._writer = engine.writer
         self._open_files = engine.open_files
         self._writeback = writeback
-        self._buffer = buffer
         self._view = buffer.view
 
     def table(self) -> Table:
         return {
             wire.FUSE_GETATTR: self.getattr,
+            wire.FUSE_STATX: self.statx,
             wire.FUSE_SETATTR: self.setattr,
             wire.FUSE_READLINK: self.readlink,
             wire.FUSE_STATFS: self.statfs,
-            wire.FUSE_GETXATTR: self.getxattr,
-            wire.FUSE_SETXATTR: self.setxattr,
-            wire.FUSE_LISTXATTR: self.listxattr,
-            wire.FUSE_REMOVEXATTR: self.removexattr,
         }
 
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        return replies.attributes_of(self._node(nodeid), self._open_files.get(nodeid))
+
+    def statx(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        """As getattr: comes when somebody asks for the time of creation, which the kernel keeps from then on."""
+        return replies.statx_of(self._node(nodeid), self._open_files.get(nodeid))
+
+    def _node(self, nodeid: int) -> Node:
         try:
-            node = files.stat(self._writer, nodeid)
+            return files.stat(self._writer, nodeid)
         except NotFound:
             gone = self._open_files.gone(nodeid)
             if gone is None:
                 raise
-            return replies.attributes(gone)
-        return replies.attributes_of(node, self._open_files.get(nodeid))
+            return gone
 
     # -- changing --------------------------------------------------------------------------------------
 
@@ -114,53 +108,6 @@ class AttributeOperations:
         return wire.fuse_kstatfs.pack(
             disk.f_blocks, disk.f_bfree, disk.f_bavail, disk.f_files, disk.f_ffree, disk.f_bsize, NAME_MAX_BYTES, disk.f_frsize
         )
-
-    # -- extended attributes ---------------------------------------------------------------------------
-
-    def getxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
-        (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
-        name = bytes(self._view[_NAME_OF_GETXATTR : end - 1])
-        if name == _CAPABILITY:
-            # The kernel asks before the first write to a file, so for a new one this is on the way of every create + write.
-            file = self._open_files.get(nodeid)
-            if file is not None and file.plain:
-                return _NO_DATA
-        elif name.startswith(_ACL_PREFIX):
-            return -errno.EOPNOTSUPP
-        return _sized(attributes.get_xattr(self._writer, Ino(nodeid), name), size)
-
-    def listxattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
-        names = attributes.list_xattrs(self._writer, Ino(nodeid))
-        return _sized(b"".join(name + b"\0" for name in names), size)
-
-    def setxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
-        size, flags = wire.fuse_setxattr_in.unpack_from(self._view, BODY)
-        name, _, rest = bytes(self._view[_NAME_OF_SETXATTR:end]).partition(b"\0")
-        if name.startswith(_ACL_PREFIX):
-            return -errno.EOPNOTSUPP
-        file = self._open_files.get(nodeid)
-        if file is not None:
-            file.plain = False
-        create, replace = bool(flags & _XATTR_CREATE), bool(flags & _XATTR_REPLACE)
-        with self._engine.begin("set_xattr") as txn:
-            attributes.set_xattr(txn, Ino(nodeid), name, rest[:size], create=create, replace=replace)
-        return DONE
-
-    def removexattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
-        name = self._buffer.name(BODY, end)
-        if name.startswith(_ACL_PREFIX):
-            return -errno.EOPNOTSUPP
-        with self._engine.begin("remove_xattr") as txn:
-            attributes.remove_xattr(txn, Ino(nodeid), name)
-        return DONE
-
-
-def _sized(value: bytes, size: int) -> Answer:
-    """A value the caller has `size` bytes for; 0 asks for the length only."""
-    if size == 0:
-        return wire.fuse_getxattr_out.pack(len(value))
-    return value if len(value) <= size else -errno.ERANGE
 
 
 def _time(valid: int, given: int, now: int, seconds: int, nanoseconds: int, now_ns: int) -> int | None:

@@ -67,12 +67,12 @@ class NamespaceOperations:
     # -- creating --------------------------------------------------------------------------------------
 
     def create(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
-        flags, mode, _, open_flags = wire.fuse_create_in.unpack_from(self._view, BODY)
+        flags, mode, umask, open_flags = wire.fuse_create_in.unpack_from(self._view, BODY)
         name = bytes(self._view[BODY + 16 : end - 1])
         self._check_new(nodeid, name)
         txn = self._engine.begin("create")
         try:
-            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
+            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, umask=umask)
         except BaseException as error:
             txn.__exit__(type(error), error, error.__traceback__)
             if isinstance(error, AlreadyExists):
@@ -97,26 +97,26 @@ class NamespaceOperations:
         return self._entry(node) + wire.fuse_open_out.pack(0, 0)
 
     def tmpfile(self, _unique: int, nodeid: int, _end: int, uid: int, gid: int) -> Answer:
-        _, mode, _, _ = wire.fuse_create_in.unpack_from(self._view, BODY)
+        _, mode, umask, _ = wire.fuse_create_in.unpack_from(self._view, BODY)
         with self._engine.begin("create") as txn:
-            node = files.create_nameless(txn, Ino(nodeid), mode=mode, uid=uid, gid=gid)
+            node = files.create_nameless(txn, Ino(nodeid), mode=mode, uid=uid, gid=gid, umask=umask)
         self._open_files.created(node.ino).unlinked = True
         return replies.entry(node) + _CREATED
 
     def mknod(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
-        mode, rdev, _ = wire.fuse_mknod_in.unpack_from(self._view, BODY)
+        mode, rdev, umask = wire.fuse_mknod_in.unpack_from(self._view, BODY)
         name = self._buffer.name(BODY + wire.fuse_mknod_in.size, end)
         self._check_new(nodeid, name)
         with self._engine.begin("create") as txn:
-            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, rdev=rdev)
+            node = files.create(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, rdev=rdev, umask=umask)
         return replies.entry(node)
 
     def mkdir(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
-        mode, _ = wire.fuse_mkdir_in.unpack_from(self._view, BODY)
+        mode, umask = wire.fuse_mkdir_in.unpack_from(self._view, BODY)
         name = self._buffer.name(BODY + wire.fuse_mkdir_in.size, end)
         self._check_new(nodeid, name)
         with self._engine.begin("make_directory") as txn:
-            node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)
+            node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, umask=umask)
         return replies.entry(node)
 
     def symlink(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
