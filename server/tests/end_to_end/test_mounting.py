@@ -149,6 +149,32 @@ def test_programs_are_told_what_was_unmounted(server: Server, target: Path) -> N
     assert lines(server.vexfs("umount", "--json", str(target))) == [{"mountpoint": str(target), "unmounted": True}]
 
 
+@pytest.mark.parametrize(
+    ("options", "writable"),
+    [(["--read-only"], False), (["-o", "ro"], False), (["-o", "ro,rw,allow_other"], True), ([], True)],
+)
+def test_a_mount_is_read_only_when_it_is_told_so(server: Server, target: Path, options: list[str], writable: bool) -> None:
+    server.vexfs("mount", *options, str(target))
+    try:
+        if writable:
+            (target / "new.md").write_text("new")
+            (target / "new.md").unlink()
+        else:
+            with pytest.raises(OSError, match="Read-only"):
+                (target / "new.md").write_text("new")
+        (line,) = [line for line in Path("/proc/mounts").read_text().splitlines() if f" {target} " in line]
+        assert ("allow_other" in line) == ("allow_other" in "".join(options))
+    finally:
+        server.vexfs("umount", str(target))
+
+
+def test_an_unknown_mount_option_is_named(server: Server, target: Path) -> None:
+    outcome = vexfs_outcome("mount", "-o", "sync", str(target), data=server.data)
+    assert outcome.returncode == exits.USAGE
+    assert "'sync'" in outcome.stderr.decode()
+    assert not lifecycle.is_mounted(target)
+
+
 def test_a_folder_without_data_is_not_mounted(tmp_path: Path, target: Path) -> None:
     outcome = vexfs_outcome("mount", str(target), data=tmp_path / "nothing")
     assert outcome.returncode == exits.NOT_FOUND

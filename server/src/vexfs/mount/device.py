@@ -18,6 +18,7 @@ from vexfs.core.errors import InvalidRequest, NotADirectory, NotFound, NotSuppor
 from vexfs.mount import lifecycle
 
 DEVICE = "/dev/fuse"
+_MS_RDONLY = 1
 _MS_NOSUID = 2
 _MS_NODEV = 4
 _SOURCE = "vexfs"
@@ -30,10 +31,13 @@ DEVICE_MISSING = (
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """`allow_other`: every local user may use the mount. `kernel_permissions`: the kernel checks modes and owners."""
+    """`allow_other`: every local user may use the mount. `kernel_permissions`: the kernel checks modes and owners.
+    `read_only`: the kernel refuses every change.
+    """
 
     allow_other: bool
     kernel_permissions: bool
+    read_only: bool = False
 
 
 def open_and_mount(mountpoint: Path, options: DeviceOptions) -> int:
@@ -70,7 +74,8 @@ def _mount_as_root(target: Path, options: DeviceOptions) -> int:
     data = f"fd={fd},rootmode=40755,user_id={os.getuid()},group_id={os.getgid()}{_flags(options)}".encode()
     libc = ctypes.CDLL(None, use_errno=True)
     kind = lifecycle.FILE_SYSTEM_TYPE.encode()
-    if libc.mount(_SOURCE.encode(), os.fsencode(target), kind, ctypes.c_ulong(_MS_NOSUID | _MS_NODEV), data) != 0:
+    flags = _MS_NOSUID | _MS_NODEV | (_MS_RDONLY if options.read_only else 0)
+    if libc.mount(_SOURCE.encode(), os.fsencode(target), kind, ctypes.c_ulong(flags), data) != 0:
         number = ctypes.get_errno()
         os.close(fd)
         raise NotSupported(f"mount(2) on {target} failed: {os.strerror(number)}; a container needs --cap-add SYS_ADMIN")
@@ -93,7 +98,7 @@ def _mount_as_user(target: Path, options: DeviceOptions) -> int:
         raise InvalidRequest(f"a mount point with a comma in its path cannot be mounted by fusermount3: {target}")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with contextlib.closing(ours), contextlib.closing(theirs):
-        words = f"fsname={_SOURCE},subtype=vexfs,nosuid,nodev{_flags(options)}"
+        words = f"fsname={_SOURCE},subtype=vexfs,nosuid,nodev{',ro' if options.read_only else ''}{_flags(options)}"
         outcome = subprocess.run(
             [program, "-o", words, "--", str(target)],
             env={**os.environ, "_FUSE_COMMFD": str(theirs.fileno())},

@@ -17,6 +17,7 @@ class MountOptions:
     mountpoint: Path
     token_file: Path
     allow_other: bool = False
+    read_only: bool = False
     spin_us: int = SPIN_DEFAULT_US
     wait_findable: bool = True
     """Whether fsync of a small file also waits, briefly, until a search finds it."""

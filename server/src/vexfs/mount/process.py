@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vexfs import runtime
-from vexfs.core.errors import VexfsError
+from vexfs.core.errors import VexfsError, VolumeReadOnly
 from vexfs.mount import device, lifecycle, orphans
 from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
@@ -64,9 +64,13 @@ class Mount:
         self._options = options
         folder = runtime.DataFolder(options.data)
         folder.create()
-        self._volume = Volume.open(folder.volume, "mount", create=True)
+        self._volume = Volume.open(folder.volume, "mount", create=not options.read_only)
         try:
-            requested = device.DeviceOptions(allow_other=options.allow_other, kernel_permissions=options.kernel_permissions)
+            requested = device.DeviceOptions(
+                allow_other=options.allow_other,
+                kernel_permissions=options.kernel_permissions,
+                read_only=options.read_only,
+            )
             self._fd = device.open_and_mount(options.mountpoint, requested)
         except BaseException:
             self._volume.close()
@@ -81,6 +85,8 @@ class Mount:
 
     def _make_parts(self, session: Session) -> None:
         options = self._options
+        if options.read_only:  # whoever mounts it writable again later finds it refuses all the same
+            self._volume.writer.fail(VolumeReadOnly("it is mounted read-only"))
         self._invalidator = Invalidator(self._volume, session, self._mark_stale)
         self._engine = Engine(self._volume, session, self._invalidator, options)
         self._writeback = Writeback(self._engine)
@@ -119,7 +125,8 @@ class Mount:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._loop.stop())
         try:
-            orphans.sweep(self._engine)
+            if not self._options.read_only:
+                orphans.sweep(self._engine)
             self._invalidator.start()
             self._findable.start()
             facts = {"mountpoint": str(self._options.mountpoint)}
@@ -178,6 +185,7 @@ def parse(arguments: Sequence[str] | None = None) -> MountOptions:
     parser.add_argument("--data", type=Path, required=True, help="the data folder")
     parser.add_argument("--token-file", type=Path, help="the server's token; DATA/token by default")
     parser.add_argument("--allow-other", action="store_true", help="let every local user use the mount")
+    parser.add_argument("--read-only", action="store_true", help="refuse every change")
     parser.add_argument("--spin-us", type=int, default=spin_from_environment(), help="poll this long for the next request")
     parser.add_argument("--no-wait-findable", action="store_true", help="fsync never waits for the search views")
     parser.add_argument("--ready-name", default="mount", help="announce readiness as DATA/run/NAME.ready.json")
@@ -188,6 +196,7 @@ def parse(arguments: Sequence[str] | None = None) -> MountOptions:
         mountpoint=given.mountpoint.expanduser().absolute(),
         token_file=given.token_file or runtime.DataFolder(data).token_file,
         allow_other=given.allow_other,
+        read_only=given.read_only,
         spin_us=given.spin_us,
         wait_findable=not given.no_wait_findable,
         ready_name=given.ready_name,
