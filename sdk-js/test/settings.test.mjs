@@ -13,10 +13,10 @@ import { makeCertificates } from "./certificates.mjs";
 
 const documented = readFileSync(new URL("../../docs/sdk.md", import.meta.url), "utf8");
 const rows = documented
-  .slice(documented.indexOf("| setting |"), documented.indexOf("A value that cannot be read"))
-  .trim()
+  .slice(documented.indexOf("## Settings"), documented.indexOf("## Calls"))
   .split("\n")
-  .slice(2)
+  .filter((line) => line.startsWith("| "))
+  .slice(1) // the heading
   .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
   .map(([, setting, variable, byDefault]) => ({ setting, variable, byDefault }));
 const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
