@@ -23,7 +23,8 @@ class QdrantEdge:
         self._parameters = qdrant.SearchParams(hnsw_ef=self.recommended)
         self.about = {
             "version": metadata.version("qdrant-edge-py"),
-            "settings": "its defaults (HNSW m 16, ef_construct 100, hnsw_ef 100), numbers indexed, optimize() after the load, not while rows come in",
+            "settings": "its defaults (HNSW m 16, ef_construct 100, hnsw_ef 100), numbers indexed; optimize() after the load, "
+            "not while rows come in",
             "durable": "flush() after each batch",
         }
 
