@@ -274,6 +274,7 @@ class Contest:
 
     def _write_one(self, contestant: Contestant, number: int, start: int, condition: Condition | None) -> None:
         seconds, name = self._plan.write_seconds, contestant.name
+        self._warm_up(contestant, 16, condition)  # what was written before may have to be taken in first
         before = self._ask(contestant, 16, seconds / 2, condition)
         places = self._next(contestant, 16, condition.name if condition else "", seconds)
         found = contestant.system.search_and_write(places, 16, seconds, start, WRITE_RATE, condition)
@@ -309,11 +310,14 @@ class Contest:
     def _ask(self, contestant: Contestant, clients: int, seconds: float, condition: Condition | None) -> Measured:
         name = condition.name if condition else ""
         if (clients, name) not in contestant.rates:
-            warm_up = contestant.system.search(self._places(contestant, _WARM_UP_QUERIES), clients, _WARM_UP_S, condition)
-            self._remember(contestant, clients, name, warm_up)
+            self._warm_up(contestant, clients, condition)
         found = contestant.system.search(self._next(contestant, clients, name, seconds), clients, seconds, condition)
         self._remember(contestant, clients, name, found)
         return found
+
+    def _warm_up(self, contestant: Contestant, clients: int, condition: Condition | None) -> None:
+        found = contestant.system.search(self._places(contestant, _WARM_UP_QUERIES), clients, _WARM_UP_S, condition)
+        self._remember(contestant, clients, condition.name if condition else "", found)
 
     def _remember(self, contestant: Contestant, clients: int, condition: str, found: Measured) -> None:
         contestant.rates[clients, condition] = found.rate
