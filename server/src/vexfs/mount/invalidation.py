@@ -49,6 +49,7 @@ class Invalidator:
         self._wake = threading.Event()
         self._closing = False
         self._loop_thread = threading.get_ident()
+        self._awaited: list[tuple[int, Callable[[], object]]] = []
         #: Content born in (from, to] may be cached stale by the kernel: no KEEP_CACHE for it at the next open.
         self.uncertain: tuple[int, int] = (0, 0)
         self._unsubscribe = volume.tail.subscribe(self._moved)
@@ -69,6 +70,23 @@ class Invalidator:
         if known < base:
             # Others committed just before, and the tail may never tell: by the time it looks, the head is this commit.
             self._wake.set()
+
+    def has_told(self, revision: int) -> bool:
+        """Whether the kernel has heard of everything up to that revision that was not its own doing."""
+        with self._own_lock:
+            position = self._position
+            for base, head in self._own:
+                if base > position:
+                    break
+                position = max(position, head)
+        return position >= revision
+
+    def when_told(self, revision: int, work: Callable[[], object]) -> None:
+        """Run `work` in the thread once `has_told`; the log is committed up to that revision."""
+        with self._own_lock:
+            self._awaited.append((revision, work))
+        self._volume.tail.moved_to(Revision(revision))
+        self._wake.set()
 
     def forget_inode(self, ino: int) -> None:
         """Have the kernel drop a file's attributes and pages."""
@@ -99,6 +117,7 @@ class Invalidator:
             self._wake.clear()
             try:
                 self._work()
+                self._tell_who_waits()
             except Exception:
                 logger.exception("invalidation failed; trying again")
                 self._wake.wait(_RETRY_S)
@@ -120,6 +139,13 @@ class Invalidator:
                 if record.origin != self._volume.origin:
                     self._announce(record)
                 self._position = int(record.revision)
+
+    def _tell_who_waits(self) -> None:
+        with self._own_lock:
+            ready = [work for revision, work in self._awaited if revision <= self._position]
+            self._awaited = [awaited for awaited in self._awaited if awaited[0] > self._position]
+        for work in ready:
+            work()
 
     def _skip(self) -> None:
         """Move over ranges of own records that begin where we stand."""

@@ -8,6 +8,9 @@ SPIN_VARIABLE = "VEXFS_MOUNT_SPIN_US"
 """How long the loop polls for the next request before it sleeps, in microseconds; 0 switches it off."""
 SPIN_DEFAULT_US = 150
 
+LOCKS_VARIABLE = "VEXFS_MOUNT_SHARED_LOCKS"
+"""1: as the flag --shared-locks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MountOptions:
@@ -18,6 +21,8 @@ class MountOptions:
     token_file: Path
     allow_other: bool = False
     read_only: bool = False
+    shared_locks: bool = False
+    """Whether programs' locks hold on every mount of the volume, and not on this one only."""
     spin_us: int = SPIN_DEFAULT_US
     wait_findable: bool = True
     """Whether fsync of a small file also waits, briefly, until a search finds it."""

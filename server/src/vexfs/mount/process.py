@@ -10,6 +10,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -24,14 +25,16 @@ from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
 from vexfs.mount.findable import FindableWait
 from vexfs.mount.invalidation import Invalidator
+from vexfs.mount.lock_table import Gate, LockTable
 from vexfs.mount.loop import Loop
 from vexfs.mount.operations.attributes import AttributeOperations
 from vexfs.mount.operations.content import ContentOperations
 from vexfs.mount.operations.directories import DirectoryOperations
+from vexfs.mount.operations.locks import LockOperations
 from vexfs.mount.operations.namespace import NamespaceOperations
 from vexfs.mount.operations.ranges import RangeOperations
 from vexfs.mount.operations.xattrs import XattrOperations
-from vexfs.mount.options import MountOptions, spin_from_environment
+from vexfs.mount.options import LOCKS_VARIABLE, MountOptions, spin_from_environment
 from vexfs.mount.requests import RequestBuffer
 from vexfs.mount.search_directory import SearchDirectory
 from vexfs.mount.session import Session
@@ -76,12 +79,28 @@ class Mount:
             self._volume.close()
             raise
         try:
-            self._make_parts(Session.start(self._fd, kernel_permissions=options.kernel_permissions))
+            self._gate = Gate(folder.run / "locks" / self._volume.folder.name)
+            self._shares_locks = self._agree_on_locks()
+            self._make_parts(
+                Session.start(self._fd, kernel_permissions=options.kernel_permissions, serve_locks=self._shares_locks)
+            )
         except BaseException:
             lifecycle.detach(options.mountpoint)
             os.close(self._fd)
             self._volume.close()
             raise
+
+    def _agree_on_locks(self) -> bool:
+        """Whether this mount shares its locks: because it was told to, or because another one does."""
+        shares = self._options.shared_locks or self._gate.others(shared=True)
+        self._gate.announce(shared=shares)
+        if shares:
+            self._gate.sweep()
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # each owner of locks on a file takes a descriptor
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        if self._gate.others(shared=False):
+            logger.warning("locks do not hold on every mount of this data folder: another one keeps its own")
+        return shares
 
     def _make_parts(self, session: Session) -> None:
         options = self._options
@@ -98,14 +117,19 @@ class Mount:
     def _make_loop(self) -> Loop:
         buffer = RequestBuffer()
         self._search.use(buffer)
-        self._content = ContentOperations(self._engine, self._writeback, buffer, self._findable)
+        self._locks = None
+        if self._shares_locks:
+            self._locks = LockOperations(self._engine, self._writeback, buffer, LockTable(self._gate))
+        self._content = ContentOperations(self._engine, self._writeback, buffer, self._findable, self._locks)
+        names = NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry(), self._locks)
         tables = [
-            NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry()).table(),
+            names.table(),
             self._content.table(),
             AttributeOperations(self._engine, self._writeback, buffer).table(),
             DirectoryOperations(self._engine, buffer).table(),
             XattrOperations(self._engine, buffer).table(),
             RangeOperations(self._engine, self._writeback, buffer).table(),
+            {} if self._locks is None else self._locks.table(),
         ]
         return Loop(self._engine, self._writeback, buffer, tables, self._search.table())
 
@@ -129,7 +153,11 @@ class Mount:
                 orphans.sweep(self._engine)
             self._invalidator.start()
             self._findable.start()
-            facts = {"mountpoint": str(self._options.mountpoint)}
+            facts = {
+                "mountpoint": str(self._options.mountpoint),
+                "locks_shared": self._shares_locks,
+                "locks_hold_everywhere": not self._gate.others(shared=False),
+            }
             runtime.announce_ready(self._options.data, self._options.ready_name, facts)
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
             gc.collect()
@@ -160,11 +188,14 @@ class Mount:
         while unmounting.is_alive() and time.monotonic() < deadline:
             unmounting.join(0.01)
         self._content.close()
+        if self._locks is not None:
+            self._locks.close()
         self._findable.close()
         self._search.close()
         self._writeback.close()
         self._invalidator.close()
         os.close(self._fd)
+        self._gate.close()
         self._api.close()
         self._volume.close()
         logger.info("unmounted", extra={"mountpoint": str(self._options.mountpoint)})
@@ -186,6 +217,12 @@ def parse(arguments: Sequence[str] | None = None) -> MountOptions:
     parser.add_argument("--token-file", type=Path, help="the server's token; DATA/token by default")
     parser.add_argument("--allow-other", action="store_true", help="let every local user use the mount")
     parser.add_argument("--read-only", action="store_true", help="refuse every change")
+    parser.add_argument(
+        "--shared-locks",
+        action="store_true",
+        default=os.environ.get(LOCKS_VARIABLE) == "1",
+        help="programs' locks hold on every mount of the data folder",
+    )
     parser.add_argument("--spin-us", type=int, default=spin_from_environment(), help="poll this long for the next request")
     parser.add_argument("--no-wait-findable", action="store_true", help="fsync never waits for the search views")
     parser.add_argument("--ready-name", default="mount", help="announce readiness as DATA/run/NAME.ready.json")
@@ -197,6 +234,7 @@ def parse(arguments: Sequence[str] | None = None) -> MountOptions:
         token_file=given.token_file or runtime.DataFolder(data).token_file,
         allow_other=given.allow_other,
         read_only=given.read_only,
+        shared_locks=given.shared_locks,
         spin_us=given.spin_us,
         wait_findable=not given.no_wait_findable,
         ready_name=given.ready_name,

@@ -48,11 +48,12 @@ class Agreement(NamedTuple):
     flags: int
 
 
-def agree(request: memoryview, *, kernel_permissions: bool = False) -> tuple[Agreement, bytes]:
+def agree(request: memoryview, *, kernel_permissions: bool = False, serve_locks: bool = False) -> tuple[Agreement, bytes]:
     """Answer an INIT request (with its header): the agreement, and the reply's payload. Raises NotSupported for an old
     kernel.
 
-    Access control lists are agreed only where the kernel checks permissions: with them it always does.
+    Access control lists are agreed only where the kernel checks permissions: with them it always does. `serve_locks`: programs'
+    locks come here instead of staying in the kernel.
     """
     body = request[wire.IN_HEADER_BYTES :]
     if len(body) >= wire.fuse_init_in.size:
@@ -66,6 +67,7 @@ def agree(request: memoryview, *, kernel_permissions: bool = False) -> tuple[Agr
         )
     offered = low | (high << 32 if low & wire.FUSE_INIT_EXT else 0)
     wanted = _WANTED | (wire.FUSE_POSIX_ACL if kernel_permissions else 0)
+    wanted |= (wire.FUSE_POSIX_LOCKS | wire.FUSE_FLOCK_LOCKS) if serve_locks else 0
     agreement = Agreement(min(minor, wire.FUSE_KERNEL_MINOR_VERSION), offered & wanted)
     payload = wire.fuse_init_out.pack(
         wire.FUSE_KERNEL_VERSION,
@@ -93,7 +95,7 @@ class Session:
         self.agreement = agreement
 
     @classmethod
-    def start(cls, fd: int, *, kernel_permissions: bool = False) -> "Session":
+    def start(cls, fd: int, *, kernel_permissions: bool = False, serve_locks: bool = False) -> "Session":
         """Read INIT from a freshly mounted descriptor, answer it, and make the descriptor non-blocking."""
         buffer = bytearray(wire.READ_BUFFER_BYTES)
         os.set_blocking(fd, True)
@@ -101,7 +103,8 @@ class Session:
         _, opcode, unique, *_ = wire.fuse_in_header.unpack_from(buffer)
         if opcode != wire.FUSE_INIT:
             raise NotSupported(f"the kernel began with request {opcode} instead of INIT")
-        agreement, payload = agree(memoryview(buffer)[:length], kernel_permissions=kernel_permissions)
+        request = memoryview(buffer)[:length]
+        agreement, payload = agree(request, kernel_permissions=kernel_permissions, serve_locks=serve_locks)
         session = cls(fd, agreement)
         session.reply(unique, payload)
         os.set_blocking(fd, False)

@@ -63,6 +63,8 @@ fuse_statx_in = Struct("<I4xQII")
 """getattr_flags, fh, sx_flags, sx_mask"""
 fuse_getxattr_in = Struct("<I4x")
 """size"""
+fuse_lk_in = Struct("<QQQQIII4x")
+"""fh, owner, then struct fuse_file_lock (start, end, type, pid), lk_flags; the end is included"""
 fuse_interrupt_in = Struct("<Q")
 """unique"""
 fuse_lseek_in = Struct("<QQI4x")
@@ -90,6 +92,8 @@ blocks, attributes_mask, atime, btime, ctime and mtime (seconds and nanoseconds 
 dev_minor"""
 fuse_open_out = Struct("<QI4x")
 """fh, open_flags"""
+fuse_lk_out = Struct("<QQII")
+"""start, end, type, pid"""
 fuse_write_out = Struct("<I4x")
 """size"""
 fuse_getxattr_out = Struct("<I4x")
@@ -149,6 +153,9 @@ FUSE_OPENDIR = 27
 FUSE_READDIR = 28
 FUSE_RELEASEDIR = 29
 FUSE_FSYNCDIR = 30
+FUSE_GETLK = 31
+FUSE_SETLK = 32
+FUSE_SETLKW = 33
 FUSE_ACCESS = 34
 FUSE_CREATE = 35
 FUSE_INTERRUPT = 36
@@ -186,9 +193,11 @@ FOPEN_CACHE_DIR = 1 << 3
 FOPEN_NOFLUSH = 1 << 5
 
 FUSE_ASYNC_READ = 1 << 0
+FUSE_POSIX_LOCKS = 1 << 1
 FUSE_ATOMIC_O_TRUNC = 1 << 3
 FUSE_BIG_WRITES = 1 << 5
 FUSE_DONT_MASK = 1 << 6
+FUSE_FLOCK_LOCKS = 1 << 10
 FUSE_DO_READDIRPLUS = 1 << 13
 FUSE_READDIRPLUS_AUTO = 1 << 14
 FUSE_ASYNC_DIO = 1 << 15
@@ -203,6 +212,8 @@ FUSE_INIT_EXT = 1 << 30
 FUSE_DIRECT_IO_ALLOW_MMAP = 1 << 36
 """Bits from 32 on travel in flags2, shifted down."""
 
+FUSE_RELEASE_FLOCK_UNLOCK = 1 << 1
+FUSE_LK_FLOCK = 1 << 0
 FUSE_WRITE_CACHE = 1 << 0
 FUSE_WRITE_KILL_SUIDGID = 1 << 2
 FUSE_OPEN_KILL_SUIDGID = 1 << 0

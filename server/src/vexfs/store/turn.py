@@ -10,29 +10,19 @@ can see that somebody waits, and whoever waits longest goes next. BEGIN IMMEDIAT
 
 import fcntl
 import os
-import struct
 from pathlib import Path
 
-_FLOCK = struct.Struct("hh4xqqi4x")
-_F_OFD_GETLK = 36
-_F_OFD_SETLK = 37
-_F_OFD_SETLKW = 38
+from vexfs.store import ofd
 
 _DOOR = 0
 _TURN = 1
 _CHECKPOINTER = 2
 
 
-def _lock(byte: int, kind: int) -> bytes:
-    return _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0)
-
-
-_TAKE_DOOR = _lock(_DOOR, fcntl.F_WRLCK)
-_LEAVE_DOOR = _lock(_DOOR, fcntl.F_UNLCK)
-_TAKE_TURN = _lock(_TURN, fcntl.F_WRLCK)
-_LEAVE_TURN = _lock(_TURN, fcntl.F_UNLCK)
-_TAKE_CHECKPOINTER = _lock(_CHECKPOINTER, fcntl.F_WRLCK)
-_LEAVE_CHECKPOINTER = _lock(_CHECKPOINTER, fcntl.F_UNLCK)
+_TAKE_DOOR = ofd.flock(fcntl.F_WRLCK, _DOOR, _DOOR)
+_LEAVE_DOOR = ofd.flock(fcntl.F_UNLCK, _DOOR, _DOOR)
+_TAKE_TURN = ofd.flock(fcntl.F_WRLCK, _TURN, _TURN)
+_LEAVE_TURN = ofd.flock(fcntl.F_UNLCK, _TURN, _TURN)
 
 
 class Turn:
@@ -43,31 +33,26 @@ class Turn:
 
     def take(self) -> None:
         """Wait for the turn; returns holding it."""
-        fcntl.fcntl(self._fd, _F_OFD_SETLKW, _TAKE_DOOR)
+        fcntl.fcntl(self._fd, ofd.F_OFD_SETLKW, _TAKE_DOOR)
         try:
-            fcntl.fcntl(self._fd, _F_OFD_SETLKW, _TAKE_TURN)
+            fcntl.fcntl(self._fd, ofd.F_OFD_SETLKW, _TAKE_TURN)
         finally:
-            fcntl.fcntl(self._fd, _F_OFD_SETLK, _LEAVE_DOOR)
+            fcntl.fcntl(self._fd, ofd.F_OFD_SETLK, _LEAVE_DOOR)
 
     def leave(self) -> None:
         """Give the turn back."""
-        fcntl.fcntl(self._fd, _F_OFD_SETLK, _LEAVE_TURN)
+        fcntl.fcntl(self._fd, ofd.F_OFD_SETLK, _LEAVE_TURN)
 
     def somebody_waits(self) -> bool:
         """Whether another opening stands at the door (1.1 µs)."""
-        answer = fcntl.fcntl(self._fd, _F_OFD_GETLK, _TAKE_DOOR)
-        return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+        return ofd.conflict(self._fd, fcntl.F_WRLCK, _DOOR, _DOOR) is not None
 
     def try_checkpointer(self) -> bool:
         """Become the one checkpointer of the volume; False while somebody else is."""
-        try:
-            fcntl.fcntl(self._fd, _F_OFD_SETLK, _TAKE_CHECKPOINTER)
-        except BlockingIOError:
-            return False
-        return True
+        return ofd.set_lock(self._fd, fcntl.F_WRLCK, _CHECKPOINTER, _CHECKPOINTER)
 
     def leave_checkpointer(self) -> None:
-        fcntl.fcntl(self._fd, _F_OFD_SETLK, _LEAVE_CHECKPOINTER)
+        ofd.set_lock(self._fd, fcntl.F_UNLCK, _CHECKPOINTER, _CHECKPOINTER)
 
     def close(self) -> None:
         """Idempotent; frees whatever is held."""

@@ -19,6 +19,7 @@ from vexfs.mount.engine import Engine
 from vexfs.mount.findable import FindableWait
 from vexfs.mount.open_files import OpenFile
 from vexfs.mount.operations.attributes import take_suid, without_suid
+from vexfs.mount.operations.locks import LockOperations
 from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 
@@ -33,7 +34,15 @@ _OPENED_UNCACHED = wire.fuse_open_out.pack(0, wire.FOPEN_NOFLUSH)
 
 
 class ContentOperations:
-    def __init__(self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, findable: FindableWait) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        writeback: Writeback,
+        buffer: RequestBuffer,
+        findable: FindableWait,
+        locks: LockOperations | None,
+    ) -> None:
+        self._locks = locks
         self._engine = engine
         self._writer = engine.writer
         self._open_files = engine.open_files
@@ -58,6 +67,8 @@ class ContentOperations:
     def open(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         flags, open_flags = wire.fuse_open_in.unpack_from(self._view, BODY)
         if not flags & (os.O_ACCMODE | os.O_TRUNC):
+            if self._locks is not None:
+                return self._opened(self._open_files.need(nodeid), flags)
             self._open_files.need(nodeid).opens += 1
             return _OPENED_FOR_READING if self._is_cache_good(nodeid) else _OPENED_UNCACHED
         file = self._open_files.need(nodeid)
@@ -76,9 +87,10 @@ class ContentOperations:
     def _opened(self, file: OpenFile, flags: int) -> bytes:
         file.opens += 1
         reply = wire.FOPEN_KEEP_CACHE if self._is_cache_good(file.ino) else 0
-        if flags & os.O_ACCMODE == os.O_RDONLY:
-            reply |= wire.FOPEN_NOFLUSH
-        return wire.fuse_open_out.pack(0, reply)
+        handle, flush = 0, flags & os.O_ACCMODE != os.O_RDONLY
+        if self._locks is not None:
+            handle, flush = self._locks.opened(file.ino, may_skip_flush=not flush)
+        return wire.fuse_open_out.pack(handle, reply if flush else reply | wire.FOPEN_NOFLUSH)
 
     def _truncate_and_open(self, file: OpenFile, flags: int, open_flags: int) -> bytes:
         try:
@@ -171,13 +183,22 @@ class ContentOperations:
         file = self._open_files.get(nodeid)
         if file is None:
             return DONE
+        _, owner = wire.fuse_flush_in.unpack_from(self._view, BODY)
         if file.pending and not file.unlinked and not self._writeback.flush(file):
-            self._later(unique, file, lambda: -file.take_error() or DONE)
+            self._later(unique, file, lambda: self._flushed(file, owner))
             return None
+        return self._flushed(file, owner)
+
+    def _flushed(self, file: OpenFile, owner: int) -> bytes | int:
+        if self._locks is not None:
+            self._locks.flushed(file.ino, owner)
         return -file.take_error() or DONE
 
     def release(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         file = self._open_files.get(nodeid)
+        if self._locks is not None:
+            handle, _, flags, owner = wire.fuse_release_in.unpack_from(self._view, BODY)
+            self._locks.released(nodeid, handle, flock_owner=owner if flags & wire.FUSE_RELEASE_FLOCK_UNLOCK else None)
         if file is None:
             return DONE
         file.opens -= 1

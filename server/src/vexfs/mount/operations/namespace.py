@@ -13,6 +13,7 @@ from vexfs.core.types import NAME_MAX_BYTES, ROOT_INO, Ino, Node, Removed
 from vexfs.mount import replies, wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
+from vexfs.mount.operations.locks import LockOperations
 from vexfs.mount.requests import BODY, DONE, SEARCH_NAME, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 
@@ -20,7 +21,15 @@ _CREATED = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE)
 
 
 class NamespaceOperations:
-    def __init__(self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, search_entry: bytes) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        writeback: Writeback,
+        buffer: RequestBuffer,
+        search_entry: bytes,
+        locks: LockOperations | None,
+    ) -> None:
+        self._locks = locks
         self._engine = engine
         self._writer = engine.writer
         self._open_files = engine.open_files
@@ -80,7 +89,12 @@ class NamespaceOperations:
             raise
         self._engine.keep_create(txn, node.ino)
         self._open_files.created(node.ino)
-        return replies.entry(node) + _CREATED
+        return replies.entry(node) + (_CREATED if self._locks is None else self._opened(node.ino))
+
+    def _opened(self, ino: int) -> bytes:
+        """What a newly made file is opened with."""
+        handle = 0 if self._locks is None else self._locks.opened(ino, may_skip_flush=False)[0]
+        return wire.fuse_open_out.pack(handle, wire.FOPEN_KEEP_CACHE)
 
     def _create_existing(self, nodeid: int, name: bytes, flags: int, _open_flags: int) -> Answer:
         """Another process was faster: without O_EXCL its file is opened."""
@@ -94,14 +108,15 @@ class NamespaceOperations:
                 node = content.truncate(txn, node.ino, 0)
         file = self._open_files.need(node.ino)
         file.opens += 1
-        return self._entry(node) + wire.fuse_open_out.pack(0, 0)
+        handle = 0 if self._locks is None else self._locks.opened(node.ino, may_skip_flush=False)[0]
+        return self._entry(node) + wire.fuse_open_out.pack(handle, 0)
 
     def tmpfile(self, _unique: int, nodeid: int, _end: int, uid: int, gid: int) -> Answer:
         _, mode, umask, _ = wire.fuse_create_in.unpack_from(self._view, BODY)
         with self._engine.begin("create") as txn:
             node = files.create_nameless(txn, Ino(nodeid), mode=mode, uid=uid, gid=gid, umask=umask)
         self._open_files.created(node.ino).unlinked = True
-        return replies.entry(node) + _CREATED
+        return replies.entry(node) + self._opened(node.ino)
 
     def mknod(self, _unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
         mode, rdev, umask = wire.fuse_mknod_in.unpack_from(self._view, BODY)
