@@ -144,7 +144,10 @@ class Worker:
         return {"pids": self.engine.processes()}
 
     def close(self) -> Any:
-        self.engine.close()
+        """End the engine; once is enough, and nothing is left to end without one."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     def _prepared(self, places: NDArray[np.int64], condition: str, values: int) -> list[tuple[int, Any]]:
         vectors = self.source.questions(places.tolist())
@@ -215,6 +218,7 @@ def main() -> int:
             answer = {"error": f"{type(error).__name__}: {error}"}
         out.write(json.dumps(answer) + "\n")
         out.flush()
+    worker.close()  # whoever told it what to do is gone: a server that the engine has started must not stay
     return 0
 
 
