@@ -67,7 +67,7 @@ type Match struct {
 	Rank int32
 	// Score is its score in that ranking: cosine for dense, BM25 for lexical.
 	Score float64
-	// Terms are, for lexical, the words of the question that stand in the passage.
+	// Terms are, for lexical, the words of the question, as they stand in the passage.
 	Terms []string
 }
 

@@ -59,7 +59,7 @@ export interface Match {
   readonly rank: number;
   /** Its score in that ranking: cosine for dense, BM25 for lexical. */
   readonly score: number;
-  /** Lexical: the words of the question that stand in the passage. */
+  /** Lexical: the words of the question, as they stand in the passage. */
   readonly terms: readonly string[];
 }
 

@@ -117,7 +117,7 @@ pub struct Match {
     pub rank: u32,
     /// Its score in that ranking: cosine for dense, BM25 for lexical.
     pub score: f64,
-    /// Lexical: the words of the question that stand in the passage.
+    /// Lexical: the words of the question, as they stand in the passage.
     pub terms: Vec<String>,
 }
 

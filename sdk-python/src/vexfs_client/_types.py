@@ -316,7 +316,7 @@ class Match:
     score: float
     """Its score in that ranking: cosine for dense, BM25 for lexical."""
     terms: list[str]
-    """Lexical: the words of the question that stand in the passage."""
+    """Lexical: the words of the question, as they stand in the passage."""
 
 
 @dataclass(frozen=True, slots=True)
