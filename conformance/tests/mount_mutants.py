@@ -199,13 +199,13 @@ SERVER_MUTANTS = {
     ),
     "the-mode-is-ignored": _in(
         "operations/namespace.py",
-        "node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid)",
-        "node = files.make_directory(txn, Ino(nodeid), name, mode=0o755, uid=uid, gid=gid)",
+        "node = files.make_directory(txn, Ino(nodeid), name, mode=mode, uid=uid, gid=gid, umask=umask)",
+        "node = files.make_directory(txn, Ino(nodeid), name, mode=0o755, uid=uid, gid=gid, umask=umask)",
         "every directory is made with one mode",
         "MakeDirectory/with-mode-zero",
     ),
     "the-flags-of-setxattr-are-ignored": _in(
-        "operations/attributes.py",
+        "operations/xattrs.py",
         "create, replace = bool(flags & _XATTR_CREATE), bool(flags & _XATTR_REPLACE)",
         "create, replace = False, False",
         "an attribute is set whether it is there or not",
@@ -243,8 +243,8 @@ SERVER_MUTANTS = {
     ),
     "entries-come-backwards": _in(
         "operations/directories.py",
-        "for entry in page[start:]:",
-        "for entry in reversed(page[start:]):",
+        "parts += listing.read(self._engine.writer, max(offset - _DOTS, 0), room, pack, self._engine.version())",
+        "parts += reversed(listing.read(self._engine.writer, max(offset - _DOTS, 0), room, pack, self._engine.version()))",
         "a directory is not listed in the order of its names",
         "ListFiles/byte-order",
     ),

@@ -6,6 +6,7 @@ what it breaks. One that no case catches is a hole in the cases: add the case, d
 
 from planting import ServerMutant
 
+_LIST_ENTRIES = '_LIST = "SELECT d.name, n.* FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>?'
 _ALL = ("grpc", "rest", "connect")
 
 
@@ -290,8 +291,8 @@ _LISTS = {
     ),
     "names-are-not-in-byte-order": _everywhere(
         "store/dentries.py",
-        'FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>? ORDER BY d.name LIMIT ?"""',
-        'FROM dentry d JOIN node n ON n.ino=d.ino WHERE d.parent=? AND d.name>? ORDER BY n.ino LIMIT ?"""',
+        f'{_LIST_ENTRIES} ORDER BY d.name LIMIT ?"',
+        f'{_LIST_ENTRIES} ORDER BY n.ino LIMIT ?"',
         "entries are listed in the order in which they were made",
         "ListFiles/byte-order",
     ),
@@ -398,7 +399,7 @@ _CONTENT = {
     ),
     "what-was-replaced-comes-back": _everywhere(
         "core/content.py",
-        "rows.clear_from(txn, ino, 0, born=txn.revision)",
+        "rows.clear(txn, ino, 0, born=txn.revision)",
         "pass",
         "a shorter content that then grows shows the bytes of the longer one before it",
         "Content/replaced-and-filled-up",
