@@ -165,6 +165,14 @@ class ServerLock:
             self._descriptor = None
 
 
+def tie_to(parent: int) -> bool:
+    """Called by a process just started: the kernel ends it with the thread that started it. False when that is gone already."""
+    if os.getppid() != parent:
+        return False
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent
+
+
 def die_with_parent(signal_number: int = signal.SIGKILL) -> Callable[[], None]:
     """A function for the child between fork and exec: the kernel sends it that signal when its parent's thread ends.
 

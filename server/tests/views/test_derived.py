@@ -93,6 +93,31 @@ def test_a_file_changed_again_while_it_was_read_stays_pending(writer: DerivedWri
     assert waiting is not None and (waiting.first_revision, waiting.last_revision) == (3, 4)
 
 
+def test_files_that_wait_for_the_reader_of_documents_are_in_nobody_s_way(writer: DerivedWriter) -> None:
+    waiting = [pending(5, lane=BULK_LANE, due_ns=1), pending(6, lane=BULK_LANE, due_ns=2), pending(7, due_ns=3)]
+    writer.enqueue(waiting)
+    for file in waiting:
+        writer.await_document(file)
+    assert writer.due_files(10, 10) == [] and writer.next_due_ns() is None
+    assert writer.complete_position(derived.VIEW_LEXICAL) == 0, "but they are not done"
+    assert writer.pending_file(5) == waiting[0]
+    order = []
+    while (file := writer.next_document()) is not None:
+        order.append(file)
+        writer.finish(file)
+    assert order == [waiting[2], waiting[0], waiting[1]], "fresh ones first, then as they came"
+
+
+def test_a_file_that_changes_while_it_waits_for_the_reader_is_due_again_in_its_lane(writer: DerivedWriter) -> None:
+    before = pending(5, revision=1)
+    writer.enqueue([before])
+    writer.await_document(before)
+    writer.enqueue([pending(5, revision=2, lane=BULK_LANE)])
+    writer.await_document(before)  # too late: it says nothing about the new content
+    assert writer.next_document() is None
+    assert [(file.lane, file.last_revision) for file in writer.due_files(10, 10)] == [(FRESH_LANE, 2)]
+
+
 def test_positions_stop_before_what_is_pending(writer: DerivedWriter) -> None:
     writer.set_position(derived.VIEW_LOG, 20)
     assert writer.complete_position(derived.VIEW_LEXICAL) == 20

@@ -28,6 +28,9 @@ LEXICAL_FOLDER = "lexical"
 FORMAT = 1
 """Of `derived.db`; a file of any other format is thrown away and built again."""
 
+EXTRACTION = 2
+"""Of what can be read as text; files that were skipped under an older one are looked at again."""
+
 STATE_READY = "ready"
 """The passages are those of `content_revision`."""
 STATE_SKIPPED = "skipped"
@@ -96,7 +99,8 @@ CREATE TABLE pending_text(
 CREATE INDEX pending_text_by_lane ON pending_text(lane, rank);
 CREATE INDEX pending_text_by_revision ON pending_text(first_revision);
 """
-# meta: format, incarnation (random), model (name of the embedding model in use), trimmed (newest seq no longer in `change`).
+# meta: format, incarnation (random), model (name of the embedding model in use), trimmed (newest seq no longer in `change`),
+# log_mark (what tells the last record read), extraction (what the files were read under).
 
 
 class FileState(NamedTuple):
@@ -108,12 +112,15 @@ class FileState(NamedTuple):
     reason: str
     """Why the file was skipped; empty when it is ready."""
     language: str
-    """What the text was taken for: "text", "markdown", "html", "python" …; empty when skipped."""
+    """What the text was taken for: "text", "markdown", "html", "python" …; of a skipped file "pdf" or "docx", else empty."""
     size_bytes: int
 
 
 class Passage(NamedTuple):
-    """A piece of a file's text. Bytes are positions in the file's content; lines count from 1, both ends included."""
+    """A piece of a file's text. Bytes are positions in the file's content; lines count from 1, both ends included.
+
+    Of a PDF or docx: all of its bytes, and no line, 0.
+    """
 
     ino: Ino
     ordinal: int

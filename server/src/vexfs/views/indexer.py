@@ -1,10 +1,11 @@
 """The indexer process, `python -m vexfs.views.indexer --data DIR`: keeps the derived data in step with the volume.
 
 One main thread follows the log, reads and splits files and writes the lexical index; one thread sees to embeddings, which one
-thread a core computes; the volume's upkeep (checkpoints, history, blobs) runs in its own. Fresh files come before bulk, words
+thread a core computes; documents (PDF, docx) are read one at a time in a process that may be killed, and nothing else waits
+for them; the volume's upkeep (checkpoints, history, blobs) runs in a thread of its own. Fresh files come before bulk, words
 before vectors. What waits stands in `derived.db`, so a stop or a crash at any point loses nothing and repeats little. Derived
-data that is removed while the process runs is noticed within a second and built again. It serves no requests: others
-read how far it is from `derived.db`.
+data that is removed while the process runs is noticed within a second and built again. It serves no requests: others read how
+far it is from `derived.db`.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from vexfs.observability import logs
 from vexfs.store.maintenance import Maintenance
 from vexfs.store.volume import Volume
 from vexfs.views import derived
+from vexfs.views.indexing.documents import Documents
 from vexfs.views.indexing.embedding_thread import EmbeddingThread
 from vexfs.views.indexing.embedding_workers import thread_count
 from vexfs.views.indexing.following import Following
@@ -53,18 +55,19 @@ indexing; at 15, what was left of one slowed the next workload by a tenth."""
 class _Parts:
     """What works on one incarnation of the derived folder, made anew when that is lost."""
 
-    def __init__(self, volume: Volume, folder: Path) -> None:
+    def __init__(self, volume: Volume, folder: Path, documents: Documents) -> None:
+        self._documents = documents
         self.writer = DerivedWriter(folder)
         self.ignoring = Ignoring()
         self.following = Following(volume, self.writer, self.ignoring)
         self.words = Words(self.writer)
-        self.reader = FileReader(volume, self.writer, self.words.lexical, self.ignoring)
+        self.reader = FileReader(volume, self.writer, self.words.lexical, self.ignoring, self._documents)
         self.following.start()
 
     def renew_words(self, volume: Volume) -> None:
         """Only the lexical index was lost."""
         self.words = Words(self.writer)
-        self.reader = FileReader(volume, self.writer, self.words.lexical, self.ignoring)
+        self.reader = FileReader(volume, self.writer, self.words.lexical, self.ignoring, self._documents)
 
     def lost(self) -> bool:
         return self.writer.lost()
@@ -81,7 +84,9 @@ class Indexer:
         self._volume = volume
         self._folder = derived.derived_folder(volume.folder)
         self._stop = threading.Event()
-        self._parts = _Parts(volume, self._folder)
+        self._woken = threading.Event()
+        self._documents = Documents(self._woken.set)
+        self._parts = _Parts(volume, self._folder, self._documents)
         self._unused = UnusedTexts()
         self._embedding = EmbeddingThread(lambda: self._parts.writer, self._tell_embedding_position, threads)
         self._next_loss_check = 0.0
@@ -93,6 +98,8 @@ class Indexer:
     def run(self) -> None:
         """Works until `stop`, then leaves everything closed."""
         self._embedding.start()
+        self._documents.start()
+        unsubscribe = self._volume.tail.subscribe(lambda _head: self._woken.set())
         try:
             while not self._stop.is_set():
                 try:
@@ -102,6 +109,8 @@ class Indexer:
                         logger.exception("indexing failed; trying again")
                         self._stop.wait(1.0)
         finally:
+            unsubscribe()
+            self._documents.close()
             self._embedding.close()
             self._parts.close()
 
@@ -113,7 +122,8 @@ class Indexer:
             self._recover()
         parts = self._parts
         moved = parts.following.read()
-        worked = self._work_on_files(parts)
+        worked = self._work_on_documents(parts)
+        worked = self._work_on_files(parts) or worked
         if parts.words.behind and not worked:
             parts.words.fill(SLICE_S)
             worked = True
@@ -140,6 +150,19 @@ class Indexer:
                 self._look_at(parts, pending)
         return True
 
+    def _work_on_documents(self, parts: _Parts) -> bool:
+        """Takes the document that was read and has the next one begun."""
+        done = self._documents.finished
+        if done is not None:
+            pending = parts.writer.pending_file(done.ino)
+            if pending is not None:
+                self._look_at(parts, pending)
+            self._documents.discard()  # what was not taken is out of date
+        if not self._documents.busy and (pending := parts.writer.next_document()) is not None:
+            self._look_at(parts, pending)
+            return True
+        return done is not None
+
     def _look_at(self, parts: _Parts, pending: PendingFile) -> None:
         started = time.monotonic()
         try:
@@ -158,13 +181,15 @@ class Indexer:
             self._embedding.wake(fresh=fresh)
 
     def _wait(self, parts: _Parts) -> None:
-        """Until the log moves, a file is due, or a moment has passed."""
+        """Until the log moves, a document was read, a file is due, or a moment has passed."""
         timeout_s = IDLE_WAIT_S
         due_ns = parts.writer.next_due_ns()
         if due_ns is not None:
             timeout_s = min(timeout_s, max(0.001, (due_ns - time.time_ns()) / 1e9))
-        if not self._stop.is_set():
-            self._volume.tail.wait(parts.following.position, timeout_s)
+        self._woken.clear()  # before the look at what may have set it
+        moved = self._volume.tail.head() > parts.following.position
+        if not (moved or self._documents.finished or self._stop.is_set()):
+            self._woken.wait(timeout_s)
 
     def _tell_embedding_position(self) -> None:
         writer = self._parts.writer
@@ -176,7 +201,7 @@ class Indexer:
         """Starts over with what was removed; False when nothing was."""
         if self._parts.lost():
             logger.warning("the derived data was removed; building it again")
-            before, self._parts = self._parts, _Parts(self._volume, self._folder)
+            before, self._parts = self._parts, _Parts(self._volume, self._folder, self._documents)
             with contextlib.suppress(apsw.Error, ViewUnavailable, OSError):
                 before.close()
         elif self._parts.words.lost():

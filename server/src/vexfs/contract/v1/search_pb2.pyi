@@ -124,13 +124,13 @@ class Passage(_message.Message):
     text: _builtins.str
     """The text."""
     start_byte: _builtins.int
-    """Where it starts in the file's content, in bytes."""
+    """Where it starts in the file's content, in bytes; of a PDF or Word document 0: its text lies packed in the whole content."""
     end_byte: _builtins.int
-    """The byte after its last."""
+    """The byte after its last; of a PDF or Word document the size of the content."""
     start_line: _builtins.int
-    """The line it starts on; the first line is 1."""
+    """The line it starts on; the first line is 1. A PDF or Word document has no lines: 0."""
     end_line: _builtins.int
-    """The line it ends on."""
+    """The line it ends on; of a PDF or Word document 0."""
     def __init__(
         self,
         *,

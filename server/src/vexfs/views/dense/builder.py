@@ -8,14 +8,13 @@ Exit status: 0 built, 75 another builder is at work, 69 the source cannot be rea
 """
 
 import argparse
-import ctypes
 import fcntl
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 
+from vexfs import runtime
 from vexfs.core.errors import ViewUnavailable
 from vexfs.store.volume import Volume
 from vexfs.views.dense import generation
@@ -24,7 +23,6 @@ from vexfs.views.dense.sources import load_rows, make_source
 from vexfs.views.derived import DerivedReader, derived_folder
 
 LOCK_NAME = ".lock"
-_PR_SET_PDEATHSIG = 1
 EXIT_NOTHING, EXIT_UNAVAILABLE, EXIT_BUSY = os.EX_DATAERR, os.EX_UNAVAILABLE, os.EX_TEMPFAIL
 
 logger = logging.getLogger(__name__)
@@ -71,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--metric", choices=("cosine", "dot", "euclidean"), required=True)
     parser.add_argument("--parent", type=int, help="end when this process, which started the builder, ends")
     options = parser.parse_args(arguments)
-    if options.parent is not None and not _tie_to(options.parent):
+    if options.parent is not None and not runtime.tie_to(options.parent):
         return EXIT_UNAVAILABLE
     os.nice(19)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s builder: %(message)s")
@@ -90,14 +88,6 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_NOTHING
     sys.stdout.write(manifest.id + "\n")
     return 0
-
-
-def _tie_to(parent: int) -> bool:
-    """Have the kernel end this process with its parent; False when the parent is gone already."""
-    if os.getppid() != parent:
-        return False
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    return os.getppid() == parent
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ _DECORATION = re.compile(r"(?:@|#\[|//|/\*|\*|#|--|;;|\[)")
 
 
 def strengths(lines: Sequence[str], language: str, headings: Mapping[int, int]) -> list[int]:
-    """One strength a line: how good a place its beginning is for a cut. `headings`: HTML levels by position in the text."""
+    """One strength a line: how good a place its beginning is for a cut. `headings`: levels by position in the text."""
     family = family_of(language)
-    if family == "html":
+    if family == "html" or headings:
         return _html(lines, headings)
     by_family: dict[str, Callable[[Sequence[str]], list[int]]] = {"markdown": _markdown, "code": _code, "text": _text}
     return by_family[family](lines)

@@ -1,7 +1,7 @@
 """Extraction: from a file's name and bytes to its readable text, or to the reason why there is none.
 
-First step of the pipeline, called by the indexer for every file it reads. Pure: looks at nothing but its arguments, raises
-nothing for bad content, never returns text whose place in the file it cannot name.
+First step of the pipeline, called by the indexer for every file it reads (`document_process` is, for PDF and docx). Pure: looks
+at nothing but its arguments, raises nothing for bad content, never returns text whose place in the file it cannot name.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from vexfs.views.embedding.html import read_page
 from vexfs.views.embedding.languages import family_of, language_of
-from vexfs.views.embedding.source import Decoded, SourceMap, decode
+from vexfs.views.embedding.source import Decoded, Source, SourceMap, decode
 
 MAX_CONTENT_BYTES = 8 << 20
 """A larger file is skipped."""
@@ -39,9 +39,9 @@ class ExtractedText:
     text: str
     """Empty when the file has nothing but white space."""
     language: str
-    source: SourceMap
+    source: Source
     headings: dict[int, int] = field(default_factory=dict)
-    """Of HTML: level by position in the text."""
+    """Of HTML and docx: level by position in the text."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Skipped:
     reason: str
 
 
-def too_large(size_bytes: int) -> Skipped | None:
+def too_large(size_bytes: int, limit_bytes: int = MAX_CONTENT_BYTES) -> Skipped | None:
     """For a look before the content is read."""
-    if size_bytes <= MAX_CONTENT_BYTES:
+    if size_bytes <= limit_bytes:
         return None
-    return Skipped(f"larger than {MAX_CONTENT_BYTES >> 20} MiB")
+    return Skipped(f"larger than {limit_bytes >> 20} MiB")
 
 
 def extract(name: bytes, content: bytes) -> ExtractedText | Skipped:

@@ -28,17 +28,21 @@ _TEXT = {
     "json": "json", "jsonl": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml", "ini": "ini", "cfg": "ini", "conf": "ini",
     "xml": "xml", "svg": "xml", "csv": "csv", "tsv": "csv", "po": "gettext", "diff": "diff", "patch": "diff", "srt": "text",
 }  # fmt: skip
+_DOCUMENTS = {"pdf": "pdf", "docx": "docx"}
 _NAMES = {
     "makefile": "make", "gnumakefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile",
     "cmakelists.txt": "cmake", "rakefile": "ruby", "gemfile": "ruby", "vagrantfile": "ruby", "jenkinsfile": "groovy",
     "build": "starlark", "build.bazel": "starlark", "workspace": "starlark",
 }  # fmt: skip
-_BY_EXTENSION = {**_TEXT, **_CODE, **_HTML, **_MARKDOWN}
+_BY_EXTENSION = {**_DOCUMENTS, **_TEXT, **_CODE, **_HTML, **_MARKDOWN}
 _CODE_LANGUAGES = frozenset((*_CODE.values(), *_NAMES.values()))
 
 _INTERPRETERS = {"python": "python", "sh": "shell", "bash": "shell", "zsh": "shell", "node": "javascript", "perl": "perl",
                  "ruby": "ruby", "php": "php", "lua": "lua", "tclsh": "tcl", "awk": "awk", "make": "make"}  # fmt: skip
 _HTML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+
+_PDF_START = b"%PDF-"
+_ZIP_START = b"PK\x03\x04"
 
 
 def language_of(name: bytes, content: bytes) -> str:
@@ -52,8 +56,21 @@ def language_of(name: bytes, content: bytes) -> str:
     return _by_content(content)
 
 
+def may_be_document(name: bytes) -> bool:
+    """Whether a file of that name is worth a look at its first bytes, for `document_kind`."""
+    return language_of(name, b"") in ("text", "pdf", "docx")
+
+
+def document_kind(language: str, head: bytes) -> str:
+    """ "pdf" or "docx" when the first bytes say so, too; else empty."""
+    starts = {"pdf": _PDF_START, "docx": _ZIP_START}
+    return language if language in starts and head.startswith(starts[language]) else ""
+
+
 def _by_content(content: bytes) -> str:
     head = content[:1024]
+    if head.startswith(_PDF_START):
+        return "pdf"
     if head.startswith(b"#!"):
         interpreter = _interpreter(head.split(b"\n", 1)[0])
         if interpreter in _INTERPRETERS:

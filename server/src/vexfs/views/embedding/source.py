@@ -7,7 +7,7 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -115,12 +115,30 @@ class Piece(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where a stretch of text lies in the file's content: end byte excluded; lines count from 1, both ends included."""
+    """Where a stretch of text lies in the file's content: end byte excluded; lines from 1, both ends included, 0 is none."""
 
     start_byte: int
     end_byte: int
     start_line: int
     end_line: int
+
+
+class Source(Protocol):
+    """The way back from extracted text to a file's content."""
+
+    def locate(self, start: int, end: int) -> Location:
+        """The location of text[start:end]; the stretch must not be empty."""
+
+
+class WholeContent:
+    """Of a document whose bytes are no text: every stretch may come from anywhere in it, and from no line."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._location = Location(0, size_bytes, 0, 0)
+
+    def locate(self, start: int, end: int) -> Location:
+        del start, end
+        return self._location
 
 
 class SourceMap:

@@ -37,6 +37,8 @@ BURST = 48
 BURST_PER_S = 4.0
 RECORDS_AT_ONCE = 1000
 _REMEMBERED_MAX = 10_000
+_READABLE_NOW = ("not text: PDF document", "not text: ZIP archive", "larger than 8 MiB")
+"""Reasons of an older version that may hold no more."""
 _KINDS = frozenset((CHANGE_CONTENT, CHANGE_ENTRY_ADDED, CHANGE_ENTRY_REMOVED, CHANGE_NODE_REMOVED, CHANGE_COLLECTION))
 
 
@@ -52,13 +54,25 @@ class Following:
         self.position = writer.position(derived.VIEW_LOG) or Revision(0)
 
     def start(self) -> None:
-        """Checks that the stored position belongs to this volume's log; if not, everything is looked at again."""
+        """Checks that the stored position belongs to this volume's log; if not, everything is looked at again.
+
+        So is what an older version could not read as text.
+        """
+        self._look_again_at_skipped()
         position = self._writer.position(derived.VIEW_LOG)
         if position is not None and self._continues(position):
             return
         if position is not None:
             self._writer.distrust()
         self.look_at_everything()
+
+    def _look_again_at_skipped(self) -> None:
+        """Once: the mark and the queue change in one transaction."""
+        if self._writer.meta("extraction") == derived.EXTRACTION:
+            return
+        with self._writer.transaction():
+            self._writer.look_again_at_skipped(_READABLE_NOW, time.time_ns())
+            self._writer.set_meta("extraction", derived.EXTRACTION)
 
     def look_at_everything(self) -> None:
         """Queues the root and every known file, and goes on from the newest revision."""

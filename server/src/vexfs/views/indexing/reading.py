@@ -16,9 +16,11 @@ from vexfs.store.reader import Snapshot
 from vexfs.store.volume import Volume
 from vexfs.views import derived
 from vexfs.views.derived import TEXT_KEY_BYTES, FileState
-from vexfs.views.embedding.extract import ExtractedText, Skipped, extract, too_large
-from vexfs.views.embedding.languages import language_of
+from vexfs.views.embedding.document_process import CONTENT_MAX_BYTES as DOCUMENT_MAX_BYTES
+from vexfs.views.embedding.extract import MAX_CONTENT_BYTES, ExtractedText, Skipped, extract, too_large
+from vexfs.views.embedding.languages import document_kind, language_of, may_be_document
 from vexfs.views.embedding.split import split
+from vexfs.views.indexing.documents import Documents, Key
 from vexfs.views.indexing.ignoring import RULE_FILES, Ignoring
 from vexfs.views.indexing.writer import BULK_LANE, DerivedWriter, PassageText, PendingFile
 from vexfs.views.lexical import LexicalWriter
@@ -33,33 +35,53 @@ class _Content(NamedTuple):
     node: Node
     name: bytes
     data: bytes
+    document: str
+    """The kind of document it is, empty for all that is text or nothing."""
+
+
+class _Document(NamedTuple):
+    """A document that has been read."""
+
+    node: Node
+    document: str
+    extracted: ExtractedText | Skipped
 
 
 class FileReader:
     """Works on `writer` and `lexical`, which are replaced together with it when they are lost."""
 
-    def __init__(self, volume: Volume, writer: DerivedWriter, lexical: LexicalWriter, ignoring: Ignoring) -> None:
+    def __init__(
+        self, volume: Volume, writer: DerivedWriter, lexical: LexicalWriter, ignoring: Ignoring, documents: Documents
+    ) -> None:
         self._volume = volume
         self._writer = writer
         self._lexical = lexical
         self._ignoring = ignoring
+        self._documents = documents
 
     def look_at(self, pending: PendingFile) -> bool:
-        """Brings what is stored of the file up to date and takes it off the queue; True when its passages changed."""
+        """Brings what is stored of the file up to date and takes it off the queue; True when its passages changed.
+
+        A document that has to be read first stays queued for that.
+        """
         with self._volume.snapshot() as view:
             found = self._look(view, pending)
         if isinstance(found, bool):
             return found
-        extracted = extract(found.name, found.data)
+        if isinstance(found, _Content) and found.document:
+            self._documents.begin(_key_of(found.node), found.document, found.data)
+            self._writer.await_document(pending)
+            return False
+        extracted = extract(found.name, found.data) if isinstance(found, _Content) else found.extracted
         if isinstance(extracted, Skipped):
-            return self._skip(pending, found.node, extracted.reason)
+            return self._skip(pending, found.node, extracted.reason, found.document)
         passages = passages_of(extracted)
         state = self._state(found.node, derived.STATE_READY, "", extracted.language)
         self._writer.store_passages(state, passages, str(self._writer.meta("model") or ""), pending)
         self._lexical.replace(pending.ino, [(ordinal, passage.text) for ordinal, passage in enumerate(passages)])
         return True
 
-    def _look(self, view: Snapshot, pending: PendingFile) -> bool | _Content:
+    def _look(self, view: Snapshot, pending: PendingFile) -> bool | _Content | _Document:
         """Deals with everything that needs no reading; else the content."""
         try:
             node = files.stat(view, pending.ino)
@@ -77,22 +99,34 @@ class FileReader:
             self._rules_changed(view, pending)
         if verdict.reason:
             return self._skip(pending, node, verdict.reason)
-        if (large := too_large(node.size_bytes)) is not None:
-            return self._skip(pending, node, large.reason)
         if known is not None and not changed and self._same_kind(view, known, node, verdict.name):
             self._writer.finish(pending)
             return False
         try:
-            data = content.read(view, node.ino, 0, node.size_bytes)
+            return self._read(view, pending, node, verdict.name)
         except DataLoss:
             return self._skip(pending, node, "its content is damaged")
-        return _Content(node, verdict.name, data)
+
+    def _read(self, view: Snapshot, pending: PendingFile, node: Node, name: bytes) -> bool | _Content | _Document:
+        """The content, unless the file is too large, or a document that has been read, or has to wait for another."""
+        document = _document_kind(view, node, name)
+        if document and (read := self._documents.take(_key_of(node))) is not None:
+            return _Document(node, document, read)
+        large = too_large(node.size_bytes, DOCUMENT_MAX_BYTES if document else MAX_CONTENT_BYTES)
+        if large is not None:
+            return self._skip(pending, node, large.reason, document)
+        if document and self._documents.busy:
+            self._writer.await_document(pending)
+            return False
+        return _Content(node, name, content.read(view, node.ino, 0, node.size_bytes), document)
 
     def _same_kind(self, view: Snapshot, known: FileState, node: Node, name: bytes) -> bool:
         """Whether what is stored of the unchanged content still holds under the file's name."""
-        if known.state != derived.STATE_READY:
-            return not known.reason.startswith(("ignored", "its collection"))
+        if known.state != derived.STATE_READY and known.reason.startswith(("ignored", "its collection")):
+            return False
         try:
+            if known.state != derived.STATE_READY:
+                return _document_kind(view, node, name) == known.language
             return language_of(name, content.read(view, node.ino, 0, _HEAD_BYTES)) == known.language
         except DataLoss:
             return False
@@ -124,9 +158,9 @@ class FileReader:
         self._writer.remove(pending.ino, pending)
         return self._forget_words(known)
 
-    def _skip(self, pending: PendingFile, node: Node, reason: str) -> bool:
+    def _skip(self, pending: PendingFile, node: Node, reason: str, document: str = "") -> bool:
         known = self._writer.file_state(node.ino)
-        state = self._state(node, derived.STATE_SKIPPED, reason, "")
+        state = self._state(node, derived.STATE_SKIPPED, reason, document)
         if known == state:
             self._writer.finish(pending)
             return False
@@ -141,6 +175,18 @@ class FileReader:
 
     def _state(self, node: Node, state: str, reason: str, language: str) -> FileState:
         return FileState(Ino(node.ino), Revision(node.content_revision), state, reason, language, node.size_bytes)
+
+
+def _document_kind(view: Snapshot, node: Node, name: bytes) -> str:
+    """Which kind of document the file is, by its name and its beginning; empty for all others."""
+    if not may_be_document(name):
+        return ""
+    head = content.read(view, node.ino, 0, _HEAD_BYTES)
+    return document_kind(language_of(name, head), head)
+
+
+def _key_of(node: Node) -> Key:
+    return Key(node.ino, node.content_revision)
 
 
 def passages_of(extracted: ExtractedText) -> list[PassageText]:

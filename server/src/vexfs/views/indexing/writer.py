@@ -23,8 +23,11 @@ from vexfs.views import derived
 
 FRESH_LANE = 0
 BULK_LANE = 1
+_DOCUMENT_LANES = 2
+"""A file that waits for the reader of documents stands in its lane and so much more, out of the way of all others."""
 FRESH_PASSAGES = 16
 """Of a file in the fresh lane; what it has beyond is bulk."""
+_PENDING_FILE = f"SELECT ino, lane % {_DOCUMENT_LANES}, first_revision, last_revision, due_ns FROM pending_file"
 CHANGES_KEPT = 200_000
 """Rows of the change log; a reader further behind loads everything again."""
 
@@ -140,7 +143,8 @@ class DerivedWriter:
         """
         sql = (
             "INSERT INTO pending_file VALUES(?, ?, ?, ?, ?) ON CONFLICT(ino) DO UPDATE SET"
-            " lane = min(lane, excluded.lane), first_revision = min(first_revision, excluded.first_revision),"
+            f" lane = min(lane % {_DOCUMENT_LANES}, excluded.lane),"
+            " first_revision = min(first_revision, excluded.first_revision),"
             " last_revision = max(last_revision, excluded.last_revision), due_ns = excluded.due_ns"
         )
         with self.transaction() as connection:
@@ -148,19 +152,38 @@ class DerivedWriter:
 
     def due_files(self, now_ns: int, limit: int) -> list[PendingFile]:
         """What may be indexed now, the fresh lane first and in it the newest."""
-        columns = "SELECT ino, lane, first_revision, last_revision, due_ns FROM pending_file"
-        sql = f"{columns} WHERE lane = ? AND due_ns <= ? ORDER BY due_ns {{}} LIMIT ?"
+        sql = f"{_PENDING_FILE} WHERE lane = ? AND due_ns <= ? ORDER BY due_ns {{}} LIMIT ?"
         fresh = self.rows(sql.format("DESC"), (FRESH_LANE, now_ns, limit))
         bulk = self.rows(sql.format("ASC"), (BULK_LANE, now_ns, limit - len(fresh))) if len(fresh) < limit else []
         return [PendingFile(*row) for row in (*fresh, *bulk)]
 
     def next_due_ns(self) -> int | None:
-        return self.rows("SELECT min(due_ns) FROM pending_file")[0][0]  # type: ignore[no-any-return]
+        """When the next file may be indexed; None when none waits but for the reader of documents."""
+        sql = "SELECT min(due_ns) FROM pending_file WHERE lane < ?"
+        return self.rows(sql, (_DOCUMENT_LANES,))[0][0]  # type: ignore[no-any-return]
 
     def pending_file(self, ino: int) -> PendingFile | None:
-        sql = "SELECT ino, lane, first_revision, last_revision, due_ns FROM pending_file WHERE ino = ?"
-        found = self.rows(sql, (ino,))
+        found = self.rows(f"{_PENDING_FILE} WHERE ino = ?", (ino,))
         return PendingFile(*found[0]) if found else None
+
+    def await_document(self, waiting: PendingFile) -> None:
+        """Has a file wait for the reader of documents, unless it changed again: then it is due like any other."""
+        sql = f"UPDATE pending_file SET lane = lane % {_DOCUMENT_LANES} + {_DOCUMENT_LANES} WHERE ino = ? AND last_revision = ?"
+        self.rows(sql, (waiting.ino, waiting.last_revision))
+
+    def next_document(self) -> PendingFile | None:
+        """The file whose turn it is with the reader of documents: fresh ones first, then as they came."""
+        sql = f"{_PENDING_FILE} WHERE lane >= ? ORDER BY pending_file.lane, due_ns LIMIT 1"
+        found = self.rows(sql, (_DOCUMENT_LANES,))
+        return PendingFile(*found[0]) if found else None
+
+    def look_again_at_skipped(self, reasons: Sequence[str], now_ns: int) -> None:
+        """Queues what was skipped for a reason that begins with one of these."""
+        sql = "SELECT ino, content_revision FROM file_state WHERE state = ? AND substr(reason, 1, ?) = ?"
+        with self.transaction():
+            for reason in reasons:
+                found = self.rows(sql, (derived.STATE_SKIPPED, len(reason), reason))
+                self.enqueue(PendingFile(Ino(ino), BULK_LANE, revision, revision, now_ns) for ino, revision in found)
 
     # --- results
 
