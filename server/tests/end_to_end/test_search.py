@@ -1,10 +1,12 @@
 """Finding what was written: by meaning, over every surface, while an import goes on, and with the indexer stopped."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,6 +57,20 @@ def test_a_hit_says_where_in_the_file_its_passage_stands(server: Server, notes: 
     assert content[hit["start_byte"] : hit["end_byte"]].decode().strip() == hit["passage"].strip()
     assert (hit["start_line"], hit["end_line"]) == (1, 3)
     assert hit["score"] > 0
+
+
+def test_a_word_document_is_found_and_names_no_line(server: Server) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        text = "<w:p><w:r><w:t>The lighthouse keeper paints the stairs in May.</w:t></w:r></w:p>"
+        root = f'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>{text}</w:body></w:document>'
+        archive.writestr("word/document.xml", root)
+    server.vexfs("put", "-", "/letters/may.docx", "--parents", stdin=out.getvalue())
+    server.vexfs("wait", "--timeout", "60")
+    (hit,) = server.search("lighthouse stairs", "--path", "/letters")
+    assert (hit["file"], hit["passage"].strip()) == ("/letters/may.docx", "The lighthouse keeper paints the stairs in May.")
+    assert [hit[name] for name in ("start_byte", "end_byte", "start_line", "end_line")] == [0, len(out.getvalue()), 0, 0]
+    assert server.vexfs("search", "lighthouse stairs", "--path", "/letters").startswith(" 1. /letters/may.docx  ")
 
 
 def test_every_surface_gives_the_same_hits(server: Server, notes: str) -> None:
