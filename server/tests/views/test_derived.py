@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.search.statements import statements, traced_connections
 
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino, Revision
@@ -48,6 +49,23 @@ def reader(writer: DerivedWriter):
     reader = DerivedReader(writer.folder)
     yield reader
     reader.close()
+
+
+def test_the_passages_of_many_files_take_one_statement(tmp_path: Path) -> None:
+    with traced_connections():
+        writer = DerivedWriter(tmp_path / "derived")
+        for ino in range(2, 50):
+            store(writer, ino, f"alpha {ino}", f"beta {ino}")
+        reader = DerivedReader(writer.folder)
+        reader.head()
+        with statements() as run:
+            found = reader.passages_at([(ino, ino % 2) for ino in range(2, 60)] + [(2, 7)])
+        reader.close()
+        writer.close()
+    assert len(run) == 1
+    expected = {(ino, ino % 2): f"{('alpha', 'beta')[ino % 2]} {ino}" for ino in range(2, 50)}
+    assert {place: text for place, (_, text) in found.items()} == expected
+    assert all((passage.ino, passage.ordinal) == place for place, (passage, _) in found.items())
 
 
 def test_passages_and_their_texts_are_read_back(writer: DerivedWriter, reader: DerivedReader) -> None:

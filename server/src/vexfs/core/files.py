@@ -77,10 +77,7 @@ def lookup(view: Reader, parent: Ino, name: bytes) -> Node:
 
 def find(view: Reader, parent: Ino, name: bytes) -> Node | None:
     """Where `name` in `parent` leads, or None: for who asks often and takes "nowhere" for an answer."""
-    if view.at_revision is None:
-        return nodes.get_child(view, parent, name)
-    ino = dentries.get(view, parent, name)
-    return None if ino is None else nodes.get(view, ino)
+    return dentries.get_node(view, parent, name)
 
 
 def list_directory(view: Reader, ino: Ino, after: bytes = b"", limit: int = 1000) -> list[DirectoryEntry]:

@@ -4,6 +4,8 @@ Called by the surfaces and by `vexfs.core`. A path is `/`-rooted bytes without e
 bytes without `/` and NUL, of any encoding. Stateless.
 """
 
+from collections.abc import Mapping, Sequence
+
 from vexfs.core.errors import InvalidName, InvalidPath, NameTooLong, NotADirectory, NotFound
 from vexfs.core.types import NAME_MAX_BYTES, PATH_MAX_BYTES, ROOT_INO, Ino, Node
 from vexfs.store import dentries, nodes
@@ -60,8 +62,7 @@ def resolve(view: Reader, components: tuple[bytes, ...]) -> Node:
     for depth, component in enumerate(components):
         if not node.is_directory:
             raise NotADirectory(f"{_shown(components[:depth])} is not a directory", path=_shown(components[:depth]))
-        ino = dentries.get(view, node.ino, component)
-        child = None if ino is None else nodes.get(view, ino)
+        child = dentries.get_node(view, node.ino, component)
         if child is None:
             raise NotFound(f"there is no {_shown(components[: depth + 1])}", path=_shown(components))
         node = child
@@ -84,14 +85,18 @@ def _shown(components: tuple[bytes, ...]) -> str:
 
 def path_of(view: Reader, ino: int) -> bytes | None:
     """One path that leads to the file now, or None when none does. Of several links the first by directory and name."""
+    return path_among(dentries.names_upward(view, [ino]), ino)
+
+
+def path_among(names: Mapping[int, Sequence[tuple[Ino, bytes]]], ino: int) -> bytes | None:
+    """As `path_of`, by names that were read before: of the file and of every directory above it."""
     parts: list[bytes] = []
     current = Ino(ino)
     for _ in range(_DEPTH_MAX):
         if current == ROOT_INO:
             return b"/" + b"/".join(reversed(parts))
-        names = dentries.names_of(view, current)
-        if not names:
+        if current not in names:
             return None
-        current, name = min(names)
+        current, name = min(names[current])
         parts.append(name)
     return None

@@ -168,29 +168,58 @@ def put_vectors(txn: Transaction, rows: Sequence[VectorRow]) -> None:
 
 def get(view: Reader, collection: Collection, id: str) -> Point:
     """Raises PointNotFound."""
-    ino = dentries.get(view, collection.ino, id.encode("utf-8", "surrogatepass"))
-    node = None if ino is None else nodes.get(view, ino)
-    if node is None or not node.is_regular:
-        raise PointNotFound(f"the collection has no point {id!r}", id=id)
-    return from_node(view, node, id)
+    for point in get_many(view, collection, [id], with_vectors=True):
+        return point
+    raise PointNotFound(f"the collection has no point {id!r}", id=id)
+
+
+def get_many(view: Reader, collection: Collection, ids: Sequence[str], *, with_vectors: bool) -> list[Point]:
+    """Those of the points that are there, in the order of the ids; vectors are empty unless asked for.
+
+    Takes a few statements whatever their number; who asks for very many pages the call.
+    """
+    names = [id.encode("utf-8", "surrogatepass") for id in ids]
+    inos = dentries.get_many(view, collection.ino, names)
+    found = nodes.get_many(view, list(inos.values()))
+    asked = [(id, found.get(inos.get(name, 0))) for id, name in zip(ids, names, strict=True)]
+    return from_nodes(
+        view, [(node, id) for id, node in asked if node is not None and node.is_regular], with_vectors=with_vectors
+    )
 
 
 def from_node(view: Reader, node: Node, id: str) -> Point:
-    """A file as a point."""
-    metadata = versioned.get_metadata(view, node.ino)
-    vectors = {row.name: bytes(row.data or b"") for row in versioned.get_vectors(view, node.ino)}
-    return Point(node.ino, id, attributes.NO_METADATA if metadata is None else metadata.encode(), vectors, node.revision)
+    """A file as a point, with its vectors."""
+    return from_nodes(view, [(node, id)], with_vectors=True)[0]
+
+
+def from_nodes(view: Reader, files: Sequence[tuple[Node, str]], *, with_vectors: bool) -> list[Point]:
+    """Files as points, each with its id; vectors are empty unless asked for. Takes two statements at most."""
+    inos = [node.ino for node, _ in files]
+    metadata = versioned.metadata_of(view, inos)
+    vectors = versioned.vectors_of(view, inos) if with_vectors else {}
+    return [
+        Point(
+            node.ino,
+            id,
+            metadata[node.ino].encode() if node.ino in metadata else attributes.NO_METADATA,
+            {row.name: bytes(row.data or b"") for row in vectors.get(node.ino, ())},
+            node.revision,
+        )
+        for node, id in files
+    ]
+
+
+def id_of(name: bytes) -> str:
+    """The id of the point whose file has that name."""
+    return name.decode("utf-8", "backslashreplace")
 
 
 def list_page(view: Reader, collection: Collection, *, after: bytes = b"", limit: int = 100) -> list[Point]:
     """Up to `limit` points with ids above `after`, in byte order."""
     found: list[Point] = []
     while len(found) < limit and (page := dentries.list_page(view, collection.ino, after=after, limit=limit)):
-        regular = [entry for entry in page if entry.node.is_regular]
-        found += [
-            from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
-            for entry in regular[: limit - len(found)]
-        ]
+        regular = [(entry.node, id_of(entry.name)) for entry in page if entry.node.is_regular]
+        found += from_nodes(view, regular[: limit - len(found)], with_vectors=True)
         after = page[-1].name
     return found
 

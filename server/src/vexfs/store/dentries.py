@@ -3,11 +3,19 @@
 Called by `vexfs.core`. Names are bytes, compared and ordered as bytes. Stateless.
 """
 
+import json
+from collections.abc import Iterable, Sequence
+
 from vexfs.core.types import DirectoryEntry, Ino, Node
-from vexfs.store import nodes, reader
+from vexfs.store import nodes, reader, sqlite
 from vexfs.store.log import Executes, Writes
 
 _GET = "SELECT ino, born FROM dentry WHERE parent=? AND name=?"
+_GET_MANY = "SELECT name, ino FROM dentry WHERE parent=? AND name IN (SELECT unhex(value) FROM json_each(?))"
+_NAMES_UPWARD = (
+    "WITH RECURSIVE up(ino) AS (SELECT value FROM json_each(?) UNION SELECT d.parent FROM up JOIN dentry d ON d.ino=up.ino)"
+    " SELECT d.ino, d.parent, d.name FROM up JOIN dentry d ON d.ino=up.ino"
+)
 _GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
 _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO dentry_history VALUES(?,?,?,?,?)"
@@ -33,6 +41,22 @@ def get(view: "reader.Reader", parent: Ino, name: bytes) -> Ino | None:
     for ino, born in view.execute(_GET_PAST, (parent, name, at_revision)):
         return Ino(ino) if born <= at_revision else None
     return None
+
+
+def get_node(view: "reader.Reader", parent: Ino, name: bytes) -> Node | None:
+    """The file that name leads to, or None; of the present in one statement."""
+    if view.at_revision is None:
+        return nodes.get_child(view, parent, name)
+    ino = get(view, parent, name)
+    return None if ino is None else nodes.get(view, ino)
+
+
+def get_many(view: "reader.Reader", parent: Ino, names: Sequence[bytes]) -> dict[bytes, Ino]:
+    """Where those of the names lead that are there; of the present in one statement."""
+    if view.at_revision is not None:
+        return {name: ino for name in names if (ino := get(view, parent, name)) is not None}
+    asked = json.dumps([name.hex() for name in names])  # a name is any bytes, JSON is text
+    return {name: Ino(ino) for name, ino in view.execute(_GET_MANY, (parent, asked))}
 
 
 def add(txn: Executes, parent: Ino, name: bytes, ino: Ino, *, born: int) -> None:
@@ -93,6 +117,14 @@ def is_empty(view: Executes, parent: Ino) -> bool:
 def names_of(view: Executes, ino: Ino) -> list[tuple[Ino, bytes]]:
     """Every (directory, name) that leads to the file now."""
     return [(Ino(parent), name) for parent, name in view.execute("SELECT parent, name FROM dentry WHERE ino=?", (ino,))]
+
+
+def names_upward(view: Executes, inos: Iterable[int]) -> dict[int, list[tuple[Ino, bytes]]]:
+    """As `names_of`, of all these files and of every directory above them, in one statement."""
+    found: dict[int, list[tuple[Ino, bytes]]] = {}
+    for ino, parent, name in view.execute(_NAMES_UPWARD, (sqlite.json_list(inos),)):
+        found.setdefault(ino, []).append((Ino(parent), name))
+    return found
 
 
 def directories_below(view: Executes, ino: Ino) -> list[Ino]:

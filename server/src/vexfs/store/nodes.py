@@ -4,8 +4,10 @@ Called by `vexfs.core`. Functions take the view or transaction first; no state o
 (times, link counts) are the core's.
 """
 
+from collections.abc import Sequence
+
 from vexfs.core.types import Ino, Node
-from vexfs.store import reader
+from vexfs.store import reader, sqlite
 from vexfs.store.log import Executes, Writes
 
 COLUMNS = ", ".join(Node._fields)
@@ -13,6 +15,7 @@ COLUMNS = ", ".join(Node._fields)
 # Long lists of columns cost: apsw finds a prepared statement by its text, and these run for every file operation.
 _GET = "SELECT * FROM node WHERE ino=?"
 _GET_PAST = f"SELECT {COLUMNS} FROM node_history WHERE ino=? AND died>? ORDER BY died LIMIT 1"
+_GET_MANY = "SELECT * FROM node WHERE ino IN (SELECT value FROM json_each(?))"
 _KEEP = "INSERT OR IGNORE INTO node_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _PUT = "REPLACE INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT = "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -44,6 +47,15 @@ def get(view: "reader.Reader", ino: int) -> Node | None:
         node = _make(row)
         return node if node.revision <= at_revision else None
     return None
+
+
+def get_many(view: "reader.Reader", inos: Sequence[int]) -> dict[int, Node]:
+    """Those of the files that exist, as `view` sees them; of the present in one statement."""
+    if view.at_revision is not None:
+        return {ino: node for ino in inos if (node := get(view, ino)) is not None}
+    touched = view.touched
+    found = {row[0]: _make(row) for row in view.execute(_GET_MANY, (sqlite.json_list(inos),))}
+    return {ino: touched.get(ino, node) for ino, node in found.items()} if touched else found
 
 
 def get_child(view: "reader.Reader", parent: Ino, name: bytes) -> Node | None:

@@ -4,10 +4,10 @@ Called by `vexfs.core`. A change inserts a row with the revision at which it was
 the newest one born at or before its revision. Stateless.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vexfs.store import reader
+from vexfs.store import reader, sqlite
 from vexfs.store.log import Executes
 
 _FOREVER = (1 << 63) - 1
@@ -51,6 +51,15 @@ def get_metadata(view: "reader.Reader", ino: int) -> str | None:
     return None
 
 
+def metadata_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, str]:
+    """As `get_metadata`, of those of the files that have any; in one statement."""
+    sql = (
+        "SELECT ino, json FROM metadata m WHERE ino IN (SELECT value FROM json_each(?1)) AND json IS NOT NULL"
+        " AND born=(SELECT max(born) FROM metadata WHERE ino=m.ino AND born<=?2)"
+    )
+    return dict(view.execute(sql, (sqlite.json_list(inos), _at(view))))
+
+
 def put_metadata(txn: Executes, rows: Iterable[tuple[int, str | None]], *, born: int) -> None:
     """(ino, JSON or None) each."""
     for ino, json in rows:
@@ -76,6 +85,19 @@ def get_vectors(view: "reader.Reader", ino: int) -> list[VectorRow]:
         " AND born=(SELECT max(born) FROM vector WHERE ino=?1 AND name=v.name AND born<=?2) ORDER BY name"
     )
     return [VectorRow._make(row) for row in view.execute(sql, (ino, _at(view)))]
+
+
+def vectors_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, list[VectorRow]]:
+    """As `get_vectors`, of those of the files that have any; in one statement."""
+    sql = (
+        "SELECT ino, name, born, collection, data FROM vector v WHERE ino IN (SELECT value FROM json_each(?1))"
+        " AND data IS NOT NULL AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=v.name AND born<=?2)"
+        " ORDER BY ino, name"
+    )
+    found: dict[int, list[VectorRow]] = {}
+    for row in view.execute(sql, (sqlite.json_list(inos), _at(view))):
+        found.setdefault(row[0], []).append(VectorRow._make(row))
+    return found
 
 
 def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:

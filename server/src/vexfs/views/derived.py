@@ -306,13 +306,16 @@ class DerivedReader:
 
     def passage(self, ino: int, ordinal: int) -> tuple[Passage, str] | None:
         """One passage with its text; None when the file has changed and no longer has it."""
+        return self.passages_at([(ino, ordinal)]).get((ino, ordinal))
+
+    def passages_at(self, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Passage, str]]:
+        """The passages at (file, ordinal) with their texts, of those places that still have one; in one statement."""
         sql = (
-            f"SELECT {_PASSAGE_COLUMNS}, (SELECT text FROM text WHERE text.text_key = passage.text_key)"
-            " FROM passage WHERE ino = ? AND ordinal = ?"
+            f"SELECT {_PASSAGE_COLUMNS}, (SELECT text FROM text WHERE text.text_key = passage.text_key) FROM passage"
+            " WHERE (ino, ordinal) IN (SELECT value->>0, value->>1 FROM json_each(?))"
         )
-        for row in self._rows(sql, (ino, ordinal)):
-            return Passage(*row[:-1]), row[-1]
-        return None
+        asked = f"[{','.join(f'[{ino},{ordinal}]' for ino, ordinal in places)}]"
+        return {(row[0], row[1]): (Passage(*row[:-1]), row[-1]) for row in self._rows(sql, (asked,))}
 
     def texts(self, ino: int) -> list[tuple[int, str]]:
         """(ordinal, text) of every passage of a file."""

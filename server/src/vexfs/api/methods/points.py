@@ -10,11 +10,14 @@ from vexfs.api.registry import Handler
 from vexfs.contract.v1 import points_pb2 as pb
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
 from vexfs.core import collections, content, files, points, trees
-from vexfs.core.errors import InvalidRequest, PointNotFound, TooLarge
+from vexfs.core.errors import InvalidRequest, TooLarge
 from vexfs.core.points import PointInput
 from vexfs.core.types import Collection, Point
 from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
+
+READ_POINTS = 256
+"""Points are read so many at a time: few statements, and no more in memory than an answer may hold."""
 
 
 class _Incoming(NamedTuple):
@@ -45,15 +48,13 @@ async def get_points(context: CallContext, request: pb.GetPointsRequest) -> pb.G
         collection = find(view, request.collection)
         response = pb.GetPointsResponse(revision=revision)
         size_bytes = 0
-        for id in request.ids:
-            try:
-                point = points.get(view, collection, id)
-            except PointNotFound:
-                continue
-            size_bytes += size_of(point, request.with_vectors)
-            if size_bytes > VECTORS_MAX_BYTES:
-                raise TooLarge(f"the answer is larger than {VECTORS_MAX_BYTES:,} bytes: ask for fewer points at a time")
-            response.points.append(message(point, request.with_vectors))
+        for start in range(0, len(request.ids), READ_POINTS):
+            ids = request.ids[start : start + READ_POINTS]
+            for point in points.get_many(view, collection, ids, with_vectors=request.with_vectors):
+                size_bytes += size_of(point)
+                if size_bytes > VECTORS_MAX_BYTES:
+                    raise TooLarge(f"the answer is larger than {VECTORS_MAX_BYTES:,} bytes: ask for fewer points at a time")
+                response.points.append(message(point))
         return response
 
     return await context.read(run)
@@ -68,16 +69,16 @@ async def list_points(context: CallContext, request: pb.ListPointsRequest) -> pb
         response = pb.ListPointsResponse(revision=revision)
         position, last, size_bytes = after, b"", 0
         # By entries, not by points: what else lies in the directory is no point, and a page of it is not the end.
-        while page := files.list_directory(view, collection.ino, after=position, limit=min(limit, 256)):
-            for entry in page:
-                if not entry.node.is_regular:
-                    continue
-                point = points.from_node(view, entry.node, entry.name.decode("utf-8", "backslashreplace"))
-                size_bytes += size_of(point, request.with_vectors)
+        while page := files.list_directory(view, collection.ino, after=position, limit=min(limit, READ_POINTS)):
+            regular = [entry for entry in page if entry.node.is_regular]
+            found = [(entry.node, points.id_of(entry.name)) for entry in regular]
+            read = points.from_nodes(view, found, with_vectors=request.with_vectors)
+            for entry, point in zip(regular, read, strict=True):
+                size_bytes += size_of(point)
                 if len(response.points) == limit or (response.points and size_bytes > VECTORS_MAX_BYTES):
                     response.next_page_token = messages.page_token(last)
                     return response
-                response.points.append(message(point, request.with_vectors))
+                response.points.append(message(point))
                 last = entry.name
             position = page[-1].name
         return response
@@ -107,22 +108,20 @@ def find(view: Reader, ref: FileRef) -> Collection:
     return collections.get(view, references.find(view, ref).node.ino)
 
 
-def message(point: Point, with_vectors: bool) -> pb.Point:
-    """A point as the contract shows it."""
-    vectors = {name: Vector(values=data) for name, data in point.vectors.items()} if with_vectors else None
+def message(point: Point) -> pb.Point:
+    """A point as the contract shows it, with the vectors that were read."""
     return pb.Point(
         id=point.id,
         file_id=point.ino,
         metadata=messages.metadata_struct(point.metadata),
-        vectors=vectors,
+        vectors={name: Vector(values=data) for name, data in point.vectors.items()},
         revision=point.revision,
     )
 
 
-def size_of(point: Point, with_vectors: bool) -> int:
+def size_of(point: Point) -> int:
     """About what a point takes in a message, in bytes."""
-    vectors = sum(len(data) for data in point.vectors.values()) if with_vectors else 0
-    return len(point.metadata) + len(point.id) + vectors + 32
+    return len(point.metadata) + len(point.id) + sum(map(len, point.vectors.values())) + 32
 
 
 def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) -> _Incoming:

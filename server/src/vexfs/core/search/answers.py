@@ -4,18 +4,32 @@ Used by the engine, on one snapshot a search. Goes deeper into the rankings unti
 that vanished, or lost their passage, since the views saw them are passed over and others take their place.
 """
 
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vexfs.core import attributes
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.search.fusion import Candidate
 from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.rankings import Ranking
 from vexfs.core.search.types import DENSE, LEXICAL, Hit, Match, PassageText, SearchAnswer
 from vexfs.core.status import Trust
-from vexfs.store import nodes
+from vexfs.store import nodes, versioned
 from vexfs.store.reader import Snapshot
 from vexfs.views.derived import DerivedReader
 from vexfs.views.lexical import LexicalReader, Spotter
 
 _DEEPER = 4
+_NO_METADATA = attributes.NO_METADATA.decode()
+
+
+class Shown(NamedTuple):
+    """What hits show beside the file."""
+
+    question: str | None = None
+    """The text whose passages and words are shown; None shows none."""
+    metadata: bool = False
 
 
 class Answers:
@@ -26,32 +40,20 @@ class Answers:
         self._lexical = lexical
 
     def assemble(
-        self, view: Snapshot, matcher: Matcher, ranking: Ranking, limit: int, trust: Trust, question: str | None
+        self, view: Snapshot, matcher: Matcher, ranking: Ranking, limit: int, trust: Trust, show: Shown
     ) -> SearchAnswer:
-        """Up to `limit` hits. `question`: the text whose passages and words are shown; None shows none."""
-        spotter = self._lexical.spotter(question) if question else None
-        hits: dict[int, Hit] = {}
-        passed_over: set[int] = set()
+        """Up to `limit` hits."""
+        make = _Hits(view, matcher, self._derived, self._lexical, show)
         depth = ranking.first_depth
         while True:
             candidates, complete = ranking.candidates(matcher, depth)
-            hits = {}
-            for candidate in candidates:
-                if len(hits) == limit:
-                    break
-                if candidate.ino in passed_over:
-                    continue
-                hit = self._hit(view, matcher, candidate, spotter, with_passage=question is not None)
-                if hit is None:
-                    passed_over.add(candidate.ino)
-                else:
-                    hits[candidate.ino] = hit
+            hits = make.first(candidates, limit)
             if len(hits) == limit or complete:
                 break
             depth *= _DEEPER
         reasons = (*trust.reasons, *ranking.reasons)
         return SearchAnswer(
-            tuple(hits.values()),
+            tuple(hits),
             trust.revision,
             ranking.generation,
             ranking.strategy,
@@ -61,25 +63,54 @@ class Answers:
             trust.pending,
         )
 
-    def _hit(
-        self, view: Snapshot, matcher: Matcher, candidate: Candidate, spotter: Spotter | None, *, with_passage: bool
-    ) -> Hit | None:
-        """None when the file, or the passage, is there no more."""
-        node = nodes.get(view, candidate.ino)
-        path = None if node is None else matcher.path_of(candidate.ino)
-        if node is None or path is None:
+
+class _Hits:
+    """Makes hits of candidates on one snapshot, reading what they show of many files at once."""
+
+    def __init__(self, view: Snapshot, matcher: Matcher, derived: DerivedReader, lexical: LexicalReader, show: Shown) -> None:
+        self._view = view
+        self._matcher = matcher
+        self._derived = derived
+        self._show = show
+        self._spotter = lexical.spotter(show.question) if show.question else None
+        self._passed_over: set[int] = set()
+
+    def first(self, candidates: Sequence[Candidate], limit: int) -> list[Hit]:
+        """The hits of the first `limit` candidates that are still there."""
+        hits: list[Hit] = []
+        left = iter([candidate for candidate in candidates if candidate.ino not in self._passed_over])
+        while part := list(itertools.islice(left, limit - len(hits))):
+            made = self._make(part)
+            hits += made.values()
+            self._passed_over.update(candidate.ino for candidate in part if candidate.ino not in made)
+        return hits
+
+    def _make(self, candidates: Sequence[Candidate]) -> dict[int, Hit]:
+        """By file, in their order; without those whose file, or passage, is there no more."""
+        found = nodes.get_many(self._view, [candidate.ino for candidate in candidates])
+        paths = self._matcher.paths_of(list(found))
+        metadata = versioned.metadata_of(self._view, list(found)) if self._show.metadata else {}
+        passages = self._passages([candidate for candidate in candidates if candidate.ino in paths])
+        hits = {}
+        for candidate in candidates:
+            ino = candidate.ino
+            if ino not in paths or (passages is not None and ino not in passages):
+                continue
+            passage = None if passages is None else passages[ino]
+            payload = metadata.get(ino, _NO_METADATA).encode() if self._show.metadata else None
+            matches = _matches(candidate, passage, self._spotter)
+            hits[ino] = Hit(found[ino], paths[ino], candidate.score, passage, matches, payload)
+        return hits
+
+    def _passages(self, candidates: Sequence[Candidate]) -> dict[int, PassageText] | None:
+        """What each file shows of its text, by file; None when no text is shown."""
+        if self._show.question is None or not candidates:
             return None
-        passage: PassageText | None = None
-        if with_passage:
-            try:
-                found = self._derived.passage(candidate.ino, candidate.ordinal)
-            except ViewUnavailable:
-                pass  # the file was found all the same; that the text is not there makes the answer partial
-            else:
-                if found is None:
-                    return None
-                passage = PassageText(found[1], *found[0][2:6])
-        return Hit(node, path, candidate.score, passage, _matches(candidate, passage, spotter))
+        try:
+            found = self._derived.passages_at([(candidate.ino, candidate.ordinal) for candidate in candidates])
+        except ViewUnavailable:
+            return None  # the files were found all the same; that the text is not there makes the answer partial
+        return {ino: PassageText(text, *passage[2:6]) for (ino, _), (passage, text) in found.items()}
 
 
 def _matches(candidate: Candidate, passage: PassageText | None, spotter: Spotter | None) -> tuple[Match, ...]:

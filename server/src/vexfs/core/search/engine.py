@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from vexfs.core import collections, filters
 from vexfs.core.errors import InvalidRequest, RevisionNotReached
-from vexfs.core.search.answers import Answers
+from vexfs.core.search.answers import Answers, Shown
 from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
 from vexfs.core.search.matcher import MatchCache, Matcher
 from vexfs.core.search.queries import Embedder, QueryVectors
@@ -77,7 +77,7 @@ class SearchEngine:
 
             def search() -> SearchAnswer:
                 ranking = TextRanking(state, model, self.queries, self._lexical, request)
-                return self._answers.assemble(view, matcher, ranking, request.limit, trust, request.text)
+                return self._answers.assemble(view, matcher, ranking, request.limit, trust, Shown(request.text))
 
             return self._results.obtain(request, seen, search)
 
@@ -98,7 +98,9 @@ class SearchEngine:
 
             def search() -> SearchAnswer:
                 ranking = VectorRanking(state, spec, request)
-                return self._answers.assemble(view, matcher, ranking, request.limit, trust, None)
+                return self._answers.assemble(
+                    view, matcher, ranking, request.limit, trust, Shown(metadata=request.with_metadata)
+                )
 
             return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
 

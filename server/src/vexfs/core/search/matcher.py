@@ -8,7 +8,7 @@ their own, because a snapshot must not be held for long.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -127,18 +127,22 @@ class Matcher:
 
         return self._cache.obtain(self._allowed_key(state), self._valid_for(state), evaluate)[0]
 
-    def path_of(self, ino: int) -> bytes | None:
-        """A path to the file, inside the scope when there is one; None when no name leads there any more."""
-        names = dentries.names_of(self._view, Ino(ino))
+    def paths_of(self, inos: Sequence[int]) -> dict[int, bytes]:
+        """A path to each of the files, inside the scope when there is one; files that no name leads to any more have none."""
+        names = dentries.names_upward(self._view, inos)
+        return {ino: path for ino in inos if (path := self._path_among(names, ino)) is not None}
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _path_among(self, names: Mapping[int, Sequence[tuple[Ino, bytes]]], ino: int) -> bytes | None:
+        found = names.get(ino, ())
         if self.scope is not None and self.scope.directories:
-            names = [entry for entry in names if entry[0] in self.scope.directories]
-        for parent, name in sorted(names):
-            directory = paths.path_of(self._view, parent)
+            found = [entry for entry in found if entry[0] in self.scope.directories]
+        for parent, name in sorted(found):
+            directory = paths.path_among(names, parent)
             if directory is not None:
                 return directory.rstrip(b"/") + b"/" + name
         return None
-
-    # -- inside ----------------------------------------------------------------------------------------
 
     def _read_scope(self, ino: Ino) -> Scope:
         def read() -> Scope:

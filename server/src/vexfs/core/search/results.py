@@ -8,7 +8,7 @@ answer that lacks something is not remembered: what it lacks may come without an
 from collections.abc import Callable, Hashable
 
 from vexfs.core.search.caches import BoundedCache
-from vexfs.core.search.types import SearchAnswer, TextSearch, VectorSearch
+from vexfs.core.search.types import Hit, SearchAnswer, TextSearch, VectorSearch
 
 _HIT_BYTES = 1500
 """A hit beside its texts: the node, the tuples, the numbers."""
@@ -41,5 +41,9 @@ def _is_whole(request: TextSearch | VectorSearch, answer: SearchAnswer) -> bool:
 
 
 def _size_of(answer: SearchAnswer) -> int:
-    texts = sum(len(hit.path) + (0 if hit.passage is None else 2 * len(hit.passage.text)) for hit in answer.hits)
-    return texts + _HIT_BYTES * (1 + len(answer.hits))
+    return _HIT_BYTES + sum(map(_size_of_hit, answer.hits))
+
+
+def _size_of_hit(hit: Hit) -> int:
+    texts = len(hit.path) + len(hit.metadata or b"") + (0 if hit.passage is None else 2 * len(hit.passage.text))
+    return _HIT_BYTES + texts

@@ -42,6 +42,8 @@ class VectorSearch(NamedTuple):
     filter: Filter | None = None
     exclude: Ino | None = None
     """A file that is not answered: the one whose vector this is."""
+    with_metadata: bool = False
+    """Whether the hits carry the metadata of their files."""
 
 
 class PassageText(NamedTuple):
@@ -71,6 +73,8 @@ class Hit(NamedTuple):
     """Higher is better; comparable within one answer. Hybrid: 1 means first in both rankings."""
     passage: PassageText | None
     matches: tuple[Match, ...]
+    metadata: bytes | None = None
+    """JSON object, UTF-8; None unless it was asked for."""
 
 
 class SearchAnswer(NamedTuple):
