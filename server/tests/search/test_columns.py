@@ -114,5 +114,6 @@ def test_a_table_passes_exactly_the_files_that_pass_one_by_one(volume: Volume, i
         return
     with volume.snapshot() as view:
         expected = filters.matching(view, inos, compiled)
-    table = FactsTable(volume.snapshot, np.array(sorted(inos), dtype=np.int64))
+        table = FactsTable(np.array(sorted(inos), dtype=np.int64), with_names=True)
+        table.put(view, inos)
     assert table.passing(compiled).tolist() == sorted(expected)

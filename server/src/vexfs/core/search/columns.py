@@ -1,13 +1,12 @@
 """Filters over many files at once: attributes and metadata as columns. Which files of a whole index pass?
 
-Used by the matcher when a filter is so selective that looking at likely hits brings too little. A table holds the facts of a
-set of files as they were read; a column of a metadata key is made when a filter first asks for it, so that other filters over
-the same files cost microseconds where reading the rows costs 5 µs a file. It means what `filters.compile` means; a test holds
-one against the other. A table is filled by one thread and read by several; making a column twice does no harm.
+Used by `facts`, which keeps a table up to date, when a filter is so selective that looking at likely hits brings too little. A
+table holds the facts of a set of files as they were read; a column of a metadata key is made when a filter first asks for it,
+and changed with the files, so that other filters over the same files cost microseconds where reading rows costs 5 µs a file. It
+means what `filters.compile` means; a test holds one against the other. One thread at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from vexfs.core.filters import (
     CreatedTime,
     Equals,
     Exists,
-    Facts,
     Filter,
     Group,
     Kind,
@@ -37,64 +35,107 @@ from vexfs.core.filters import (
 )
 from vexfs.core.types import Ino
 from vexfs.store.reader import Reader
-from vexfs.views.dense.rows import Keys, Mask
+from vexfs.views.dense.rows import Keys, Mask, contains
 
-_PAGE_FILES = 2_000
+_BATCH_FILES = 500
 _FILE_TYPE = 0o170000
-
-OpenView = Callable[[], AbstractContextManager[Reader]]
+_VALUES_SLACK = 1_000
 
 
 class _Column(NamedTuple):
-    """The values at one metadata key, by the places of their files in the table; a file can have several."""
+    """The values at one metadata key, each with the place of its file in the table; a file can have several."""
 
     present: Mask
-    places_of: dict[Any, NDArray[np.int64]]
-    """Files by scalar value."""
-    number_places: NDArray[np.int64]
+    """By place: whether the key leads to anything."""
+    places: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    """The number that stands for the value, in `code_of`."""
     numbers: NDArray[np.float64]
+    """The value if it is a number, else NaN, which no comparison holds for."""
+    code_of: dict[Any, int]
+    """Numbers of scalar values; only ever grows."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether most of the values that have a number are those of no file any more."""
+        return len(self.code_of) > 2 * len(self.places) + _VALUES_SLACK
 
 
 class FactsTable:
-    """The facts of some files, read in short pages."""
+    """The facts of some files, whose rows are empty until `put` reads them."""
 
-    def __init__(self, open_view: OpenView, inos: Keys) -> None:
-        self.inos = inos
-        self._found = np.zeros(len(inos), dtype=np.bool_)
-        self._attributes = np.zeros((6, len(inos)), dtype=np.int64)
-        self._metadata: list[Any] = [{}] * len(inos)
-        self._names: list[tuple[str, ...]] | None = None
+    def __init__(self, inos: Keys, *, with_names: bool) -> None:
+        self.with_names = with_names
+        """Whether filters on names can be asked."""
+        self._inos: Keys = np.empty(0, dtype=np.int64)
+        self._ascending = True
+        self._place_of: dict[int, int] = {}
+        self._found = np.zeros(0, dtype=np.bool_)
+        self._attributes = np.zeros((6, 0), dtype=np.int64)
+        self._metadata: list[Any] = []
+        self._names: list[tuple[str, ...]] = []
         self._columns: dict[str, _Column] = {}
-        self._open_view = open_view
-        for place, facts in self._read(metadata=True, names=False):
-            node = facts.node
-            self._found[place] = True
-            self._attributes[:, place] = (node.size_bytes, node.mtime_ns, node.btime_ns, node.uid, node.gid, node.mode)
-            self._metadata[place] = facts.metadata
+        self._extend(inos.tolist())
 
-    def _read(self, *, metadata: bool, names: bool) -> Iterator[tuple[int, Facts]]:
-        """The facts of all files that exist, each with its place in the table."""
-        asked = Compiled(All(()), lambda _: True, needs_metadata=metadata, needs_names=names)
-        for start in range(0, len(self.inos), _PAGE_FILES):
-            page = [Ino(ino) for ino in self.inos[start : start + _PAGE_FILES].tolist()]
-            with self._open_view() as view:
-                found = {facts.node.ino: facts for facts in filters.read(view, page, asked)}
-            for place, ino in enumerate(page, start):
-                if ino in found:
-                    yield place, found[ino]
+    def __len__(self) -> int:
+        return len(self._inos)
 
-    def _all_names(self) -> list[tuple[str, ...]]:
-        if self._names is None:
-            names: list[tuple[str, ...]] = [()] * len(self.inos)
-            for place, facts in self._read(metadata=False, names=True):
-                names[place] = facts.names
-            self._names = names
-        return self._names
+    def __contains__(self, ino: int) -> bool:
+        return ino in self._place_of
+
+    def without(self, inos: Keys) -> list[int]:
+        """Those of the files that the table does not have."""
+        known = self._inos if self._ascending else np.sort(self._inos)
+        lacking: list[int] = inos[~contains(known, inos)].tolist()
+        return lacking
+
+    def put(self, view: Reader, inos: Iterable[int]) -> None:
+        """Read what these files are in `view`; those that the table has not come to it."""
+        wanted = list(dict.fromkeys(inos))
+        if not wanted:
+            return
+        self._extend([ino for ino in wanted if ino not in self._place_of])
+        places = np.array([self._place_of[ino] for ino in wanted], dtype=np.int64)
+        self._found[places] = False
+        for place in places.tolist():
+            self._metadata[place], self._names[place] = {}, ()
+        for start in range(0, len(wanted), _BATCH_FILES):
+            self._fill(view, [Ino(ino) for ino in wanted[start : start + _BATCH_FILES]])
+        self._columns = {
+            key: self._changed(key, column, places) for key, column in self._columns.items() if not column.is_stale
+        }
 
     def passing(self, compiled: Compiled) -> Keys:
         """The files that pass, ascending."""
-        passed: Keys = self.inos[self._mask(compiled.source) & self._found]
-        return passed
+        passed: Keys = self._inos[self._mask(compiled.source) & self._found]
+        return passed if self._ascending else np.sort(passed)
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _extend(self, inos: Sequence[int]) -> None:
+        """Make room for files that the table does not have."""
+        if not inos:
+            return
+        before, count = len(self._inos), len(inos)
+        self._place_of.update((ino, place) for place, ino in enumerate(inos, before))
+        self._inos = np.concatenate([self._inos, np.array(inos, dtype=np.int64)])
+        self._ascending = self._ascending and bool(np.all(np.diff(self._inos[max(0, before - 1) :]) > 0))
+        self._found = np.concatenate([self._found, np.zeros(count, dtype=np.bool_)])
+        self._attributes = np.concatenate([self._attributes, np.zeros((6, count), dtype=np.int64)], axis=1)
+        self._metadata += [{}] * count
+        self._names += [()] * count
+
+    def _fill(self, view: Reader, inos: Sequence[Ino]) -> None:
+        asked = Compiled(All(()), lambda _: True, needs_metadata=True, needs_names=self.with_names)
+        places, rows = [], []
+        for node, metadata, names in filters.read(view, inos, asked):
+            place = self._place_of[node.ino]
+            places.append(place)
+            rows.append((node.size_bytes, node.mtime_ns, node.btime_ns, node.uid, node.gid, node.mode))
+            self._metadata[place], self._names[place] = metadata, names
+        if places:
+            self._found[places] = True
+            self._attributes[:, places] = np.array(rows, dtype=np.int64).T
 
     def _mask(self, node: Filter) -> Mask:
         if isinstance(node, All):
@@ -123,7 +164,7 @@ class FactsTable:
             return mask
         if isinstance(node, Name):
             matches = filters.name_test(node.pattern)
-            return np.array([any(map(matches, names)) for names in self._all_names()], dtype=np.bool_)
+            return np.array([any(map(matches, names)) for names in self._names], dtype=np.bool_)
         if isinstance(node, Kind):
             same: Mask = (mode & _FILE_TYPE) == node.file_type
             return same
@@ -136,43 +177,53 @@ class FactsTable:
         if isinstance(test, Exists):
             return column.present if test.wanted else ~column.present
         if isinstance(test, Range):
-            return self._marked(column.number_places[_within(column.numbers, test)])
+            return self._marked(column.places[_within(column.numbers, test)])
         if isinstance(test, Prefix):
-            wanted = [value for value in column.places_of if isinstance(value, str) and value.startswith(test.text)]
+            wanted = [code for value, code in column.code_of.items() if isinstance(value, str) and value.startswith(test.text)]
         else:
             values = test.values if isinstance(test, OneOf) else (test.value,) if isinstance(test, Equals) else ()
-            wanted = list(map(filters.comparable, values))
-        none = np.empty(0, dtype=np.int64)
-        return self._marked(np.concatenate([none, *(column.places_of.get(value, none) for value in wanted)]))
+            wanted = [code for value in values if (code := column.code_of.get(filters.comparable(value))) is not None]
+        same = column.codes == wanted[0] if len(wanted) == 1 else np.isin(column.codes, wanted)
+        return self._marked(column.places[same])
 
     def _marked(self, places: NDArray[np.int64]) -> Mask:
-        mask = np.zeros(len(self.inos), dtype=np.bool_)
+        mask = np.zeros(len(self), dtype=np.bool_)
         mask[places] = True
         return mask
 
     def _column(self, key: str) -> _Column:
         if key not in self._columns:
-            self._columns[key] = self._make_column(key.split("."))
+            none = np.empty(0, dtype=np.int64)
+            empty = _Column(np.zeros(len(self), dtype=np.bool_), none, none, np.empty(0, dtype=np.float64), {})
+            self._columns[key] = self._changed(key, empty, np.arange(len(self)))
         return self._columns[key]
 
-    def _make_column(self, keys: Sequence[str]) -> _Column:
-        present = np.zeros(len(self.inos), dtype=np.bool_)
-        places_of: dict[Any, list[int]] = {}
-        numbers: list[tuple[int, float]] = []
-        for place, document in enumerate(self._metadata):
-            for found in filters.values_at(document, keys):
+    def _changed(self, key: str, column: _Column, changed: NDArray[np.int64]) -> _Column:
+        """The column after the files at these places have changed, or come to the table."""
+        present = np.zeros(len(self), dtype=np.bool_)
+        present[: len(column.present)] = column.present
+        present[changed] = False
+        keys = key.split(".")
+        places: list[int] = []
+        codes: list[int] = []
+        numbers: list[float] = []
+        for place in changed.tolist():
+            for found in filters.values_at(self._metadata[place], keys):
                 present[place] = True
                 for value in filters.elements(found):
                     if isinstance(value, dict):
                         continue
-                    places_of.setdefault(filters.comparable(value), []).append(place)
-                    if isinstance(value, (int, float)) and not isinstance(value, bool):
-                        numbers.append((place, float(value)))
+                    places.append(place)
+                    codes.append(column.code_of.setdefault(filters.comparable(value), len(column.code_of)))
+                    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                    numbers.append(float(value) if is_number else np.nan)
+        kept = ~self._marked(changed)[column.places]
         return _Column(
             present,
-            {value: np.array(places, dtype=np.int64) for value, places in places_of.items()},
-            np.array([place for place, _ in numbers], dtype=np.int64),
-            np.array([number for _, number in numbers], dtype=np.float64),
+            np.concatenate([column.places[kept], np.array(places, dtype=np.int64)]),
+            np.concatenate([column.codes[kept], np.array(codes, dtype=np.int64)]),
+            np.concatenate([column.numbers[kept], np.array(numbers, dtype=np.float64)]),
+            column.code_of,
         )
 
 

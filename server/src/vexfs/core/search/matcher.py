@@ -2,8 +2,8 @@
 
 Made by the engine for one search, on that search's snapshot; used by one thread. Files are looked at in batches and remembered
 for the length of the search. What is dear (the directories below a scope, the files that pass out of a whole index) is kept in
-`MatchCache` from search to search, as long as the volume's revision stays the same. A whole index is read in short reads of
-their own, because a snapshot must not be held for long.
+`MatchCache` from search to search, as long as the volume's revision stays the same; the tables that tell which files of a whole
+index pass stay, and follow the log (`facts`).
 """
 
 import threading
@@ -15,7 +15,7 @@ import numpy as np
 
 from vexfs.core import files, filters, paths
 from vexfs.core.filters import Compiled
-from vexfs.core.search.columns import FactsTable, OpenView
+from vexfs.core.search.facts import FactsTables, OpenView
 from vexfs.core.types import Ino
 from vexfs.store import dentries
 from vexfs.store.reader import Snapshot
@@ -24,7 +24,6 @@ from vexfs.views.dense.rows import Keys, contains, files_of
 
 T = TypeVar("T")
 _ENTRIES_MAX = 64
-_TABLES_MAX = 4
 _ROW_BY_ROW_MAX = 1_000
 """So few files are looked at one by one; of more a table is made."""
 
@@ -63,11 +62,11 @@ class RevisionCache:
 
 
 class MatchCache(RevisionCache):
-    """What searches of one volume share: small results, and a few tables, which are large (some 500 bytes a file)."""
+    """What searches of one volume share: small results, and a few tables."""
 
     def __init__(self) -> None:
         super().__init__(_ENTRIES_MAX)
-        self.tables = RevisionCache(_TABLES_MAX)
+        self.tables = FactsTables()
 
 
 class Scope(NamedTuple):
@@ -114,7 +113,7 @@ class Matcher:
 
     def known_allowed(self, state: IndexState) -> Keys | None:
         """What `allowed` would answer, if that costs little: it is known, or its table is."""
-        if self._cache.tables.get(self._table_key(state), self._valid_for(state)) is not None:
+        if self._has_table(state):
             return self.allowed(state)
         found = self._cache.get(self._allowed_key(state), self._valid_for(state))
         return None if found is None else found[0]
@@ -174,27 +173,31 @@ class Matcher:
         return any(parent in scope.directories for parent, _ in dentries.names_of(self._view, Ino(ino)))
 
     def _all_passing(self, state: IndexState) -> Keys:
-        key, valid_for = self._table_key(state), self._valid_for(state)
-        known = self._cache.tables.get(key, valid_for)
-        if known is None:
-            candidates = self._candidates(state)
-            if self._filter is None:
-                return candidates
-            if len(candidates) <= _ROW_BY_ROW_MAX:
-                return np.array(sorted(self.passing(candidates.tolist())), dtype=np.int64)
-            known = (FactsTable(self._open_view, candidates), state.base.keys)
-            self._cache.tables.put(key, valid_for, known)
-        table: FactsTable = known[0]
-        return table.inos if self._filter is None else table.passing(self._filter)
+        candidates = self._candidates(state)
+        if self._filter is None:
+            return candidates
+        if len(candidates) <= _ROW_BY_ROW_MAX and not self._has_table(state):
+            return np.array(sorted(self.passing(candidates.tolist())), dtype=np.int64)
+        table = self._cache.tables.obtain(self._table_key(state), self._open_view)
+        return table.passing(self._view, candidates, self._filter)
+
+    def _has_table(self, state: IndexState) -> bool:
+        table = self._cache.tables.find(self._table_key(state))
+        return table is not None and table.is_near(self._view.revision)
 
     def _candidates(self, state: IndexState) -> Keys:
         """The files of the index that lie in the scope, ascending."""
-        live = [files_of(part.keys[part.live]) for part in (state.base, state.tail)]
-        universe: Keys = np.unique(np.concatenate(live))
-        inside = self.files_in_scope()
-        if inside is not None:
-            universe = universe[contains(inside, universe)]
-        return universe
+
+        def collect() -> tuple[Keys, Keys]:
+            live = [files_of(part.keys[part.live]) for part in (state.base, state.tail)]
+            universe: Keys = np.unique(np.concatenate(live))
+            inside = self.files_in_scope()
+            if inside is not None:
+                universe = universe[contains(inside, universe)]
+            return universe, state.base.keys  # kept with them, so that its id stays its own
+
+        revision = 0 if self.scope is None else self._view.revision
+        return self._cache.obtain(("candidates", self._table_key(state)), (revision, *_shape_of(state)), collect)[0]
 
     def _allowed_key(self, state: IndexState) -> Hashable:
         return ("allowed", self._key, state.spec.key)
@@ -202,6 +205,11 @@ class Matcher:
     def _table_key(self, state: IndexState) -> Hashable:
         return (self.scope and self.scope.ino, state.spec.key)
 
-    def _valid_for(self, state: IndexState) -> tuple[int, int, int, int]:
-        """The same revision, and an index that has not moved since (its arrays only ever grow within one base)."""
-        return (self._view.revision, id(state.base.keys), len(state.tail.keys), state.live_count)
+    def _valid_for(self, state: IndexState) -> tuple[int, ...]:
+        """The same revision, and an index that has not moved since."""
+        return (self._view.revision, *_shape_of(state))
+
+
+def _shape_of(state: IndexState) -> tuple[int, int, int]:
+    """Another one after every change of the index: its arrays only ever grow within one base."""
+    return (id(state.base.keys), len(state.tail.keys), state.live_count)
