@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from vexfs.api.errors import MalformedRequest
@@ -82,8 +82,38 @@ def metadata_json(struct: Struct) -> bytes:
 def metadata_struct(json: bytes) -> Struct:
     """Stored metadata as a Struct."""
     struct = Struct()
-    struct.update(msgspec.json.decode(json))
+    fill_metadata(struct, json)
     return struct
+
+
+def fill_metadata(struct: Struct, json: bytes) -> None:
+    """Put stored metadata into an empty Struct, which may be a field of a message: that spares copies of it."""
+    struct.SetInParent()  # an object without keys is there, too
+    _fill(struct, msgspec.json.decode(json))
+
+
+def _fill(struct: Struct, document: dict[str, Any]) -> None:
+    fields = struct.fields
+    for key, inner in document.items():
+        _put(fields[key], inner)
+
+
+def _put(value: Value, plain: Any) -> None:
+    if plain is None:
+        value.null_value = NULL_VALUE
+    elif isinstance(plain, bool):
+        value.bool_value = plain
+    elif isinstance(plain, str):
+        value.string_value = plain
+    elif isinstance(plain, dict):
+        value.struct_value.SetInParent()
+        _fill(value.struct_value, plain)
+    elif isinstance(plain, list):
+        value.list_value.SetInParent()
+        for element in plain:
+            _put(value.list_value.values.add(), element)
+    else:
+        value.number_value = plain
 
 
 def plain_value(value: Value) -> Any:

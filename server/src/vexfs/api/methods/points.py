@@ -8,7 +8,7 @@ from vexfs.api.methods import messages, references
 from vexfs.api.methods.defaults import PAGE_DEFAULT, VECTORS_MAX_BYTES
 from vexfs.api.registry import Handler
 from vexfs.contract.v1 import points_pb2 as pb
-from vexfs.contract.v1.common_pb2 import FileRef, Vector
+from vexfs.contract.v1.common_pb2 import FileRef
 from vexfs.core import collections, content, files, points, trees
 from vexfs.core.errors import InvalidRequest, TooLarge
 from vexfs.core.points import PointInput
@@ -54,7 +54,7 @@ async def get_points(context: CallContext, request: pb.GetPointsRequest) -> pb.G
                 size_bytes += size_of(point)
                 if size_bytes > VECTORS_MAX_BYTES:
                     raise TooLarge(f"the answer is larger than {VECTORS_MAX_BYTES:,} bytes: ask for fewer points at a time")
-                response.points.append(message(point))
+                fill(response.points.add(), point)
         return response
 
     return await context.read(run)
@@ -78,7 +78,7 @@ async def list_points(context: CallContext, request: pb.ListPointsRequest) -> pb
                 if len(response.points) == limit or (response.points and size_bytes > VECTORS_MAX_BYTES):
                     response.next_page_token = messages.page_token(last)
                     return response
-                response.points.append(message(point))
+                fill(response.points.add(), point)
                 last = entry.name
             position = page[-1].name
         return response
@@ -108,15 +108,14 @@ def find(view: Reader, ref: FileRef) -> Collection:
     return collections.get(view, references.find(view, ref).node.ino)
 
 
-def message(point: Point) -> pb.Point:
-    """A point as the contract shows it, with the vectors that were read."""
-    return pb.Point(
-        id=point.id,
-        file_id=point.ino,
-        metadata=messages.metadata_struct(point.metadata),
-        vectors={name: Vector(values=data) for name, data in point.vectors.items()},
-        revision=point.revision,
-    )
+def fill(message: pb.Point, point: Point) -> None:
+    """Put a point into an empty message as the contract shows it, with the vectors that were read."""
+    message.id = point.id
+    message.file_id = point.ino
+    messages.fill_metadata(message.metadata, point.metadata)
+    for name, data in point.vectors.items():
+        message.vectors[name].values = data
+    message.revision = point.revision
 
 
 def size_of(point: Point) -> int:

@@ -44,7 +44,8 @@ def _response(answer: SearchAnswer, vectors: dict[int, dict[str, bytes]]) -> pb.
         partial_reasons=answer.partial_reasons,
         pending=answer.pending,
     )
-    response.hits.extend(_hit(hit, vectors.get(hit.node.ino, {})) for hit in answer.hits)
+    for hit in answer.hits:
+        _fill(response.hits.add(), hit, vectors.get(hit.node.ino, {}))
     return response
 
 
@@ -72,11 +73,11 @@ def _question(view: Reader, request: pb.QueryPointsRequest) -> VectorSearch:
     return asked
 
 
-def _hit(hit: Hit, vectors: dict[str, bytes]) -> pb.PointHit:
+def _fill(message: pb.PointHit, hit: Hit, vectors: dict[str, bytes]) -> None:
     # A file deeper in the collection is found too; the id of a point is its name in the collection's directory.
     id = core_points.id_of(hit.path.rpartition(b"/")[2])
-    point = Point(hit.node.ino, id, hit.metadata or NO_METADATA, vectors, hit.node.revision)
-    return pb.PointHit(point=points.message(point), score=hit.score)
+    points.fill(message.point, Point(hit.node.ino, id, hit.metadata or NO_METADATA, vectors, hit.node.revision))
+    message.score = hit.score
 
 
 HANDLERS: dict[str, Handler] = {"vexfs.v1.PointsService.QueryPoints": query_points}
