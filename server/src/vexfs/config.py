@@ -26,6 +26,9 @@ class Setting(NamedTuple):
 SETTINGS = (
     Setting("--data", "VEXFS_DATA", DEFAULT_DATA, "the data folder: files, indexes, token"),
     Setting("--mount", "VEXFS_MOUNT", "no mount", "the directory to mount the volume on"),
+    Setting(
+        "--shared-locks", "VEXFS_MOUNT_SHARED_LOCKS", "not set", "1: programs' locks hold on every mount of the data folder"
+    ),
     Setting("--host", "VEXFS_HOST", DEFAULT_HOST, "the address REST and gRPC listen on"),
     Setting("--rest-port", "VEXFS_REST_PORT", str(DEFAULT_REST_PORT), "the port of REST; 0 takes a free one"),
     Setting("--grpc-port", "VEXFS_GRPC_PORT", str(DEFAULT_GRPC_PORT), "the port of gRPC; 0 takes a free one"),
@@ -56,6 +59,8 @@ class ServeSettings:
 
     data: Path
     mount: Path | None = None
+    #: Programs' locks hold on every mount of the data folder.
+    shared_locks: bool = False
     host: str = DEFAULT_HOST
     rest_port: int = DEFAULT_REST_PORT
     grpc_port: int = DEFAULT_GRPC_PORT

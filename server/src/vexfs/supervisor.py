@@ -285,6 +285,7 @@ class Supervisor:
             str(self.settings.data),
             "--token-file",
             token_file,
+            *(["--shared-locks"] if self.settings.shared_locks else []),
             str(self.settings.mount),
         ]
 

@@ -139,3 +139,9 @@ def test_a_reader_that_left_before_the_first_line_ends_a_command_quietly() -> No
         os.close(writing)
     assert outcome.stderr == b""
     assert outcome.returncode in (1, 128 + signal.SIGPIPE)
+
+
+def test_sharing_locks_is_for_the_mount(tmp_path: Path) -> None:
+    outcome = vexfs("serve", "--data", str(tmp_path), "--shared-locks")
+    assert outcome.returncode == exits.USAGE
+    assert "--mount" in outcome.stderr

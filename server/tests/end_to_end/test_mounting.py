@@ -1,5 +1,6 @@
 """`vexfs mount` and `vexfs umount` on a data folder, with and without a server."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,9 +14,10 @@ from vexfs import runtime
 from vexfs.cli import exits
 from vexfs.cli.mounting import ready_name
 from vexfs.mount import lifecycle
+from vexfs.store.volume import Volume
 
 from .conftest import needs_mount
-from .running import Server, lines, settings_removed, vexfs_outcome, wait_until
+from .running import Server, lines, settings_removed, vexfs, vexfs_outcome, wait_until
 
 pytestmark = needs_mount
 
@@ -164,6 +166,34 @@ def test_a_mount_is_read_only_when_it_is_told_so(server: Server, target: Path, o
                 (target / "new.md").write_text("new")
         (line,) = [line for line in Path("/proc/mounts").read_text().splitlines() if f" {target} " in line]
         assert ("allow_other" in line) == ("allow_other" in "".join(options))
+    finally:
+        server.vexfs("umount", str(target))
+
+
+@pytest.mark.parametrize("options", [["--shared-locks"], ["-o", "rw,shared_locks"], []])
+def test_a_mount_shares_its_locks_when_it_is_told_so(target: Path, tmp_path: Path, options: list[str]) -> None:
+    data = tmp_path / "data"
+    Volume.open(data / "volumes" / "main", "test").close()
+    vexfs("mount", *options, str(target), data=data)
+    try:
+        record = runtime.read_ready(data, ready_name(target))
+        assert record is not None
+        assert record["locks_shared"] is bool(options)
+    finally:
+        vexfs("umount", str(target), data=data)
+
+
+def test_locks_hold_on_the_server_s_mount_and_on_others(make_server: Callable[..., Server], target: Path) -> None:
+    server = make_server(mounted=True, arguments=("--shared-locks",)).start()
+    assert server.mount is not None
+    server.vexfs("mount", str(target))
+    try:
+        (server.mount / "locked").write_text("")
+        wait_until((target / "locked").exists, 1.0, "the file in the other mount")
+        with (server.mount / "locked").open() as one, (target / "locked").open() as two:
+            fcntl.flock(one, fcntl.LOCK_EX)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(two, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         server.vexfs("umount", str(target))
 

@@ -12,7 +12,7 @@ import click
 
 from vexfs import runtime
 from vexfs.cli import output
-from vexfs.cli.options import data_option, json_option
+from vexfs.cli.options import SHARED_LOCKS_HELP, data_option, json_option
 from vexfs.core.errors import InvalidRequest, NotFound, Unavailable
 from vexfs.mount import lifecycle
 
@@ -26,11 +26,21 @@ _POLL_SECONDS = 0.02
 @data_option
 @click.option("--allow-other", is_flag=True, help="Let every local user use the mount.")
 @click.option("--read-only", is_flag=True, help="Refuse every change through this mount.")
-@click.option("-o", "words", metavar="OPTIONS", default="", help="The same as words of mount(8): ro, rw, allow_other.")
+@click.option("--shared-locks", is_flag=True, envvar="VEXFS_MOUNT_SHARED_LOCKS", help=SHARED_LOCKS_HELP)
+@click.option(
+    "-o", "words", metavar="OPTIONS", default="", help="The same as words of mount(8): ro, rw, allow_other, shared_locks."
+)
 @click.option("--foreground", is_flag=True, help="Stay, and unmount on Ctrl-C.")
 @json_option
 def mount_command(
-    directory: Path, data: Path, allow_other: bool, read_only: bool, words: str, foreground: bool, as_json: bool
+    directory: Path,
+    data: Path,
+    allow_other: bool,
+    read_only: bool,
+    shared_locks: bool,
+    words: str,
+    foreground: bool,
+    as_json: bool,
 ) -> int:
     """Mount the data folder's files on DIRECTORY (made when missing); returns when they are there.
 
@@ -46,7 +56,7 @@ def mount_command(
     target.mkdir(parents=True, exist_ok=True)
     name = ready_name(target)
     command = [sys.executable, "-m", "vexfs.mount", "--data", str(folder.path), "--ready-name", name]
-    command += _flags(words, allow_other=allow_other, read_only=read_only)
+    command += _flags(words, allow_other=allow_other, read_only=read_only, shared_locks=shared_locks)
     command.append(str(target))
     if foreground:
         os.execv(command[0], command)
@@ -58,16 +68,17 @@ def mount_command(
     return 0
 
 
-def _flags(words: str, *, allow_other: bool, read_only: bool) -> list[str]:
+def _flags(words: str, *, allow_other: bool, read_only: bool, shared_locks: bool) -> list[str]:
     """The mount process's flags. Raises InvalidRequest for a word that is none of ours."""
     given = [word for word in words.split(",") if word]
     for word in given:
-        if word not in ("ro", "rw", "allow_other"):
-            raise InvalidRequest(f"unknown mount option {word!r}: -o takes ro, rw and allow_other")
+        if word not in ("ro", "rw", "allow_other", "shared_locks"):
+            raise InvalidRequest(f"unknown mount option {word!r}: -o takes ro, rw, allow_other and shared_locks")
     if "ro" in given or "rw" in given:
         read_only = [word for word in given if word in ("ro", "rw")][-1] == "ro"  # the last one counts, as for mount(8)
     flags = ["--read-only"] if read_only else []
-    return flags + (["--allow-other"] if allow_other or "allow_other" in given else [])
+    flags += ["--allow-other"] if allow_other or "allow_other" in given else []
+    return flags + (["--shared-locks"] if shared_locks or "shared_locks" in given else [])
 
 
 def ready_name(target: Path) -> str:

@@ -15,6 +15,8 @@ from vexfs import config
 
 _PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 
+SHARED_LOCKS_HELP = "Programs' locks hold on every mount of the data folder, not on this one only."
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

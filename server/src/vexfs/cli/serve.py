@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from vexfs import config
-from vexfs.cli.options import data_option
+from vexfs.cli.options import SHARED_LOCKS_HELP, data_option
 from vexfs.core.errors import InvalidRequest
 from vexfs.security.origins import parse_origin
 
@@ -26,6 +27,7 @@ def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple
 @click.command("serve")
 @data_option
 @click.option("--mount", type=click.Path(path_type=Path), envvar="VEXFS_MOUNT", help="Directory to mount the files on.")
+@click.option("--shared-locks", is_flag=True, envvar="VEXFS_MOUNT_SHARED_LOCKS", help=SHARED_LOCKS_HELP)
 @click.option("--host", default=config.DEFAULT_HOST, envvar="VEXFS_HOST", show_default=True, help="Address to listen on.")
 @click.option("--rest-port", type=click.IntRange(0, 65535), default=config.DEFAULT_REST_PORT, envvar="VEXFS_REST_PORT",
               show_default=True, help="Port of REST; 0 takes a free one.")  # fmt: skip
@@ -45,6 +47,7 @@ def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple
 def serve_command(
     data: Path,
     mount: Path | None,
+    shared_locks: bool,
     host: str,
     rest_port: int,
     grpc_port: int,
@@ -56,6 +59,8 @@ def serve_command(
     cors_origins: tuple[str, ...],
 ) -> int:
     """Run a server on a data folder until Ctrl-C."""
+    if mount is None and _is_on_the_command_line("shared_locks"):
+        raise click.UsageError("--shared-locks is for the mount: give --mount, too")
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
     if tls_client_ca is not None and tls_cert is None:
@@ -68,6 +73,7 @@ def serve_command(
     settings = config.ServeSettings(
         data=data.absolute(),
         mount=mount.absolute() if mount else None,
+        shared_locks=shared_locks,
         host=host,
         rest_port=rest_port,
         grpc_port=grpc_port,
@@ -79,6 +85,11 @@ def serve_command(
         cors_origins=cors_origins,
     )
     return Supervisor(settings).run()
+
+
+def _is_on_the_command_line(parameter: str) -> bool:
+    """Whether somebody typed that option: what only the environment says may be meant for another start."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
 
 
 def _configure_logs() -> None:

@@ -20,7 +20,8 @@ import apsw
 from vexfs.core.errors import VexfsError
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
-from vexfs.mount.requests import VIRTUAL_NODEID, Handler, RequestBuffer, Table
+from vexfs.mount.requests import LAST_BYTES, SHORTEST, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
+from vexfs.mount.session import GONE
 from vexfs.mount.spin import Spin
 from vexfs.mount.writeback import Writeback
 
@@ -57,13 +58,16 @@ class Loop:
         self._engine = engine
         self._writeback = writeback
         self._buffer = buffer
-        silent = dict.fromkeys((wire.FUSE_FORGET, wire.FUSE_BATCH_FORGET), self._silent)
-        self._handlers = _dense(*tables, silent)
-        self._handlers[wire.FUSE_INTERRUPT] = self._interrupt
-        self._handlers[wire.FUSE_DESTROY] = self._destroy
+        own = {
+            wire.FUSE_FORGET: self._silent,
+            wire.FUSE_BATCH_FORGET: self._silent,
+            wire.FUSE_INTERRUPT: self._interrupt,
+            wire.FUSE_DESTROY: self._destroy,
+        }
+        self._handlers = _dense(*tables, own)
         # Never ENOSYS for what the volume's files can: the kernel would take it for an answer about the whole mount.
         refused = dict.fromkeys(sorted({opcode for table in tables for opcode in table}), _refused)
-        self._virtual = _dense(refused, virtual, silent)
+        self._virtual = _dense(refused, virtual, own)
         self._poller = select.poll()
         self._poller.register(engine.session.fd, select.POLLIN)
         self._stopping = False
@@ -114,6 +118,7 @@ class Loop:
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
         handlers, virtual, counts = self._handlers, self._virtual, self.counts
         spin_until = served = 0
+        answer: Answer
         while not self._stopping:
             self._between = True
             try:
@@ -133,10 +138,18 @@ class Loop:
                     return False
                 raise
             self._between = False
-            _, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
+            if length < wire.IN_HEADER_BYTES:
+                if length == 0:  # as a socket or pipe says that nobody is at the other end
+                    return False
+                logger.error("a request without a whole header is passed over", extra={"bytes": length})
+                continue
+            told, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
             try:
                 counts[opcode] += 1
-                answer = (handlers if nodeid < VIRTUAL_NODEID else virtual)[opcode](unique, nodeid, length, uid, gid)
+                if told != length or length < SHORTEST[opcode] or memory[length - 1] >= LAST_BYTES[opcode]:
+                    answer = self._malformed(opcode, told, length)
+                else:
+                    answer = (handlers if nodeid < VIRTUAL_NODEID else virtual)[opcode](unique, nodeid, length, uid, gid)
             except VexfsError as error:
                 answer = -error.errno
             except Exception as error:
@@ -241,8 +254,13 @@ class Loop:
         logger.error("a request failed", exc_info=error, extra={"opcode": opcode})
         return None if opcode in _UNANSWERED else -errno.EIO
 
+    def _malformed(self, opcode: int, told: int, length: int) -> int | None:
+        """A request that is not what its opcode says."""
+        logger.error("a malformed request is refused", extra={"opcode": opcode, "bytes": length, "told": told})
+        return None if opcode in _UNANSWERED else -errno.EINVAL
+
     def _not_answered(self, error: OSError) -> None:
-        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EPERM):
+        if error.errno not in GONE:
             logger.error("an answer was refused by the kernel", exc_info=error)
 
 

@@ -1,5 +1,8 @@
 """The shape of a handler: what the loop passes it and what it gives back.
 
+What a request says is input. The loop has checked that it is as long as its header says and its struct needs (`SHORTEST`), and
+that a name at its end is ended (`LAST_BYTES`); what else stands in it is the handler's to check.
+
 A handler gets `(unique, nodeid, end, uid, gid)`; the request's bytes stand in the loop's buffer up to `end`, its body begins
 behind the header. It returns the payload of the answer, a negative errno, or None when there is no answer or it comes later.
 No object is made for a request: this is the hottest path of the mount.
@@ -7,6 +10,7 @@ No object is made for a request: this is the hottest path of the mount.
 
 from collections.abc import Callable, Mapping
 
+from vexfs.core.errors import InvalidRequest
 from vexfs.mount import wire
 
 Answer = bytes | int | None
@@ -22,6 +26,16 @@ DONE = b""
 """The answer without a payload."""
 
 
+_NO_SHAPE = (0, 0)
+SHORTEST = [
+    wire.IN_HEADER_BYTES + size + 2 * names
+    for size, names in (wire.SHAPES.get(opcode, _NO_SHAPE) for opcode in range(wire.OPCODE_MAX))
+]
+"""Bytes of the shortest request of each opcode: a name is a byte at least, and its NUL."""
+LAST_BYTES = [1 if wire.SHAPES.get(opcode, _NO_SHAPE)[1] else 256 for opcode in range(wire.OPCODE_MAX)]
+"""The last byte of a request of each opcode is below this."""
+
+
 class RequestBuffer:
     """The memory one request is read into. `view` is the same memory; slices of it are copied before the handler returns."""
 
@@ -34,6 +48,8 @@ class RequestBuffer:
         return bytes(self.view[start : end - 1])
 
     def two_names(self, start: int, end: int) -> tuple[bytes, bytes]:
-        """Two NUL-terminated names in a row."""
-        first, _, second = bytes(self.view[start : end - 1]).partition(b"\0")
+        """Two NUL-terminated names in a row. Raises InvalidRequest when there is one."""
+        first, separator, second = bytes(self.view[start : end - 1]).partition(b"\0")
+        if not separator:
+            raise InvalidRequest("a request of the kernel has one name where two belong")
         return first, second

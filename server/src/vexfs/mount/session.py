@@ -37,8 +37,11 @@ _CONGESTION_THRESHOLD = 48
 _PAGE_BYTES = 4096
 _READAHEAD_BYTES = 1 << 20
 
+_ERRNO_END = 512
+"""Where the kernel's own, internal numbers begin."""
+
 #: What a write to the descriptor may fail with when the request or the connection is gone: nobody waits for the answer.
-_GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.EPERM})
+GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.EPERM})
 
 
 class Agreement(NamedTuple):
@@ -56,6 +59,8 @@ def agree(request: memoryview, *, kernel_permissions: bool = False, serve_locks:
     locks come here instead of staying in the kernel.
     """
     body = request[wire.IN_HEADER_BYTES :]
+    if len(body) < wire.FUSE_COMPAT_INIT_IN_SIZE:
+        raise NotSupported(f"the kernel began with a request of {len(request)} bytes, too few for INIT")
     if len(body) >= wire.fuse_init_in.size:
         major, minor, readahead, low, high = wire.fuse_init_in.unpack_from(body)
     else:
@@ -112,11 +117,19 @@ class Session:
         return session
 
     def reply(self, unique: int, payload: bytes) -> None:
-        """Answer a request; a request that was interrupted or aborted meanwhile is no error."""
+        """Answer a request. Never raises: that it was interrupted or aborted meanwhile is no error, anything else is logged; a
+        request whose answer has the wrong length has got EIO from the kernel by then.
+        """
         self._write([wire.fuse_out_header.pack(wire.OUT_HEADER_BYTES + len(payload), 0, unique), payload])
 
     def fail(self, unique: int, number: int) -> None:
-        """Answer a request with an errno (positive)."""
+        """Answer a request with an errno (positive).
+
+        What the kernel would not take for one, leaving the request without an answer for ever, becomes EIO.
+        """
+        if not 0 < number < _ERRNO_END:
+            logger.error("an answer with an impossible errno", extra={"errno": number})
+            number = errno.EIO
         self._write([wire.fuse_out_header.pack(wire.OUT_HEADER_BYTES, -number, unique)])
 
     def answer(self, unique: int, answer: bytes | int) -> None:
@@ -130,8 +143,8 @@ class Session:
         try:
             os.writev(self.fd, parts)
         except OSError as error:
-            if error.errno not in _GONE:
-                raise
+            if error.errno not in GONE:
+                logger.error("an answer was refused by the kernel", exc_info=error)
 
     # -- notifications: each returns the kernel's errno, 0 when it knew what was meant ------------------
 

@@ -173,6 +173,55 @@ FUSE_COPY_FILE_RANGE_64 = 53
 OPCODE_MAX = 64
 """Opcodes above are answered ENOSYS without a look into the table."""
 
+# -- what a request is made of ------------------------------------------------------------------------
+
+SHAPES = {
+    FUSE_LOOKUP: (0, 1),
+    FUSE_FORGET: (0, 0),
+    FUSE_GETATTR: (fuse_getattr_in.size, 0),
+    FUSE_SETATTR: (fuse_setattr_in.size, 0),
+    FUSE_READLINK: (0, 0),
+    FUSE_SYMLINK: (0, 2),
+    FUSE_MKNOD: (fuse_mknod_in.size, 1),
+    FUSE_MKDIR: (fuse_mkdir_in.size, 1),
+    FUSE_UNLINK: (0, 1),
+    FUSE_RMDIR: (0, 1),
+    FUSE_RENAME: (fuse_rename_in.size, 2),
+    FUSE_LINK: (fuse_link_in.size, 1),
+    FUSE_OPEN: (fuse_open_in.size, 0),
+    FUSE_READ: (fuse_read_in.size, 0),
+    FUSE_WRITE: (fuse_write_in.size, 0),
+    FUSE_STATFS: (0, 0),
+    FUSE_RELEASE: (fuse_release_in.size, 0),
+    FUSE_FSYNC: (fuse_fsync_in.size, 0),
+    FUSE_SETXATTR: (FUSE_COMPAT_SETXATTR_IN_SIZE, 0),
+    FUSE_GETXATTR: (fuse_getxattr_in.size, 1),
+    FUSE_LISTXATTR: (fuse_getxattr_in.size, 0),
+    FUSE_REMOVEXATTR: (0, 1),
+    FUSE_FLUSH: (fuse_flush_in.size, 0),
+    FUSE_OPENDIR: (fuse_open_in.size, 0),
+    FUSE_READDIR: (fuse_read_in.size, 0),
+    FUSE_RELEASEDIR: (fuse_release_in.size, 0),
+    FUSE_FSYNCDIR: (fuse_fsync_in.size, 0),
+    FUSE_GETLK: (fuse_lk_in.size, 0),
+    FUSE_SETLK: (fuse_lk_in.size, 0),
+    FUSE_SETLKW: (fuse_lk_in.size, 0),
+    FUSE_CREATE: (fuse_create_in.size, 1),
+    FUSE_INTERRUPT: (fuse_interrupt_in.size, 0),
+    FUSE_DESTROY: (0, 0),
+    FUSE_BATCH_FORGET: (0, 0),
+    FUSE_FALLOCATE: (fuse_fallocate_in.size, 0),
+    FUSE_READDIRPLUS: (fuse_read_in.size, 0),
+    FUSE_RENAME2: (fuse_rename2_in.size, 2),
+    FUSE_LSEEK: (fuse_lseek_in.size, 0),
+    FUSE_COPY_FILE_RANGE: (fuse_copy_file_range_in.size, 0),
+    FUSE_TMPFILE: (fuse_create_in.size, 0),
+    FUSE_STATX: (fuse_statx_in.size, 0),
+    FUSE_COPY_FILE_RANGE_64: (fuse_copy_file_range_in.size, 0),
+}
+"""Of the requests that are handled: bytes of the struct behind the header (nothing is read of the FORGETs), and how many names,
+each ended by a NUL, follow it up to the end. Behind the struct of SETXATTR and WRITE their values come."""
+
 # -- flags -------------------------------------------------------------------------------------------
 
 FATTR_MODE = 1 << 0
@@ -233,5 +282,7 @@ RENAME_EXCHANGE = 1 << 1
 IN_HEADER_BYTES = fuse_in_header.size
 OUT_HEADER_BYTES = fuse_out_header.size
 MAX_WRITE_BYTES = 1 << 20
+MAX_READ_BYTES = MAX_WRITE_BYTES
+"""What one READ, or READDIR, asks for at most: as many pages as were agreed on."""
 READ_BUFFER_BYTES = MAX_WRITE_BYTES + 4096 + IN_HEADER_BYTES + fuse_write_in.size
 """What one request can be at most: a full WRITE, with room for its headers (the kernel wants max_write + 4 KiB)."""

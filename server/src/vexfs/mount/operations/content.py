@@ -112,6 +112,8 @@ class ContentOperations:
 
     def read(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         _, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
+        if size > wire.MAX_READ_BYTES:
+            return -errno.EINVAL
         file = self._open_files.get(nodeid)
         node = files.stat(self._writer, nodeid)
         if file is None or not file.pending:
@@ -148,8 +150,10 @@ class ContentOperations:
         """Answer what is being read, then stop the readers; idempotent."""
         self._readers.shutdown(wait=True)
 
-    def write(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+    def write(self, unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         _, offset, size, write_flags, _, flags = wire.fuse_write_in.unpack_from(self._view, BODY)
+        if size != end - _WRITE_BODY:
+            return -errno.EINVAL
         file = self._open_files.need(nodeid)
         if file.error:
             return -file.take_error()

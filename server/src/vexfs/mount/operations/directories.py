@@ -58,6 +58,8 @@ class DirectoryOperations:
 
     def _read(self, *, plus: bool) -> Answer:
         handle, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
+        if size > wire.MAX_READ_BYTES:
+            return -errno.EINVAL
         listing = self._listings.get(handle)
         if listing is None:
             return -errno.EBADF

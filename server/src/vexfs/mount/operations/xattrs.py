@@ -66,13 +66,14 @@ class XattrOperations:
 
     def setxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         size, flags, extra = wire.fuse_setxattr_in.unpack_from(self._view, BODY)
-        name, _, rest = bytes(self._view[BODY + self._set_bytes : end]).partition(b"\0")
+        name, ended, value = bytes(self._view[BODY + self._set_bytes : end]).partition(b"\0")
+        if not ended or len(value) != size:
+            return -errno.EINVAL
         if not self._is_taken(name):
             return _REFUSED
         file = self._open_files.get(nodeid)
         if file is not None:
             file.plain = False
-        value = rest[:size]
         if name in acls.NAMES:
             keep_setgid = not (self._extended and extra & wire.FUSE_SETXATTR_ACL_KILL_SGID)
             with self._engine.begin("set_xattr") as txn:
