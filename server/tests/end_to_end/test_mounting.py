@@ -173,7 +173,7 @@ def test_a_mount_is_read_only_when_it_is_told_so(server: Server, target: Path, o
 @pytest.mark.parametrize("options", [["--shared-locks"], ["-o", "rw,shared_locks"], []])
 def test_a_mount_shares_its_locks_when_it_is_told_so(target: Path, tmp_path: Path, options: list[str]) -> None:
     data = tmp_path / "data"
-    Volume.open(data / "volumes" / "main", "test").close()
+    Volume.open(data / "volumes" / "main", "test", create=True).close()
     vexfs("mount", *options, str(target), data=data)
     try:
         record = runtime.read_ready(data, ready_name(target))

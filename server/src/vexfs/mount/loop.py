@@ -118,7 +118,6 @@ class Loop:
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
         handlers, virtual, counts = self._handlers, self._virtual, self.counts
         spin_until = served = 0
-        answer: Answer
         while not self._stopping:
             self._between = True
             try:
@@ -146,10 +145,11 @@ class Loop:
             told, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
             try:
                 counts[opcode] += 1
-                if told != length or length < SHORTEST[opcode] or memory[length - 1] >= LAST_BYTES[opcode]:
-                    answer = self._malformed(opcode, told, length)
-                else:
-                    answer = (handlers if nodeid < VIRTUAL_NODEID else virtual)[opcode](unique, nodeid, length, uid, gid)
+                answer = (
+                    (handlers if nodeid < VIRTUAL_NODEID else virtual)[opcode](unique, nodeid, length, uid, gid)
+                    if told == length and length >= SHORTEST[opcode] and memory[length - 1] < LAST_BYTES[opcode]
+                    else self._malformed(opcode, told, length)
+                )
             except VexfsError as error:
                 answer = -error.errno
             except Exception as error:
@@ -163,7 +163,7 @@ class Loop:
                         writev(fd, (pack(size, 0, unique), answer))
                 except OSError as error:
                     self._not_answered(error)
-            elif answer is not None:
+            elif isinstance(answer, int):
                 session.fail(unique, -answer)
             if self._due:
                 self._look()
@@ -254,7 +254,7 @@ class Loop:
         logger.error("a request failed", exc_info=error, extra={"opcode": opcode})
         return None if opcode in _UNANSWERED else -errno.EIO
 
-    def _malformed(self, opcode: int, told: int, length: int) -> int | None:
+    def _malformed(self, opcode: int, told: int, length: int) -> Answer:
         """A request that is not what its opcode says."""
         logger.error("a malformed request is refused", extra={"opcode": opcode, "bytes": length, "told": told})
         return None if opcode in _UNANSWERED else -errno.EINVAL
