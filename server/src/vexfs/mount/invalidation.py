@@ -188,11 +188,16 @@ class Invalidator:
             logger.warning("this kernel cannot drop all names at once; stale names may last until they expire")
         self._position = max(self._position, head)
 
-    def close(self) -> None:
-        """Stop the thread; idempotent. A notification the kernel holds up does not keep the process."""
+    def close(self, timeout_s: float = 1.0) -> bool:
+        """Stop the thread; idempotent. False when the kernel still holds a notification up after the time.
+
+        A notification about a page that programs have changed in a mapping waits, unkillably, until the loop has taken that
+        page: a process that ended meanwhile would stay for ever, and whoever waits for its mount with it.
+        """
         self._closing = True
         self._wake.set()
         with contextlib.suppress(ValueError, VexfsError):
             self._unsubscribe()
         if self._thread.is_alive():
-            self._thread.join(timeout=1)
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()

@@ -13,7 +13,9 @@ import logging
 import os
 import select
 import signal
+import threading
 import time
+from collections.abc import Callable
 
 import apsw
 
@@ -102,6 +104,21 @@ class Loop:
             self._between = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_IGN)  # workers may still post
+
+    def run_during(self, work: Callable[[], object]) -> None:
+        """Serve again, after `run`, until another thread has done `work`, which the kernel holds up unless it is served."""
+        self._stopping = False
+
+        def do() -> None:
+            try:
+                work()
+            finally:
+                self._engine.post(self.stop)
+
+        helper = threading.Thread(target=do, name="vexfs-ending", daemon=True)
+        helper.start()
+        self.run()
+        helper.join()
 
     def stop(self) -> None:
         """End `run`, called by a signal's handler in the main thread."""

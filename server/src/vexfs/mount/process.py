@@ -45,6 +45,9 @@ from vexfs.store.volume import Volume
 logger = logging.getLogger(__name__)
 
 _FLUSH_TIMEOUT_S = 1.2
+_NOTIFIED_S = 0.02
+"""So long the loop need not serve for the last notification to end."""
+_NOTIFICATION_TIMEOUT_S = 2.0
 _SYNC_TIMEOUT_S = 1.0
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE_BUFFER_BYTES = 256 * 1024
@@ -164,6 +167,8 @@ class Mount:
             gc.freeze()
             logger.info("mounted", extra=facts)
             self._loop.run()
+            if not self._loop.unmounted and not self._invalidator.close(_NOTIFIED_S):
+                self._loop.run_during(lambda: self._invalidator.close(_NOTIFICATION_TIMEOUT_S))
             self._write_out()
         finally:
             self._close()
