@@ -63,12 +63,12 @@ class Cost(NamedTuple):
 
 class Meter:
     def __init__(self, mount: Mounted, file: Path) -> None:
-        self._mount, self._file = mount, file
+        self.mount, self._file = mount, file
 
-    def _counts(self) -> Counts:
-        assert self._mount.process is not None
+    def counts(self) -> Counts:
+        assert self.mount.process is not None
         self._file.unlink(missing_ok=True)
-        self._mount.process.send_signal(signal.SIGUSR1)
+        self.mount.process.send_signal(signal.SIGUSR1)
         eventually(self._file.exists, 5)
         return Counts(**json.loads(self._file.read_text()))
 
@@ -76,7 +76,7 @@ class Meter:
         """Run `operation` once for each of FILES paths."""
         before = self._settle()
         for number in range(FILES):
-            operation(self._mount.path / f"f{number:04}")
+            operation(self.mount.path / f"f{number:04}")
         after = self._settle()
         spent = [now - then for now, then in zip(after.requests, before.requests, strict=True)]
         requests = {OPCODES[opcode].removeprefix("FUSE_"): count / FILES for opcode, count in enumerate(spent) if count}
@@ -85,7 +85,7 @@ class Meter:
     def _settle(self) -> Counts:
         """Until nothing is under way: releases come after close has returned."""
         last = None
-        while (now := self._counts()) != last or not now.requests:
+        while (now := self.counts()) != last or not now.requests:
             last = now
         return now
 
