@@ -230,13 +230,13 @@ type Passage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The text.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// Where it starts in the file's content, in bytes.
+	// Where it starts in the file's content, in bytes; of a PDF or Word document 0: its text lies packed in the whole content.
 	StartByte int64 `protobuf:"varint,2,opt,name=start_byte,json=startByte,proto3" json:"start_byte,omitempty"`
-	// The byte after its last.
+	// The byte after its last; of a PDF or Word document the size of the content.
 	EndByte int64 `protobuf:"varint,3,opt,name=end_byte,json=endByte,proto3" json:"end_byte,omitempty"`
-	// The line it starts on; the first line is 1.
+	// The line it starts on; the first line is 1. A PDF or Word document has no lines: 0.
 	StartLine int32 `protobuf:"varint,4,opt,name=start_line,json=startLine,proto3" json:"start_line,omitempty"`
-	// The line it ends on.
+	// The line it ends on; of a PDF or Word document 0.
 	EndLine       int32 `protobuf:"varint,5,opt,name=end_line,json=endLine,proto3" json:"end_line,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

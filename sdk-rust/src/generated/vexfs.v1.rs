@@ -2757,16 +2757,16 @@ pub struct Passage {
     /// The text.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
-    /// Where it starts in the file's content, in bytes.
+    /// Where it starts in the file's content, in bytes; of a PDF or Word document 0: its text lies packed in the whole content.
     #[prost(int64, tag = "2")]
     pub start_byte: i64,
-    /// The byte after its last.
+    /// The byte after its last; of a PDF or Word document the size of the content.
     #[prost(int64, tag = "3")]
     pub end_byte: i64,
-    /// The line it starts on; the first line is 1.
+    /// The line it starts on; the first line is 1. A PDF or Word document has no lines: 0.
     #[prost(int32, tag = "4")]
     pub start_line: i32,
-    /// The line it ends on.
+    /// The line it ends on; of a PDF or Word document 0.
     #[prost(int32, tag = "5")]
     pub end_line: i32,
 }

@@ -114,28 +114,28 @@ export type Passage = Message<"vexfs.v1.Passage"> & {
   text: string;
 
   /**
-   * Where it starts in the file's content, in bytes.
+   * Where it starts in the file's content, in bytes; of a PDF or Word document 0: its text lies packed in the whole content.
    *
    * @generated from field: int64 start_byte = 2;
    */
   startByte: bigint;
 
   /**
-   * The byte after its last.
+   * The byte after its last; of a PDF or Word document the size of the content.
    *
    * @generated from field: int64 end_byte = 3;
    */
   endByte: bigint;
 
   /**
-   * The line it starts on; the first line is 1.
+   * The line it starts on; the first line is 1. A PDF or Word document has no lines: 0.
    *
    * @generated from field: int32 start_line = 4;
    */
   startLine: number;
 
   /**
-   * The line it ends on.
+   * The line it ends on; of a PDF or Word document 0.
    *
    * @generated from field: int32 end_line = 5;
    */

@@ -2403,22 +2403,22 @@ class Passage(betterproto2.Message):
 
     start_byte: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    Where it starts in the file's content, in bytes.
+    Where it starts in the file's content, in bytes; of a PDF or Word document 0: its text lies packed in the whole content.
     """
 
     end_byte: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    The byte after its last.
+    The byte after its last; of a PDF or Word document the size of the content.
     """
 
     start_line: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
     """
-    The line it starts on; the first line is 1.
+    The line it starts on; the first line is 1. A PDF or Word document has no lines: 0.
     """
 
     end_line: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
     """
-    The line it ends on.
+    The line it ends on; of a PDF or Word document 0.
     """
 
 
