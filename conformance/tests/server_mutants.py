@@ -462,10 +462,17 @@ _POINTS = {
         "Points/infinity",
     ),
     "vectors-come-unasked": _everywhere(
-        "api/methods/points.py",
-        "vectors = {name: Vector(values=data) for name, data in point.vectors.items()} if with_vectors else None",
-        "vectors = {name: Vector(values=data) for name, data in point.vectors.items()}",
+        "core/points.py",
+        "vectors = versioned.vectors_of(view, inos) if with_vectors else {}",
+        "vectors = versioned.vectors_of(view, inos)",
         "vectors are answered without being asked for",
+        "Points/vectors-only-if-asked-for",
+    ),
+    "vectors-of-hits-come-unasked": _everywhere(
+        "api/methods/queries.py",
+        "return _response(answer, _vectors(application.volume, answer.hits) if request.with_vectors else {})",
+        "return _response(answer, _vectors(application.volume, answer.hits))",
+        "the vectors of hits are answered without being asked for",
         "QueryPoints/payload-without-vectors",
     ),
     "a-vector-that-is-left-out-stays": _everywhere(
