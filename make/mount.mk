@@ -1,11 +1,11 @@
 # Suites of others on a real mount: pjdfstest (what POSIX says of each system call) and fsx (random reads, writes, mappings and
 # truncations of one file). They need root, cargo and some minutes, and are no part of `make test`.
-# make suites-mount [FSX_OPERATIONS=20000] [FSX_SEED=…]
+# make suites-mount [FSX_OPERATIONS=5000] [FSX_SEED=…]
 
 SUITES := .cache/suites
 PJDFSTEST_VERSION := 0.2.2
 FSX_VERSION := 0.3.2
-FSX_OPERATIONS ?= 20000
+FSX_OPERATIONS ?= 5000
 
 .PHONY: suites-mount
 
