@@ -113,6 +113,7 @@ class _Connection:
             await self._play(answer, seen)
         finally:
             left.cancel()
+            await asyncio.wait((left,))  # one coroutine at a time reads
         seen.ended.set()
         self._http.start_next_cycle()
         return True
