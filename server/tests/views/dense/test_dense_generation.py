@@ -1,14 +1,16 @@
 """Generations on disk: what they find, and that damage of any file is noticed."""
 
+import json
 import shutil
 from pathlib import Path
 
+import blake3
 import numpy as np
 import pytest
 
 from dense.vectors import DIMENSION, text_vectors
 from vexfs.core.errors import DataLoss
-from vexfs.views.dense import engine, generation, metrics, ranking
+from vexfs.views.dense import calibration, engine, generation, metrics, ranking
 from vexfs.views.dense.index import DenseIndex, IndexSpec
 from vexfs.views.dense.rows import Rows, key_of
 
@@ -113,13 +115,72 @@ def test_other_metrics_reach_the_same_recall(tmp_path: Path, metric: str) -> Non
     assert hits >= 0.98 * 600
 
 
+def held_out_recall(matrix: np.ndarray, queries: np.ndarray, settings: engine.Settings, searcher: object, wanted: int) -> float:
+    """Of the true `wanted` nearest of queries that were never stored, found by an index with this searcher."""
+    spec = SPEC._replace(dimension=matrix.shape[1])
+    index = DenseIndex(spec)
+    keys = np.array([key_of(ino, 0) for ino in range(1, len(matrix) + 1)], np.int64)
+    index.load(Rows(keys, matrix), 1, engine.ScannSearcher(searcher, settings), "g")
+    hits = 0
+    for row in queries:
+        query = metrics.prepare_query(row.tobytes(), matrix.shape[1], metrics.COSINE)
+        near = ranking.nearest(index.state, query, wanted)
+        exact = ranking.nearest(index.state, query, wanted, exhaustive=True)
+        assert len(set(near.keys.tolist())) == wanted, "a row that lies in two leaves is found once"
+        hits += len(set(near.keys.tolist()) & set(exact.keys.tolist()))
+    return hits / (wanted * len(queries))
+
+
+def test_the_measured_recall_holds_for_queries_that_were_never_stored() -> None:
+    every = metrics.prepare_rows(text_vectors(COUNT), metrics.COSINE)
+    held_out = np.zeros(COUNT, np.bool_)
+    held_out[::30] = True
+    matrix = np.ascontiguousarray(every[~held_out])
+    searcher, settings = engine.build(matrix, metrics.COSINE)
+    assert settings.kind == engine.HASH
+    for wanted, measured in ((10, settings.measured_recall), (100, settings.measured_far_recall)):
+        assert measured >= calibration.RECALL_TARGET
+        assert held_out_recall(matrix, every[held_out], settings, searcher, wanted) >= measured - 0.015
+
+
+def test_what_no_searcher_can_find_is_compared_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "DEPTH_MAX", 120)
+    scattered = np.random.default_rng(8).standard_normal((3000, DIMENSION)).astype(np.float32)
+    rows = Rows(all_rows(3000).keys, metrics.prepare_rows(scattered, metrics.COSINE))
+    manifest = generation.write(tmp_path, SPEC, rows, source="s", position=1)
+    assert (manifest.kind, manifest.measured_recall) == (engine.EXACT, 1.0)
+    opened = generation.open_generation(tmp_path / manifest.id)
+    index = DenseIndex(SPEC)
+    assert index.adopt(opened.rows, 1, opened.searcher, manifest.id)
+    query = metrics.prepare_query(scattered[5].tobytes(), DIMENSION, metrics.COSINE)
+    found = ranking.nearest(index.state, query, 10)
+    assert found.exact and found.keys[0] == rows.keys[5]
+
+
+def test_a_generation_of_an_earlier_format_is_not_opened_and_is_swept_away(folder: Path) -> None:
+    document = json.loads((folder / "manifest.json").read_bytes())
+    for name in ("dimensions_per_block", "near", "far", "measured_far_recall"):
+        del document[name]
+    document |= {"format": 1, "leaves_to_search": 0, "digest": ""}
+    document["digest"] = blake3.blake3(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(DataLoss):
+        generation.open_generation(folder)
+    assert generation.manifests(folder.parent) == []
+    generation.sweep(folder.parent)
+    assert not folder.exists()
+
+
 def test_a_tree_is_calibrated_to_its_recall_or_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "TREE_FROM_ROWS", 2000)
     centres = np.random.default_rng(5).standard_normal((40, 32))
     noise = np.random.default_rng(6).standard_normal((4000, 32))
     clustered = metrics.prepare_rows((np.repeat(centres, 100, axis=0) + 0.3 * noise).astype(np.float32), metrics.COSINE)
-    _, settings = engine.build(clustered, metrics.COSINE)
-    assert settings.kind == "tree" and settings.measured_recall >= 0.99 and settings.leaves_to_search <= settings.leaves // 2
+    searcher, settings = engine.build(clustered, metrics.COSINE)
+    assert settings.kind == engine.TREE and settings.near.leaves <= settings.far.leaves <= settings.leaves // 4
+    assert settings.measured_recall >= calibration.RECALL_TARGET and settings.measured_far_recall >= calibration.RECALL_TARGET
+    asked = (np.repeat(centres, 2, axis=0) + 0.3 * np.random.default_rng(9).standard_normal((80, 32))).astype(np.float32)
+    assert held_out_recall(clustered, asked, settings, searcher, 10) >= settings.measured_recall - 0.02
     scattered = metrics.prepare_rows(np.random.default_rng(8).standard_normal((4000, 384)).astype(np.float32), metrics.COSINE)
     _, settings = engine.build(scattered, metrics.COSINE)
-    assert settings.kind == "hash"
+    assert settings.kind in (engine.HASH, engine.EXACT)

@@ -107,10 +107,26 @@ class IndexMachine(RuleBasedStateMachine):
     def a_search_among_files_finds_theirs_and_no_others(self) -> None:
         query = metrics.prepare_query(np.array([0, 1, 0, 0], np.float32).tobytes(), DIMENSION, self.metric)
         files = np.array([2, 3, 5, 40], np.int64)
-        found = ranking.nearest_among(self.index.state, query, 100, files)
+        subset = ranking.subset_of(self.index.state, files)
+        found = ranking.nearest_among(self.index.state, query, 100, subset)
         expected = [key for _, key in brute_force({ino: self.model.get(ino, []) for ino in files.tolist()}, query, self.metric)]
         assert sorted(found.keys.tolist()) == sorted(expected)
-        assert found.exact and found.complete
+        assert found.exact and found.complete and subset.rows == len(expected)
+
+    @invariant()
+    def a_search_among_candidates_finds_the_subset_or_says_that_it_cannot(self) -> None:
+        query = metrics.prepare_query(np.array([0, 1, 0, 0], np.float32).tobytes(), DIMENSION, self.metric)
+        files = np.array([2, 3, 5, 40], np.int64)
+        subset = ranking.subset_of(self.index.state, files)
+        expected = brute_force({ino: self.model.get(ino, []) for ino in files.tolist()}, query, self.metric)
+        for depth in (1, 100):
+            found = ranking.nearest_sifted(self.index.state, query, depth, subset, wanted=100)
+            if self.index.state.searcher is None:
+                assert found is None
+            else:
+                assert found is not None and len(found.keys) == min(depth, len(expected))
+                assert found.scores.tolist() == pytest.approx([score for score, _ in expected[:depth]], abs=1e-5)
+                assert set(files_of(found.keys).tolist()) <= set(files.tolist())
 
     @invariant()
     def a_state_taken_before_a_change_still_answers_as_before(self) -> None:

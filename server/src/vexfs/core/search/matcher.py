@@ -20,6 +20,7 @@ from vexfs.core.types import Ino
 from vexfs.store import dentries
 from vexfs.store.reader import Snapshot
 from vexfs.views.dense.index import IndexState
+from vexfs.views.dense.ranking import Subset, subset_of
 from vexfs.views.dense.rows import Keys, contains, files_of
 
 T = TypeVar("T")
@@ -111,20 +112,21 @@ class Matcher:
             return None
         return self._cache.obtain(("files", scope.ino), self._view.revision, lambda: self._list_files(scope))
 
-    def known_allowed(self, state: IndexState) -> Keys | None:
-        """What `allowed` would answer, if that costs little: it is known, or its table is."""
+    def known_subset(self, state: IndexState) -> Subset | None:
+        """What `subset` would answer, if that costs little: it is known, or its table is."""
         if self._has_table(state):
-            return self.allowed(state)
-        found = self._cache.get(self._allowed_key(state), self._valid_for(state))
+            return self.subset(state)
+        found = self._cache.get(self._subset_key(state), self._valid_for(state))
         return None if found is None else found[0]
 
-    def allowed(self, state: IndexState) -> Keys:
-        """All files of the index that pass, ascending. Looks at every one, unless it is known: the last resort."""
+    def subset(self, state: IndexState) -> Subset:
+        """All rows of the index whose files pass. Looks at every file, unless it is known: the last resort."""
 
-        def evaluate() -> tuple[Keys, Keys]:
-            return self._all_passing(state), state.base.keys  # kept with the answer, so that its id stays its own
+        def evaluate() -> tuple[Subset, Keys]:
+            # The keys are kept with the answer, so that their id stays their own.
+            return subset_of(state, self._all_passing(state)), state.base.keys
 
-        return self._cache.obtain(self._allowed_key(state), self._valid_for(state), evaluate)[0]
+        return self._cache.obtain(self._subset_key(state), self._valid_for(state), evaluate)[0]
 
     def paths_of(self, inos: Sequence[int]) -> dict[int, bytes]:
         """A path to each of the files, inside the scope when there is one; files that no name leads to any more have none."""
@@ -199,8 +201,8 @@ class Matcher:
         revision = 0 if self.scope is None else self._view.revision
         return self._cache.obtain(("candidates", self._table_key(state)), (revision, *_shape_of(state)), collect)[0]
 
-    def _allowed_key(self, state: IndexState) -> Hashable:
-        return ("allowed", self._key, state.spec.key)
+    def _subset_key(self, state: IndexState) -> Hashable:
+        return ("subset", self._key, state.spec.key)
 
     def _table_key(self, state: IndexState) -> Hashable:
         return (self.scope and self.scope.ino, state.spec.key)

@@ -1,10 +1,12 @@
 """How a ranking is found under a condition: over-fetching, or exactly among the files that pass. Which way is cheapest?
 
 Called by the engine with a `Matcher`. Neither function answers fewer rows than it was asked for unless there are no more, and
-both say so (`complete`). Measured at 50,000 × 384: of 1 % that pass, comparing them exactly takes 115 µs where over-fetching
-misses most; of 5 %, over-fetching takes half the time of comparing; an over-fetch that brought too little tells how rare the
-passing files are.
+both say so (`complete`). Over-fetching asks the searcher for so many of the nearest rows of all that enough of them pass; it
+costs the more, the rarer those are, where comparing costs the less. The rows that pass are kept with the files that pass, from
+search to search; while they are not known, a first look at the nearest rows may do.
 """
+
+import math
 
 import numpy as np
 
@@ -12,16 +14,17 @@ from vexfs.core.search.matcher import Matcher
 from vexfs.views.dense import ranking
 from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.metrics import Query
-from vexfs.views.dense.ranking import Ranked
-from vexfs.views.dense.rows import Keys, contains, files_of
+from vexfs.views.dense.ranking import Ranked, Subset
+from vexfs.views.dense.rows import files_of
 from vexfs.views.lexical import LexicalHit, LexicalReader
 
 PROBE_ROWS = 200
 """Rows looked at first when it is not known how many files pass."""
-GATHER_ROWS_MAX = 1_500
-GATHER_SHARE = 0.02
-OVERFETCH = 1.5
-OVERFETCH_SHARE_MAX = 0.2
+OVERFETCH_DEVIATIONS = 3.0
+"""So many standard deviations more than needed on average are asked for, as if rows passed independently of each other."""
+OVERFETCH_COST_ROWS = 600
+OVERFETCH_COST_ROWS_PER_WANTED = 2.5
+"""What an over-fetch costs, in rows that could be compared exactly instead: to start, and for each wanted row."""
 RESTRICT_FILES_MAX = 2_000
 """A word search is told the files it may answer up to so many; beyond, it answers more and is sifted."""
 
@@ -32,13 +35,13 @@ def dense(state: IndexState, query: Query, depth: int, matcher: Matcher) -> Rank
         found = ranking.nearest(state, query, depth)
         short = len(found.keys) < depth and not found.complete
         return ranking.nearest(state, query, depth, exhaustive=True) if short else found
-    allowed = matcher.known_allowed(state)
-    if allowed is None:
+    subset = matcher.known_subset(state)
+    if subset is None:
         found = _sifted(ranking.nearest(state, query, max(PROBE_ROWS, 2 * depth)), matcher, depth)
         if len(found.keys) >= depth or found.complete:
             return found
-        allowed = matcher.allowed(state)
-    return _among(state, query, depth, allowed)
+        subset = matcher.subset(state)
+    return among(state, query, depth, subset)
 
 
 def _sifted(found: Ranked, matcher: Matcher, depth: int) -> Ranked:
@@ -49,18 +52,15 @@ def _sifted(found: Ranked, matcher: Matcher, depth: int) -> Ranked:
     return Ranked(keys[:depth], scores[:depth], found.complete and len(keys) <= depth, found.exact)
 
 
-def _among(state: IndexState, query: Query, depth: int, allowed: Keys) -> Ranked:
-    """Under a condition whose files are known."""
-    base, tail = ranking.rows_among(state, allowed)
-    count, total = len(base) + len(tail), state.live_count
-    if state.searcher is not None and count > max(GATHER_ROWS_MAX, GATHER_SHARE * total):
-        wanted = int(OVERFETCH * depth * total / count) + PROBE_ROWS
-        if wanted <= OVERFETCH_SHARE_MAX * total:
-            found = ranking.nearest(state, query, wanted)
-            kept = contains(allowed, files_of(found.keys))
-            if int(kept.sum()) >= depth:
-                return Ranked(found.keys[kept][:depth], found.scores[kept][:depth], complete=False, exact=False)
-    return ranking.nearest_among(state, query, depth, allowed)
+def among(state: IndexState, query: Query, depth: int, subset: Subset) -> Ranked:
+    """Under a condition whose rows are known."""
+    if state.searcher is not None and subset.rows > OVERFETCH_COST_ROWS:
+        wanted = math.ceil((depth + OVERFETCH_DEVIATIONS * math.sqrt(depth)) * state.live_count / subset.rows)
+        if OVERFETCH_COST_ROWS + OVERFETCH_COST_ROWS_PER_WANTED * wanted < subset.rows:
+            found = ranking.nearest_sifted(state, query, depth, subset, wanted)
+            if found is not None:
+                return found
+    return ranking.nearest_among(state, query, depth, subset)
 
 
 def lexical(reader: LexicalReader, text: str, depth: int, matcher: Matcher) -> tuple[list[LexicalHit], bool]:

@@ -6,10 +6,11 @@ Nothing in here is truth: the folder `derived/generations` can be deleted at any
     view.py         one thread that tails the logs and keeps the indexes; what they have and what is pending
     sources.py      where rows come from: the volume's vectors, the indexer's passages
     index.py        one index: the state that searches read, changed by one writer
-    ranking.py      searching a state: exact, approximate, or among given files
+    ranking.py      searching a state: exact, approximate, or among the rows of given files
     metrics.py      scores
     rows.py         keys and the arrays of rows
     engine.py       ScaNN, and nobody else imports it
+    calibration.py  how far a searcher must look to reach its recall
     generation.py   a generation on disk: manifest, checks, names
     builder.py      the process that makes a generation;  launcher.py starts it
 """

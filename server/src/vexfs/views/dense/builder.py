@@ -1,8 +1,9 @@
 """The builder process: freezes one index into a generation. `python -m vexfs.views.dense.builder --volume FOLDER …`
 
 Started by the API's view (`launcher.py`), at nice 19, one at a time per volume (a lock in the generations' folder). It reads
-the volume and derived.db, writes only below `derived/generations`, and prints the manifest's id. Killed at any point it leaves
-nothing but a folder that the next builder removes. It ends with the process that started it.
+the volume and derived.db, writes only below `derived/generations`, and prints the manifest's id. What it builds reaches the
+recall of `calibration.py`, verified, or is searched exactly. Killed at any point it leaves nothing but a folder that the next
+builder removes. It ends with the process that started it.
 
 Exit status: 0 built, 75 another builder is at work, 69 the source cannot be read now, 65 there is nothing to build.
 """

@@ -7,64 +7,148 @@ Searching is thread-safe and releases the interpreter's lock.
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from scann import scann_ops_pybind  # type: ignore[import-untyped]  # ships no types
 
-from vexfs.views.dense import metrics
+from vexfs.views.dense import calibration, metrics
+from vexfs.views.dense.calibration import Calibrated, Effort
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Matrix, RowIds
 
-APPROXIMATE_FROM_ROWS = 5_000
-"""Below, scoring every row exactly is as fast: 240 µs at 5,000 × 384 against 150; at 12,000 it is 2,100 against 160."""
-TREE_FROM_ROWS = 50_000
-"""Below, hashing alone is fast enough (570 µs at 50,000) and needs no choice of leaves."""
-DIMENSIONS_PER_BLOCK = 2
-_ANISOTROPIC_THRESHOLD = 0.2
+# What the numbers below rest on: `python -m bench.searcher grid 5000 10000 20000`, 384-dimensional vectors of text, questions
+# that were never stored; recall@10 and median CPU µs a search, on a busy machine (an idle one takes half):
+#
+#                                        5,000          10,000          20,000
+#     exact                         1.000 / 851   1.000 / 1,494   1.000 / 2,920
+#     no tree, 2 a block, depth 100 1.000 / 196   1.000 /   390   1.000 /   652
+#     no tree, 4 a block, depth 100  .998 / 147    .993 /   210    .995 /   426
+#     no tree, 6 a block, depth 100  .984 / 124    .982 /   166    .969 /   280
+#     no tree, 8 a block, depth 200  .991 / 148    .987 /   180    .974 /   312
+#     tree, 4 a block, 1/4 leaves    .963 / 170    .981 /   223    .988 /   396   (depth 200)
+#
+# Without a tree the time is that of reading the codes: it grows with rows and blocks, hardly with the depth up to some 200, and
+# ScaNN's own reordering changes nothing in it. Coarser blocks than 4 need so many candidates for 100 rows that nothing is
+# gained. In a tree few codes are read, so fine ones cost little and save candidates. Twice √n leaves, with every row in two of
+# them, find more for the time than √n or three times √n. A threshold for anisotropic quantisation gains nothing where rows are
+# re-scored.
+APPROXIMATE_FROM_ROWS = 2_500
+"""Below, scoring every row exactly takes no longer than some 400 µs on a busy machine, and misses nothing."""
+TREE_FROM_ROWS = 30_000
+"""Below, hashing alone is about as fast, and it is trained in a fourth of the time."""
+EXACT, HASH, TREE = "exact", "hash", "tree"
+_BLOCKS_MIN = 16
+_TREE_DIMENSIONS_PER_BLOCK = 2
+_HASH_DIMENSIONS_PER_BLOCK = (4, 2)
+"""Cheapest first."""
+_LEAVES_PER_ROOT = 2
+_SOAR_LAMBDA = 1.0
 _TRAINING_ROWS_MAX = 100_000
-_CALIBRATION_QUERIES = 64
-_CALIBRATION_RECALL = 0.99
-_CALIBRATION_DEPTH = 200
+_LEAVES_SHARES = (24, 16, 12, 10, 8, 7, 6, 5, 4)
+"""The shares of all leaves that may be searched; a tree that needs more than a fourth does not pay."""
 _NEIGHBOURS = 10
+_CODE_NS, _CANDIDATE_NS = 0.11, 400.0
+"""What a block of a coded row and a candidate cost a search, about: efforts are compared by it."""
+
+
+class Layout(NamedTuple):
+    """How rows are coded and grouped."""
+
+    leaves: int
+    """0 without a tree: every row is looked at."""
+    dimensions_per_block: int
 
 
 class Settings(NamedTuple):
-    """How a searcher was made, as the manifest keeps it."""
+    """How a searcher was made and how it is asked, as the manifest keeps it."""
 
     kind: str
-    """"hash" (asymmetric hashing of all rows) or "tree" (of the rows in the nearest leaves)."""
+    """"hash" (asymmetric hashing of all rows), "tree" (of the rows in the nearest leaves) or "exact" (there is no searcher)."""
     leaves: int
-    leaves_to_search: int
-    """0 without a tree."""
+    dimensions_per_block: int
+    near: Effort
+    """How far to look for 10 rows."""
+    far: Effort
+    """How far to look for 100 rows."""
     measured_recall: float
-    """Recall@10 on rows of the index itself, measured by the builder; 0 when not measured."""
+    """Recall@10 as the builder has verified it; see `calibration`."""
+    measured_far_recall: float
+    """Recall@100, likewise."""
+
+
+EXACT_SETTINGS = Settings(EXACT, 0, 0, Effort(0, 0), Effort(0, 0), 1.0, 1.0)
 
 
 class ScannSearcher:
     """An opened searcher over the rows of one generation."""
 
-    def __init__(self, searcher: Any, leaves_to_search: int) -> None:
+    def __init__(self, searcher: Any, settings: Settings) -> None:
         self._searcher = searcher
-        self._leaves_to_search = leaves_to_search or -1
+        self._settings = settings
+        self._rows = int(searcher.size())
 
-    def candidates(self, query: Query, depth: int) -> RowIds:
-        found, _ = self._searcher.search(query, depth, depth, self._leaves_to_search)
-        return np.asarray(found, dtype=np.int64)
+    def candidates(self, query: Query, wanted: int) -> RowIds:
+        """Rows among which the `wanted` nearest are, as far as the measured recall says; the most promising first."""
+        effort = calibration.effort_for(self._settings.near, self._settings.far, wanted)
+        return _candidates(
+            self._searcher, query, Effort(min(effort.leaves, self._settings.leaves), min(effort.depth, self._rows))
+        )
 
     @property
     def row_count(self) -> int:
-        return int(self._searcher.size())
+        return self._rows
 
 
 def build(matrix: Matrix, metric: str) -> tuple[Any, Settings]:
-    """Train over prepared rows with one thread; takes seconds to minutes. The answer goes to `save`."""
-    if len(matrix) >= TREE_FROM_ROWS:
-        searcher, settings = _build_tree(matrix, metric)
-        if settings.measured_recall >= _CALIBRATION_RECALL:
-            return searcher, settings
-    return _train(_builder(matrix, metric), matrix, metric), Settings("hash", 0, 0, 0.0)
+    """Train over prepared rows with one thread, until a layout reaches the recall; takes seconds to minutes.
+
+    The layouts are tried cheapest first. What comes out goes to `save`; None, with EXACT_SETTINGS, if none is good enough.
+    """
+    if len(matrix) <= calibration.FAR:
+        return None, EXACT_SETTINGS
+    truth = calibration.sample(matrix, metric)
+    for layout in _layouts(matrix):
+        searcher = train(matrix, metric, layout)
+        found = calibrate(searcher, truth, layout)
+        if found is not None:
+            kind = TREE if layout.leaves else HASH
+            return searcher, Settings(kind, *layout, found.near, found.far, found.recall, found.far_recall)
+    return None, EXACT_SETTINGS
+
+
+def train(matrix: Matrix, metric: str, layout: Layout) -> Any:
+    """A searcher of ScaNN's over prepared rows."""
+    measure = "squared_l2" if metric == metrics.EUCLIDEAN else "dot_product"
+    sample = min(len(matrix), _TRAINING_ROWS_MAX)
+    builder = scann_ops_pybind.builder(matrix, _NEIGHBOURS, measure).set_n_training_threads(1)
+    if layout.leaves:
+        # Spilling every row into a second leaf needs inner products; spherical leaves need unit length.
+        spill = {} if metric == metrics.EUCLIDEAN else {"soar_lambda": _SOAR_LAMBDA}
+        builder = builder.tree(
+            layout.leaves, max(1, layout.leaves // 8), training_sample_size=sample, spherical=metric == metrics.COSINE, **spill
+        )
+    return builder.score_ah(layout.dimensions_per_block, training_sample_size=sample).build()
+
+
+def calibrate(searcher: Any, truth: calibration.Sample, layout: Layout) -> Calibrated | None:
+    """How far to look in a trained searcher, or None when it does not reach the recall."""
+
+    def candidates_of(query: Query, leaves: int, depth: int) -> RowIds:
+        return _candidates(searcher, query, Effort(leaves, depth))
+
+    leaves = {max(1, layout.leaves // share) for share in _LEAVES_SHARES} if layout.leaves else {0}
+    rows, dimension = truth.matrix.shape
+    blocks = math.ceil(dimension / layout.dimensions_per_block)
+    coded = rows * blocks * (2 / layout.leaves if layout.leaves else 1.0)
+    return calibration.calibrate(
+        truth,
+        candidates_of,
+        leaves,
+        lambda effort: _CODE_NS * coded * (effort.leaves or 1) + _CANDIDATE_NS * effort.depth,
+    )
 
 
 def save(searcher: Any, folder: Path) -> None:
@@ -74,46 +158,19 @@ def save(searcher: Any, folder: Path) -> None:
 
 def open_searcher(folder: Path, settings: Settings) -> ScannSearcher:
     """Read a stored searcher into memory. The caller has checked the files."""
-    return ScannSearcher(scann_ops_pybind.load_searcher(str(folder), assets_backcompat_shim=False), settings.leaves_to_search)
+    return ScannSearcher(scann_ops_pybind.load_searcher(str(folder), assets_backcompat_shim=False), settings)
 
 
-def _builder(matrix: Matrix, metric: str) -> Any:
-    measure = "squared_l2" if metric == metrics.EUCLIDEAN else "dot_product"
-    return scann_ops_pybind.builder(matrix, _NEIGHBOURS, measure).set_n_training_threads(1)
+def _layouts(matrix: Matrix) -> Iterable[Layout]:
+    """What to try, cheapest to search first. A vector of few dimensions needs finer blocks."""
+    rows, dimension = matrix.shape
+    finest = max(1, dimension // _BLOCKS_MIN)
+    if rows >= TREE_FROM_ROWS:
+        yield Layout(int(_LEAVES_PER_ROOT * math.sqrt(rows)), min(_TREE_DIMENSIONS_PER_BLOCK, finest))
+    for size in sorted({min(size, finest) for size in _HASH_DIMENSIONS_PER_BLOCK}, reverse=True):
+        yield Layout(0, size)
 
 
-def _train(builder: Any, matrix: Matrix, metric: str) -> Any:
-    threshold = _ANISOTROPIC_THRESHOLD if metric == metrics.COSINE else math.nan
-    sample = min(len(matrix), _TRAINING_ROWS_MAX)
-    return builder.score_ah(
-        DIMENSIONS_PER_BLOCK, anisotropic_quantization_threshold=threshold, training_sample_size=sample
-    ).build()
-
-
-def _build_tree(matrix: Matrix, metric: str) -> tuple[Any, Settings]:
-    """A tree of about √n leaves, of which as few are searched as give the recall; a tree that needs over half does not pay."""
-    leaves = int(math.sqrt(len(matrix)))
-    sample = min(len(matrix), _TRAINING_ROWS_MAX)
-    builder = _builder(matrix, metric).tree(leaves, max(1, leaves // 8), training_sample_size=sample)
-    searcher = _train(builder, matrix, metric)
-    recall = 0.0
-    for share in (16, 8, 4, 2):
-        to_search = max(1, leaves // share)
-        recall = _recall(ScannSearcher(searcher, to_search), matrix, metric)
-        if recall >= _CALIBRATION_RECALL:
-            return searcher, Settings("tree", leaves, to_search, recall)
-    return searcher, Settings("tree", leaves, leaves // 2, recall)
-
-
-def _recall(searcher: ScannSearcher, matrix: Matrix, metric: str) -> float:
-    """Recall@10 of candidates for evenly spread rows of the index, each row itself not counted."""
-    squared = metrics.squared_lengths(matrix) if metric == metrics.EUCLIDEAN else None
-    hits = 0
-    places = np.linspace(0, len(matrix) - 1, _CALIBRATION_QUERIES).astype(np.int64)
-    for place in places.tolist():
-        query = Query(matrix[place])
-        scores = metrics.approximate(matrix, query, metric, squared)
-        scores[place] = -np.inf
-        nearest = np.argpartition(scores, -_NEIGHBOURS)[-_NEIGHBOURS:]
-        hits += int(np.isin(nearest, searcher.candidates(query, _CALIBRATION_DEPTH)).sum())
-    return hits / (_NEIGHBOURS * len(places))
+def _candidates(searcher: Any, query: Query, effort: Effort) -> RowIds:
+    found, _ = searcher.search(query, effort.depth, effort.depth, effort.leaves or -1)
+    return np.asarray(found, dtype=np.int64)

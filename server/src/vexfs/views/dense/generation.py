@@ -3,7 +3,7 @@
     generations/ID/manifest.json     what it is, and size and BLAKE3 of every other file; carries its own digest
     generations/ID/keys.npy          the rows' keys, ascending
     generations/ID/vectors.npy       the rows, prepared for the metric, float32
-    generations/ID/scann/            the searcher
+    generations/ID/scann/            the searcher; empty when there is none
     generations/.building-…          being written, or left by a builder that died
 
 The builder calls `write`; the API lists, opens and deletes. A generation appears by one rename after every file and folder was
@@ -26,10 +26,12 @@ import numpy as np
 
 from vexfs.core.errors import DataLoss
 from vexfs.views.dense import engine
+from vexfs.views.dense.calibration import Effort
 from vexfs.views.dense.index import IndexSpec
 from vexfs.views.dense.rows import Rows
 
-FORMAT = 1
+FORMAT = 2
+"""A generation of another format is not opened: it is built again, and removed by the builder that does so."""
 FOLDER = "generations"
 _MANIFEST = "manifest.json"
 _BUILDING = ".building-"
@@ -55,8 +57,11 @@ class Manifest(msgspec.Struct, frozen=True):
     rows: int
     kind: str
     leaves: int
-    leaves_to_search: int
+    dimensions_per_block: int
+    near: Effort
+    far: Effort
     measured_recall: float
+    measured_far_recall: float
     created_ns: int
     files: dict[str, StoredFile]
     digest: str = ""
@@ -65,6 +70,10 @@ class Manifest(msgspec.Struct, frozen=True):
     def spec(self) -> IndexSpec:
         return IndexSpec(self.collection, self.vector, self.dimension, self.metric)
 
+    @property
+    def settings(self) -> engine.Settings:
+        return engine.Settings(*(getattr(self, name) for name in engine.Settings._fields))
+
 
 class Generation(NamedTuple):
     """An opened generation: checked, and in memory."""
@@ -72,7 +81,8 @@ class Generation(NamedTuple):
     manifest: Manifest
     folder: Path
     rows: Rows
-    searcher: engine.ScannSearcher
+    searcher: engine.ScannSearcher | None
+    """None when the rows are to be compared exactly: no searcher over them reached the recall."""
     fingerprint: tuple[tuple[int, int, int], ...]
 
     def intact(self) -> bool:
@@ -88,7 +98,8 @@ def write(root: Path, spec: IndexSpec, rows: Rows, *, source: str, position: int
     np.save(building / _KEYS, rows.keys)
     np.save(building / _VECTORS, rows.matrix)
     searcher, settings = engine.build(rows.matrix, spec.metric)
-    engine.save(searcher, building / _SEARCHER)
+    if searcher is not None:
+        engine.save(searcher, building / _SEARCHER)
     manifest = Manifest(
         format=FORMAT, id=identifier, source=source, position=position, rows=len(rows), created_ns=time.time_ns(),
         files=_describe(building), **spec._asdict(), **settings._asdict(),
@@ -133,11 +144,12 @@ def open_generation(folder: Path) -> Generation:
             raise DataLoss(f"the file {name} of the generation {manifest.id} is missing or damaged")
     try:
         rows = Rows(np.load(folder / _KEYS), np.load(folder / _VECTORS))
-        settings = engine.Settings(manifest.kind, manifest.leaves, manifest.leaves_to_search, manifest.measured_recall)
-        searcher = engine.open_searcher(folder / _SEARCHER, settings)
+        exact = manifest.kind == engine.EXACT
+        searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataLoss(f"the generation {manifest.id} cannot be opened: {error}") from error
-    if not len(rows.keys) == len(rows.matrix) == manifest.rows == searcher.row_count:
+    coded = manifest.rows if searcher is None else searcher.row_count
+    if not len(rows.keys) == len(rows.matrix) == manifest.rows == coded:
         raise DataLoss(f"the generation {manifest.id} contradicts its manifest")
     return Generation(manifest, folder, rows, searcher, fingerprint)
 

@@ -37,8 +37,8 @@ class IndexSpec(NamedTuple):
 class Searcher(Protocol):
     """An approximate search over the rows of a base."""
 
-    def candidates(self, query: Query, depth: int) -> RowIds:
-        """Ids of about `depth` rows that are probably the nearest."""
+    def candidates(self, query: Query, wanted: int) -> RowIds:
+        """Ids of rows among which the `wanted` nearest probably are; more than that many, if there are."""
 
 
 class Part(NamedTuple):
@@ -59,8 +59,9 @@ class IndexState(NamedTuple):
     base: Part
     tail: Part
     searcher: Searcher | None
+    """None when the base is searched exactly."""
     generation: str
-    """Id of the generation the base came from, empty when it is searched exactly."""
+    """Id of the generation the base came from; empty when it came from none."""
 
     @property
     def live_count(self) -> int:
@@ -136,7 +137,7 @@ class DenseIndex:
         tail = self._tail.part(np.empty(0, dtype=np.bool_), 0)
         self._state = IndexState(spec, base, tail, searcher, generation)
 
-    def adopt(self, rows: Rows, position: int, searcher: Searcher, generation: str) -> bool:
+    def adopt(self, rows: Rows, position: int, searcher: Searcher | None, generation: str) -> bool:
         """Take a generation that was read at `position` and put the changes since then on top of it.
 
         False, and nothing happens, when the changes since then are not known any more. Searches see the old state until the new

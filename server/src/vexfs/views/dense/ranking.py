@@ -4,6 +4,7 @@ Called by `vexfs.core.search`, from any thread. Every way ends alike: candidates
 by key, so that the same state gives the same answer and equal rows have a stable order. Never changes a state.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,20 @@ import numpy as np
 from vexfs.views.dense import metrics
 from vexfs.views.dense.index import IndexState, Part
 from vexfs.views.dense.metrics import Query, Scores
-from vexfs.views.dense.rows import Keys, RowIds, contains, files_of, rows_of_files
+from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
 
-CANDIDATES_MIN = 200
-"""ScaNN is asked for at least so many rows, whatever is wanted of them: recall@10 over 50,000 vectors of text is .976 with 60,
-.988 with 100, .992 with 200, and 200 cost 90 µs more than 60."""
-CANDIDATES_PER_ROW = 2
+
+class Subset(NamedTuple):
+    """The live rows of some files, of one index state."""
+
+    base: Mask
+    tail: Mask
+    base_count: int
+    tail_count: int
+
+    @property
+    def rows(self) -> int:
+        return self.base_count + self.tail_count
 
 
 class Ranked(NamedTuple):
@@ -38,32 +47,54 @@ def nearest(state: IndexState, query: Query, depth: int, *, exhaustive: bool = F
     if state.searcher is None or exhaustive:
         found = _scan(state.base, query, state.spec.metric, depth)
     else:
-        wanted = _wanted(state, depth)
-        found = state.searcher.candidates(query, wanted)
+        found = state.searcher.candidates(query, _with_dead(state, depth))
         found = found[state.base.live[found]]
     tail = _scan(state.tail, query, state.spec.metric, depth)
     exact = state.searcher is None or exhaustive or len(found) == state.base.live_count
     return _ranked(state, query, found, tail, depth, state.live_count, exact)
 
 
-def nearest_among(state: IndexState, query: Query, depth: int, files: Keys) -> Ranked:
-    """The `depth` nearest rows of the given files (ids ascending), exactly."""
-    base, tail = rows_among(state, files)
-    return _ranked(state, query, base, tail, depth, len(base) + len(tail), exact=True)
+def nearest_among(state: IndexState, query: Query, depth: int, subset: Subset) -> Ranked:
+    """The `depth` nearest rows of the subset, exactly, by comparing all of them."""
+    base, tail = (
+        _scan_some(part, np.flatnonzero(mask), query, state.spec.metric, depth)
+        for part, mask in ((state.base, subset.base), (state.tail, subset.tail))
+    )
+    return _ranked(state, query, base, tail, depth, subset.rows, exact=True)
 
 
-def rows_among(state: IndexState, files: Keys) -> tuple[RowIds, RowIds]:
-    """The live rows of the given files (ids ascending), in the base and in the tail."""
-    base = rows_of_files(state.base.keys, files)
-    tail = np.flatnonzero(contains(files, files_of(state.tail.keys)) & state.tail.live)
-    return base[state.base.live[base]], tail
+def nearest_sifted(state: IndexState, query: Query, depth: int, subset: Subset, wanted: int) -> Ranked | None:
+    """The `depth` nearest rows of the subset, out of the `wanted` nearest rows of all, approximately.
+
+    None when too few of those belong to the subset, or there is no searcher.
+    """
+    if state.searcher is None:
+        return None
+    asked = _with_dead(state, wanted)
+    found = state.searcher.candidates(query, asked)
+    passing = subset.base[found]
+    # What lies beyond the rows that were asked for is incomplete, so it only serves to better what is found.
+    if int(passing[:asked].sum()) < min(depth, subset.base_count):
+        return None
+    tail = _scan(state.tail._replace(live=subset.tail, live_count=subset.tail_count), query, state.spec.metric, depth)
+    ranked = _ranked(state, query, found[passing], tail, depth, subset.rows, exact=False)
+    return ranked if len(ranked.keys) == min(depth, subset.rows) else None
 
 
-def _wanted(state: IndexState, depth: int) -> int:
-    """How many candidates to ask for, so that dead rows among them do not leave too few."""
+def subset_of(state: IndexState, files: Keys) -> Subset:
+    """The live rows of the given files (ids ascending)."""
+    base = np.zeros(len(state.base.keys), dtype=np.bool_)
+    base[rows_of_files(state.base.keys, files)] = True
+    base &= state.base.live
+    tail = contains(files, files_of(state.tail.keys)) & state.tail.live
+    return Subset(base, tail, int(np.count_nonzero(base)), int(np.count_nonzero(tail)))
+
+
+def _with_dead(state: IndexState, wanted: int) -> int:
+    """How many rows to ask for, so that the dead among them do not leave too few."""
     rows = len(state.base.keys)
     alive = max(state.base.live_count / rows, 0.05) if rows else 1.0
-    return min(rows, int(max(CANDIDATES_MIN, CANDIDATES_PER_ROW * depth) / alive) + 1)
+    return min(rows, math.ceil(wanted / alive))
 
 
 def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
@@ -76,6 +107,15 @@ def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
     edge = np.partition(scores, len(scores) - depth)[len(scores) - depth]
     margin = metrics.rounding_margin(part.matrix, query, metric, part.squared)
     return np.flatnonzero(scores >= edge - margin)
+
+
+def _scan_some(part: Part, rows: RowIds, query: Query, metric: str, depth: int) -> RowIds:
+    """Of these rows all that can be among their `depth` nearest."""
+    if len(rows) <= depth:
+        return rows
+    squared = None if part.squared is None else part.squared[rows]
+    gathered = Part(part.keys[rows], part.matrix[rows], np.ones(len(rows), dtype=np.bool_), len(rows), squared)
+    return rows[_scan(gathered, query, metric, depth)]
 
 
 def _ranked(state: IndexState, query: Query, base: RowIds, tail: RowIds, depth: int, available: int, exact: bool) -> Ranked:
