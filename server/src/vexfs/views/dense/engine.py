@@ -19,7 +19,7 @@ from vexfs.views.dense.calibration import Calibrated, Effort
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Matrix, RowIds
 
-# What the numbers below rest on: `python -m bench.searcher grid 5000 10000 20000`, 384-dimensional vectors of text, questions
+# What the numbers below rest on: `python -m bench.runner.searcher grid 5000 10000 20000`, 384-d vectors of text, questions
 # that were never stored; recall@10 and median CPU µs a search, on a busy machine (an idle one takes half):
 #
 #                                        5,000          10,000          20,000
@@ -41,7 +41,7 @@ TREE_FROM_ROWS = 30_000
 """Below, hashing alone is about as fast, and it is trained in a fourth of the time."""
 EXACT, HASH, TREE = "exact", "hash", "tree"
 _BLOCKS_MIN = 16
-_TREE_DIMENSIONS_PER_BLOCK = 2
+_TREE_DIMENSIONS_PER_BLOCK = 3
 _HASH_DIMENSIONS_PER_BLOCK = (4, 2)
 """Cheapest first."""
 _LEAVES_PER_ROOT = 2

@@ -119,8 +119,9 @@ def _scan_some(part: Part, rows: RowIds, query: Query, metric: str, depth: int) 
 
 
 def _ranked(state: IndexState, query: Query, base: RowIds, tail: RowIds, depth: int, available: int, exact: bool) -> Ranked:
-    keys = np.concatenate([state.base.keys[base], state.tail.keys[tail]])
-    rows = np.concatenate([state.base.matrix[base], state.tail.matrix[tail]])
+    keys, rows = state.base.keys[base], state.base.matrix[base]
+    if len(tail):
+        keys, rows = np.concatenate([keys, state.tail.keys[tail]]), np.concatenate([rows, state.tail.matrix[tail]])
     scores = metrics.exact(rows, query, state.spec.metric)
     order = np.lexsort((keys, -scores))[:depth]
     return Ranked(keys[order], scores[order], complete=len(order) >= available, exact=exact)

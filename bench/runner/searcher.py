@@ -1,10 +1,10 @@
 """The dense view's searcher alone: recall on questions that were never stored, against CPU time, setting by setting.
 
-`OPENBLAS_NUM_THREADS=1 python -m bench.searcher grid ROWS…` measures layouts and efforts, to choose thresholds from;
+`OPENBLAS_NUM_THREADS=1 python -m bench.runner.searcher grid ROWS…` measures layouts and efforts, to choose thresholds from;
 `… chosen ROWS…` measures what the builder chooses, with and without a condition and with a tail. No server and no volume: the
-modules of the view, over the vectors of the vector benchmark (`bench.runner.vectors_data`). All settings answer one query after
-the other, in turn, so that a busy machine troubles them alike; times are medians of the thread's own CPU time. Tables go to
-stdout.
+modules of the view, over the vectors of the vector benchmark (`bench.runner.vectors_data`). The settings answer a few queries
+each, in turn, so that a busy machine troubles them alike and each has its codes at hand as a server has; times are medians of
+the thread's own CPU time. Tables go to stdout.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Keys, Matrix, Rows, files_of, key_of
 
 QUERIES = 200
-HASH_BLOCKS = (2, 4, 6, 8)
-TREE_BLOCKS = (4, 6)
-DEPTHS = (60, 100, 200, 400)
-LEAVES_SHARES = (32, 16, 12, 8, 6, 4)
+HASH_BLOCKS = (2, 4, 6)
+TREE_BLOCKS = (2, 3, 4)
+DEPTHS = (100, 200, 400)
+LEAVES_SHARES = (16, 8, 4)
 SELECTIVITIES = (0.0005, 0.01, 0.1, 0.5)
 TAILS = (0, 1_000, 2_500, 5_000, 10_000)
 _SEED = 7
+_TURN = 20
 
 Answer = Callable[[Query], Keys]
 
@@ -49,7 +50,7 @@ class Way(NamedTuple):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.searcher", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.runner.searcher", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("grid", "chosen"))
     parser.add_argument("rows", type=int, nargs="+", help="how many vectors to store, such as 50000; repeatable")
     parser.add_argument("--queries", type=int, default=QUERIES)
@@ -141,12 +142,13 @@ def _truth(vectors: Matrix, queries: list[Query], wanted: int, among: NDArray[np
 def _measure(rows: int, ways: list[Way], queries: list[Query]) -> None:
     times: list[list[int]] = [[] for _ in ways]
     hits = [0] * len(ways)
-    for number, query in enumerate(queries):
+    for start in range(0, len(queries), _TURN):
         for place, way in enumerate(ways):
-            began = time.thread_time_ns()
-            found = way.answer(query)
-            times[place].append(time.thread_time_ns() - began)
-            hits[place] += len(way.truth[number].intersection(files_of(found).tolist()))
+            for number in range(start, min(start + _TURN, len(queries))):
+                began = time.thread_time_ns()
+                found = way.answer(queries[number])
+                times[place].append(time.thread_time_ns() - began)
+                hits[place] += len(way.truth[number].intersection(files_of(found).tolist()))
     sys.stdout.write(f"\n| {rows:,} rows | recall | CPU µs |\n|---|---|---|\n")
     for way, taken, hit in zip(ways, times, hits, strict=True):
         wanted = sum(map(len, way.truth))
