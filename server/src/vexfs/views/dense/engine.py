@@ -19,26 +19,28 @@ from vexfs.views.dense.calibration import Calibrated, Effort
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Matrix, RowIds
 
-# What the numbers below rest on: `python -m bench.runner.searcher grid 5000 10000 20000`, 384-d vectors of text, questions
-# that were never stored; recall@10 and median CPU µs a search, on a busy machine (an idle one takes half):
+# What the numbers below rest on: `python -m bench.runner.searcher grid 5000 10000 20000 50000`, vectors of text of 384
+# dimensions, 100 questions that were never stored; recall@10 and median CPU µs a search, on a machine that had other work as well:
 #
-#                                        5,000          10,000          20,000
-#     exact                         1.000 / 851   1.000 / 1,494   1.000 / 2,920
-#     no tree, 2 a block, depth 100 1.000 / 196   1.000 /   390   1.000 /   652
-#     no tree, 4 a block, depth 100  .998 / 147    .993 /   210    .995 /   426
-#     no tree, 6 a block, depth 100  .984 / 124    .982 /   166    .969 /   280
-#     no tree, 8 a block, depth 200  .991 / 148    .987 /   180    .974 /   312
-#     tree, 4 a block, 1/4 leaves    .963 / 170    .981 /   223    .988 /   396   (depth 200)
+#                                               5,000         10,000          20,000          50,000
+#     exact                               1.000 / 393    1.000 / 668   1.000 / 1,270   1.000 / 5,202
+#     no tree, 2 a block, depth 100       1.000 / 177    1.000 / 274   1.000 /   489   1.000 / 1,131
+#     no tree, 4 a block, depth 100        .998 / 122     .993 / 160    .995 /   276    .994 /   573
+#     no tree, 6 a block, depth 200        .997 / 134     .993 / 173    .994 /   255    .996 /   444
+#     tree, 2 a block, 1/8 of the leaves   .891 / 116     .937 / 153    .967 /   243    .989 /   429   (depth 100)
+#     tree, 3 a block, 1/8 of the leaves   .888 / 106     .930 / 124    .971 /   181    .985 /   325   (depth 100)
+#     tree, 4 a block, 1/8 of the leaves   .882 / 134     .929 / 174    .969 /   202    .988 /   339   (depth 200)
+#     tree, 3 a block, 1/4 of the leaves   .967 / 129     .979 / 185    .989 /   283    .996 /   563   (depth 100)
 #
-# Without a tree the time is that of reading the codes: it grows with rows and blocks, hardly with the depth up to some 200, and
-# ScaNN's own reordering changes nothing in it. Coarser blocks than 4 need so many candidates for 100 rows that nothing is
-# gained. In a tree few codes are read, so fine ones cost little and save candidates. Twice √n leaves, with every row in two of
-# them, find more for the time than √n or three times √n. A threshold for anisotropic quantisation gains nothing where rows are
-# re-scored.
+# Without a tree the time is that of reading the codes, so it grows with rows and blocks; a hundred candidates more add 40 µs,
+# mostly for scoring them, and ScaNN's own reordering changes nothing. Coarser blocks want more candidates: at 50,000 a tree
+# finds the nearest 100 in 740 µs with 2 or 3 dimensions a block, in 910 with 4. Twice √n leaves with every row in two of them
+# find more for the time than √n or three times √n, and a threshold for anisotropic quantisation gains nothing where rows are
+# scored again.
 APPROXIMATE_FROM_ROWS = 2_500
-"""Below, scoring every row exactly takes no longer than some 400 µs on a busy machine, and misses nothing."""
+"""Below, scoring every row exactly takes some 200 µs at most, and misses nothing."""
 TREE_FROM_ROWS = 30_000
-"""Below, hashing alone is about as fast, and it is trained in a fourth of the time."""
+"""Below, hashing alone is nearly as fast, and it is trained in a third of the time."""
 EXACT, HASH, TREE = "exact", "hash", "tree"
 _BLOCKS_MIN = 16
 _TREE_DIMENSIONS_PER_BLOCK = 3
