@@ -20,7 +20,7 @@ from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Matrix, RowIds
 
 # What the numbers below rest on: `python -m bench.runner.searcher grid 5000 10000 20000 50000`, vectors of text of 384
-# dimensions, 100 questions that were never stored; recall@10 and median CPU µs a search, on a machine that had other work as well:
+# dimensions, 100 questions that were never stored; recall@10 and median CPU µs a search, on a machine with other work as well:
 #
 #                                               5,000         10,000          20,000          50,000
 #     exact                               1.000 / 393    1.000 / 668   1.000 / 1,270   1.000 / 5,202
