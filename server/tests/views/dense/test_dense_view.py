@@ -35,7 +35,7 @@ from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import STATE_READY, FileState, derived_folder
 from vexfs.views.indexing.writer import DerivedWriter, PassageText, PendingFile
 
-BUILD_S = 90
+BUILD_S = 240
 
 
 @pytest.fixture
