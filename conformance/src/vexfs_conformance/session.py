@@ -95,7 +95,15 @@ class Session:
     def run(
         self, lanes: Sequence[Lane], *, jobs: int = 2, tell: Callable[[CaseResult], None] = lambda _: None
     ) -> list[CaseResult]:
-        """Run every chosen case on every lane. Raises HarnessError when the suite itself cannot go on."""
+        """Run every chosen case on every lane. Raises HarnessError when the suite itself cannot go on.
+
+        The calling thread only waits: an interrupt inside a call of gRPC can leave a lock of it taken, and cleaning up needs
+        gRPC.
+        """
+        with ThreadPoolExecutor(1) as pool, self._given_up():
+            return pool.submit(self._run, lanes, jobs, tell).result()
+
+    def _run(self, lanes: Sequence[Lane], jobs: int, tell: Callable[[CaseResult], None]) -> list[CaseResult]:
         control = Control(self._target)
         writes = not self._choice.read_only
         try:
@@ -141,6 +149,8 @@ class Session:
             variables: dict[str, Any] = {"shared": f"{self.top}/{suite.name.lower()}"}
             control.ask("MakeDirectory", {"directory": {"path": variables["shared"]}})
             for step in suite.once:
+                if self._ending.is_set():
+                    return found
                 answer = control.ask(step.call, fill_in(step.requests[0], variables), step.timeout_ms or 60_000)
                 variables |= {name: place(answer, where) for name, where in step.capture.items()}
             found[suite.name] = variables

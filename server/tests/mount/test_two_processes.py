@@ -177,6 +177,17 @@ def test_a_mount_that_falls_far_behind_has_everything_looked_up_again(make_mount
     assert "dropped as a whole" in mount.log.read_text()
 
 
+def test_a_name_that_others_deleted_can_be_written_again_at_once(root: Path, beside: Volume) -> None:
+    for number in range(20):
+        (root / "again").write_bytes(b"before")
+        os.sync()
+        with (root / "again").open("rb") as reader:
+            os.fsync(reader.fileno())
+            change(beside, lambda txn: files.remove(txn, ROOT_INO, b"again"))
+            (root / "again").write_bytes(b"%d" % number)
+        assert (root / "again").read_bytes() == b"%d" % number
+
+
 @pytest.mark.parametrize("stored", ["in rows", "as blobs"])
 def test_a_file_that_others_delete_while_it_is_open_says_so(root: Path, beside: Volume, stored: str) -> None:
     """docs/troubleshooting.md tells this: what is cached is read, what is written is lost, and fsync and close say it once."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from vexfs.core import content, files
-from vexfs.core.errors import VexfsError
+from vexfs.core.errors import NotFound, VexfsError
 from vexfs.core.types import INLINE_MAX_BYTES, Ino, Node
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
@@ -92,15 +92,17 @@ class ContentOperations:
             handle, flush = self._locks.opened(file.ino, may_skip_flush=not flush)
         return wire.fuse_open_out.pack(handle, reply if flush else reply | wire.FOPEN_NOFLUSH)
 
-    def _truncate_and_open(self, file: OpenFile, flags: int, open_flags: int) -> bytes:
+    def _truncate_and_open(self, file: OpenFile, flags: int, open_flags: int) -> bytes | int:
         try:
             self._writeback.cut(file, 0)
             with self._engine.begin("truncate") as txn:
                 node = content.truncate(txn, Ino(file.ino), 0)
                 if open_flags & wire.FUSE_OPEN_KILL_SUIDGID:
                     files.set_attributes(txn, node.ino, mode=without_suid(node.mode))
-        except BaseException:
+        except BaseException as error:
             self._open_files.drop_if_idle(file)
+            if isinstance(error, NotFound):  # others deleted it: the kernel looks its name up again, and may make a new one
+                return -errno.ESTALE
             raise
         return self._opened(file, flags)
 
