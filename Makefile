@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup setup-dev run test test-server tools lint generate requirements clean
+.PHONY: help setup setup-dev run test test-server tools lint docs generate requirements clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -72,6 +72,8 @@ test-server: setup-dev ## the server's tests with their line coverage, or a part
 	@find . -maxdepth 1 -name '.coverage.*' -empty -delete  # of processes that tests kill while they write it
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty $(if $(PYTEST_ARGS),--fail-under=0)
+
+docs: docs-sdk-python docs-sdk-js docs-sdk-go docs-sdk-rust ## the API documentation of the four clients
 
 clean: ## remove what is made again: caches, build results, .venv (never ./data, never ./mnt)
 	@scripts/clean

@@ -25,8 +25,13 @@ lint-sdk-go: check-generated-sdk-go $(STATICCHECK)
 	@cd sdk-go && $(GO) vet -p 1 ./... && nice "$(CURDIR)/$(STATICCHECK)" ./...
 	@cd sdk-go && $(GO) mod tidy -diff
 
-test-sdk-go: setup lint-sdk-go ## every check and test of the Go SDK, against a server of its own
+test-sdk-go: setup lint-sdk-go docs-sdk-go ## every check and test of the Go SDK, against a server of its own
 	cd sdk-go && $(GO) test -p 1 -race ./...
+
+.PHONY: docs-sdk-go
+docs-sdk-go: ## the API documentation of the Go SDK as text, into build/docs/go
+	@mkdir -p build/docs/go
+	@cd sdk-go && $(GO) doc -all . >../build/docs/go/vexfs.txt && test -s ../build/docs/go/vexfs.txt
 
 $(GO_PLUGINS) $(STATICCHECK) &: sdk-go/tools/go.mod sdk-go/tools/go.sum
 	@command -v go >/dev/null || { echo "go is missing: install Go 1.26 or later; the SDK's generators and checker are built with it" >&2; exit 1; }

@@ -41,9 +41,15 @@ lint-sdk-python: $(SDK_PYTHON_STAMP) $(SDK_PYTHON_PYRIGHT)
 	@cd $(SDK_PYTHON) && .venv/bin/mypy
 	@cd $(SDK_PYTHON) && node_modules/.bin/pyright --project .
 
-test-sdk-python: setup $(BUF) lint-sdk-python ## every check and test of the Python SDK, against a server of its own
+test-sdk-python: setup $(BUF) lint-sdk-python docs-sdk-python ## every check and test of the Python SDK, against a server of its own
 	@cd $(SDK_PYTHON) && .venv/bin/coverage erase && nice .venv/bin/coverage run -m pytest $(PYTEST_ARGS)
 	@cd $(SDK_PYTHON) && .venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered --skip-empty $(if $(PYTEST_ARGS),--fail-under=0)
 
 tox-sdk-python: setup $(BUF) $(SDK_PYTHON_STAMP) ## the tests of the Python SDK under each CPython 3.11–3.13 on this machine
 	@cd $(SDK_PYTHON) && nice .venv/bin/tox run $(if $(SDK_PYTHON_PYTHONS),--discover $(SDK_PYTHON_PYTHONS)) -- $(PYTEST_ARGS)
+
+.PHONY: docs-sdk-python
+docs-sdk-python: $(SDK_PYTHON_STAMP) ## the API documentation of the Python SDK, into build/docs/python; a warning fails
+	@rm -rf build/docs/python && mkdir -p build/docs/python
+	@cd build/docs/python && "$(CURDIR)/$(SDK_PYTHON_BIN)/python" -W error -m pydoc -w vexfs_client vexfs_client.fsspec >/dev/null
+	@test -s build/docs/python/vexfs_client.html && test -s build/docs/python/vexfs_client.fsspec.html

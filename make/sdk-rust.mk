@@ -51,3 +51,7 @@ test-sdk-rust: $(STAMPS)/runtime lint-sdk-rust ## check the Rust SDK and test it
 	@program=$$(nice $(SDK_RUST)/scripts/packed $(SDK_RUST_TARGET)/packed) && cd $(SDK_RUST) \
 	  && VEXFS_QUICKSTART=$$program $(CARGO) test --quiet --locked --all-features -p vexfs-client
 	@cd $(SDK_RUST) && $(CARGO) build --quiet --locked -p vexfs-client-conformance
+
+.PHONY: docs-sdk-rust
+docs-sdk-rust: rust-toolchain ## the API documentation of the Rust SDK, into sdk-rust/target/doc; a warning fails
+	@cd $(SDK_RUST) && RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --locked --no-deps --all-features -p vexfs-client
