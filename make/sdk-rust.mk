@@ -6,7 +6,7 @@ SDK_RUST_TARGET := $(SDK_RUST)/target
 # A build takes all there is: at low priority.
 CARGO := nice cargo
 
-.PHONY: generate-sdk-rust check-generated-sdk-rust api-sdk-rust lint-sdk-rust test-sdk-rust rust-toolchain
+.PHONY: generate-sdk-rust check-generated-sdk-rust api-sdk-rust lint-sdk-rust test-sdk-rust docs-sdk-rust rust-toolchain
 
 rust-toolchain:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or later with clippy and rustfmt (rustup.rs)" >&2; exit 1; }
@@ -28,9 +28,11 @@ check-generated-sdk-rust: rust-toolchain $(SDK_RUST_TARGET)/contract.binpb
 	    || { echo "the generated part of the Rust SDK is not the contract's: make generate-sdk-rust" >&2; exit 1; }; \
 	done
 
-$(SDK_RUST_TARGET)/public-api.txt: rust-toolchain
+docs-sdk-rust: rust-toolchain ## the API documentation of the Rust SDK, into sdk-rust/target/doc; a warning fails
 	@rm -rf $(SDK_RUST_TARGET)/doc/vexfs_client
 	@cd $(SDK_RUST) && RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --locked --no-deps --all-features -p vexfs-client
+
+$(SDK_RUST_TARGET)/public-api.txt: docs-sdk-rust
 	@cd $(SDK_RUST) && $(CARGO) run --quiet --locked -p vexfs-client-generate --bin public-api -- target/doc/vexfs_client >target/public-api.txt
 .PHONY: $(SDK_RUST_TARGET)/public-api.txt
 
@@ -51,7 +53,3 @@ test-sdk-rust: $(STAMPS)/runtime lint-sdk-rust ## check the Rust SDK and test it
 	@program=$$(nice $(SDK_RUST)/scripts/packed $(SDK_RUST_TARGET)/packed) && cd $(SDK_RUST) \
 	  && VEXFS_QUICKSTART=$$program $(CARGO) test --quiet --locked --all-features -p vexfs-client
 	@cd $(SDK_RUST) && $(CARGO) build --quiet --locked -p vexfs-client-conformance
-
-.PHONY: docs-sdk-rust
-docs-sdk-rust: rust-toolchain ## the API documentation of the Rust SDK, into sdk-rust/target/doc; a warning fails
-	@cd $(SDK_RUST) && RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --locked --no-deps --all-features -p vexfs-client

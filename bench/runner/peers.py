@@ -104,8 +104,7 @@ class Worker:
         self._do("effort", value=effort)
 
     def search(self, places: NDArray[np.int64], clients: int, seconds: float, condition: Condition | None = None) -> Measured:
-        more: dict[str, Any] = {} if condition is None else {"condition": condition.name, "values": condition.count}
-        return self._measured("search", places, clients=clients, seconds=seconds, **more)
+        return self._measured("search", places, clients=clients, seconds=seconds, **_filter(condition))
 
     def search_and_write(
         self,
@@ -116,8 +115,9 @@ class Worker:
         rate: int,
         condition: Condition | None = None,
     ) -> Measured:
-        more: dict[str, Any] = {} if condition is None else {"condition": condition.name, "values": condition.count}
-        return self._measured("search_and_write", places, clients=clients, seconds=seconds, start=start, rate=rate, **more)
+        return self._measured(
+            "search_and_write", places, clients=clients, seconds=seconds, start=start, rate=rate, **_filter(condition)
+        )
 
     def find_rows(self, start: int, count: int) -> int:
         return int(self._do("find_rows", start=start, count=count)["found"])
@@ -220,3 +220,8 @@ def opened(name: str, folder: Path, files: Files, *, install: bool = True) -> It
         yield worker
     finally:
         worker.close()
+
+
+def _filter(condition: Condition | None) -> dict[str, Any]:
+    """What the worker is told of a condition."""
+    return {} if condition is None else {"condition": condition.name, "values": condition.count}
