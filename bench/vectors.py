@@ -42,7 +42,8 @@ are measured at the least of a ladder of settings that finds 98 % of the true te
 once more *as recommended*: at what their makers set or name. VexFS has no such setting. Recall is computed from the very
 answers that were timed; a neighbour as near as the tenth counts. A query comes again only after all others; *the same 16
 queries* shows what a cache of results is worth. While rows are written, 50 are put ten times a second; *just before* is
-the same system with the same clients without writes. *Serving* is the proportional share of memory of all processes of a
+the same system with the same clients without writes; the newest rows are looked for by their own vectors right after, in VexFS
+with the revision of the last write. *Serving* is the proportional share of memory of all processes of a
 system, its interpreter included, after it was loaded and searched.
 """
 

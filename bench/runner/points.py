@@ -56,6 +56,8 @@ class VexfsPoints:
         self._numbers = {name: np.load(file, mmap_mode="r") for name, file in files.numbers.items()}
         self.traits = Traits(_ABOUT, [], 0, True)
         self._channel = grpc.insecure_channel(server.grpc, options=[("grpc.max_send_message_length", -1)])
+        self._written = 0
+        """The revision of the newest rows."""
         self._metadata = (("authorization", f"Bearer {server.token}"),)
         spec = collections_pb2.VectorSpec(name="v", dimension=DIMENSION)
         schema = collections_pb2.CollectionSchema(vectors=[spec])
@@ -128,15 +130,15 @@ class VexfsPoints:
         return _measured(load, places)._replace(rows_written=writer.rows, write_seconds=writer.seconds)
 
     def find_rows(self, start: int, count: int) -> int:
-        """How many of these rows are found by their own vectors."""
+        """How many of these rows are found by their own vectors, asked with the revision of the last write."""
         found = 0
         for number in range(start, start + count):
-            answer = self._call(_QUERY, self._question(self._vectors[number], None))
+            answer = self._call(_QUERY, self._question(self._vectors[number], None, self._written))
             found += number in _ids(answer)
         return found
 
     def _put(self, request: bytes) -> None:
-        self._call(_UPSERT, request)
+        self._written = points_pb2.UpsertPointsResponse.FromString(self._call(_UPSERT, request)).revision
 
     def _call(self, method: str, request: bytes) -> bytes:
         answer: bytes = self._channel.unary_unary(method)(request, metadata=self._metadata, timeout=_CALL_TIMEOUT_S)
@@ -156,9 +158,9 @@ class VexfsPoints:
         wanted = [None if condition is None else (condition.name, int(place) % condition.count) for place in places]
         return [self._question(self._queries[place], value) for place, value in zip(places.tolist(), wanted, strict=True)]
 
-    def _question(self, vector: NDArray[np.float32], wanted: tuple[str, int] | None) -> bytes:
+    def _question(self, vector: NDArray[np.float32], wanted: tuple[str, int] | None, min_revision: int = 0) -> bytes:
         request = points_pb2.QueryPointsRequest(
-            collection=_COLLECTION, vector=common_pb2.Vector(values=vector.tobytes()), limit=K
+            collection=_COLLECTION, vector=common_pb2.Vector(values=vector.tobytes()), limit=K, min_revision=min_revision
         )
         if wanted is not None:
             test = filter_pb2.MetadataCondition(key=wanted[0], equals=struct_pb2.Value(number_value=wanted[1]))

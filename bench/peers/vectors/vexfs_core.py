@@ -21,6 +21,7 @@ from vexfs.store.writer import Transaction
 
 _POLL_S = 0.05
 _BUILD_TIMEOUT_S = 3600.0
+_SEARCH_TIMEOUT_S = 300.0
 
 
 class VexfsCore:
@@ -32,6 +33,8 @@ class VexfsCore:
         self._volume = Volume.open(place.folder / "volume", "bench", create=True)
         self._engine = SearchEngine(self._volume, _no_model)
         self._engine.dense.start()  # without the model: no text is asked here
+        self._written = 0
+        """The revision of the newest rows: who asks with it finds them, as a writer who reads his own writes does."""
 
         def make(txn: Transaction) -> Any:
             node = files.make_directory(txn, ROOT_INO, b"bench", mode=0o755, uid=0, gid=0)
@@ -56,7 +59,7 @@ class VexfsCore:
             for part in points.batches(checked)
         ]
         for future in waiting:
-            future.result()
+            self._written = future.result().revision
 
     def build(self) -> None:
         """Wait until the view has everything and wants no other generation."""
@@ -73,10 +76,12 @@ class VexfsCore:
 
     def prepare(self, vector: Vectors, condition: Condition | None) -> Any:
         chosen = None if condition is None else filters.Metadata(condition.name, filters.Equals(condition.value))
-        return VectorSearch(self._collection.ino, vector.tobytes(), "v", K, filter=chosen)
+        return VectorSearch(self._collection.ino, vector.tobytes(), "v", K, filter=chosen), self._written
 
     def search(self, question: Any) -> list[int]:
-        return [int(hit.path.rpartition(b"/")[2]) for hit in self._engine.search_vectors(question).hits]
+        wanted, revision = question
+        answer = self._engine.search_vectors(wanted, min_revision=revision, deadline_s=time.monotonic() + _SEARCH_TIMEOUT_S)
+        return [int(hit.path.rpartition(b"/")[2]) for hit in answer.hits]
 
     def processes(self) -> list[int]:
         return []
