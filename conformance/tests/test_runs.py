@@ -1,5 +1,8 @@
 """Whole runs against a real server: every raw lane passes, nothing is left behind, and exit codes say what happened."""
 
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from vexfs_conformance.lanes.raw import RawLane
 from vexfs_conformance.lanes.raw_connect import RawConnect
 from vexfs_conformance.lanes.raw_grpc import RawGrpc
 from vexfs_conformance.lanes.raw_rest import RawRest
-from vexfs_conformance.outcomes import Answered, CallSpec
+from vexfs_conformance.outcomes import Answered, CallSpec, Outcome
 from vexfs_conformance.reports import jsonl
 from vexfs_conformance.results import Verdict
 from vexfs_conformance.server import OwnServer, Target
@@ -51,6 +54,29 @@ def test_the_read_only_profile_writes_nothing(target: Target, run_cases: RunCase
     lane.close()
     assert len(results) > 40
     assert revision() == before
+
+
+class Interrupted(RawGrpc):
+    """A lane in whose first call an interrupt comes, given to the lane's thread and not to the one that waits for it."""
+
+    calls = 0
+
+    def call(self, spec: CallSpec) -> Outcome:
+        self.calls += 1
+        if self.calls == 1:
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            time.sleep(1)
+        return super().call(spec)
+
+
+def test_an_interrupt_that_another_thread_gets_ends_the_run(target: Target, run_cases: RunCases) -> None:
+    before = names_at_the_top(target)
+    lane = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        run_cases([lane], "Stat/*")
+    lane.close()
+    assert lane.calls < 5, "the case that was under way is the last"
+    assert names_at_the_top(target) == before
 
 
 def test_gc_removes_what_a_killed_run_left(target: Target) -> None:

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -27,6 +27,7 @@ from vexfs_conformance.values import fill_in, place
 
 PREFIX = "vexfs-conformance-"
 MOUNT = "mount"
+_LOOK_UP_S = 0.1
 _ALWAYS = frozenset({"faults"})
 """What every lane over the wire has; whether faults may be made is the target's question."""
 _LACKS = {"sdk": "about SDKs only", "retry": "it tries everything once", "cancel": "it cannot cancel a call"}
@@ -98,10 +99,14 @@ class Session:
         """Run every chosen case on every lane. Raises HarnessError when the suite itself cannot go on.
 
         The calling thread only waits: an interrupt inside a call of gRPC can leave a lock of it taken, and cleaning up needs
-        gRPC.
+        gRPC. It looks up now and then: a signal that the system gives to another thread does not wake it, and Python runs the
+        handler of a signal in this thread only.
         """
         with ThreadPoolExecutor(1) as pool, self._given_up():
-            return pool.submit(self._run, lanes, jobs, tell).result()
+            under_way = pool.submit(self._run, lanes, jobs, tell)
+            while not wait([under_way], _LOOK_UP_S).done:
+                pass
+            return under_way.result()
 
     def _run(self, lanes: Sequence[Lane], jobs: int, tell: Callable[[CaseResult], None]) -> list[CaseResult]:
         control = Control(self._target)
