@@ -60,7 +60,7 @@ lint: setup-dev lint-contract ## ruff, mypy --strict, buf lint
 	@$(BIN)/ruff format --check server bench
 	@$(BIN)/mypy
 
-test: tools lint test-sdk-python test-sdk-js test-sdk-go test-sdk-rust test-conformance conformance test-server ## every check and every test: the server, the clients, the conformance suite
+test: tools lint test-sdk-python test-sdk-js test-sdk-go test-sdk-rust test-conformance conformance suites-mount test-server ## every check and every test: the server, the clients, the conformance suite, the mount
 
 # Said at once, not after minutes.
 tools:
