@@ -52,7 +52,7 @@ func TestCollectionsAndPoints(t *testing.T) {
 	equal(t, "nearest", result.Hits[0].Point.ID, "p4")
 	equal(t, "score", result.Hits[0].Score, 4)
 	even := must(client.Points.Query(ctx, ref, vexfs.PointQuery{
-		PointID: "p4", VectorName: "image", Limit: 1, Filter: vexfs.MetadataEquals("even", true),
+		PointID: "p4", VectorName: "image", Limit: 1, Exact: true, Filter: vexfs.MetadataEquals("even", true),
 	}))(t)
 	if len(even.Hits) != 1 || even.Hits[0].Point.ID != "p2" || even.Revision < put.Revision {
 		t.Errorf("%+v", even)

@@ -21,6 +21,8 @@ type PointQuery struct {
 	Limit int32
 	// WithVectors answers the vectors of the hits too.
 	WithVectors bool
+	// Exact compares with every vector that may be answered, so that none is missed, however long that takes.
+	Exact bool
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
 }
@@ -63,7 +65,7 @@ type QueryResult struct {
 func (p *PointsClient) Query(ctx context.Context, collection FileRef, query PointQuery) (*QueryResult, error) {
 	request := &pb.QueryPointsRequest{
 		Collection: collection.message(), VectorName: query.VectorName, Limit: query.Limit,
-		WithVectors: query.WithVectors, MinRevision: query.MinRevision,
+		WithVectors: query.WithVectors, Exact: query.Exact, MinRevision: query.MinRevision,
 	}
 	switch {
 	case query.Vector != nil && query.PointID != "":

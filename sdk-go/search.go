@@ -41,6 +41,8 @@ type SearchQuery struct {
 	// VectorName is, for a vector, the named vector of the collection that Scope names to compare with, instead of the embedded
 	// text.
 	VectorName string
+	// Exact compares, by meaning, with every passage that may be answered, so that none is missed, however long that takes.
+	Exact bool
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
 }
@@ -95,7 +97,7 @@ type SearchResult struct {
 func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, error) {
 	request := &pb.SearchRequest{
 		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
-		MinRevision: query.MinRevision,
+		Exact: query.Exact, MinRevision: query.MinRevision,
 	}
 	switch {
 	case query.Text != "" && query.Vector != nil:

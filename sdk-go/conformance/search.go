@@ -15,11 +15,12 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 	Filter      *filter  `json:"filter"`
 	Limit       number   `json:"limit"`
 	WithVectors bool     `json:"with_vectors"`
+	Exact       bool     `json:"exact"`
 	MinRevision number   `json:"min_revision"`
 },
 ) (object, error) {
 	query := vexfs.PointQuery{
-		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, MinRevision: int64(r.MinRevision),
+		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, Exact: r.Exact, MinRevision: int64(r.MinRevision),
 	}
 	var errs [3]error
 	query.Vector, errs[0] = r.Vector.floats()
@@ -47,11 +48,12 @@ func search(ctx context.Context, v *invocation, r *struct {
 	Mode        enum     `json:"mode"`
 	Limit       number   `json:"limit"`
 	VectorName  string   `json:"vector_name"`
+	Exact       bool     `json:"exact"`
 	MinRevision number   `json:"min_revision"`
 },
 ) (object, error) {
 	query := vexfs.SearchQuery{
-		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, MinRevision: int64(r.MinRevision),
+		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact, MinRevision: int64(r.MinRevision),
 	}
 	var errs [4]error
 	query.Vector, errs[0] = r.Vector.floats()

@@ -115,7 +115,7 @@ const unary = {
       throw new Unsupported("the SDK's method takes a vector or a point's id always");
     }
     const query = r.vector === undefined ? { pointId: r.point_id } : { vector: decode.vector(r.vector) };
-    const names = ["vector_name", "limit", "with_vectors", "min_revision"];
+    const names = ["vector_name", "limit", "with_vectors", "exact", "min_revision"];
     const all = { ...options(r, names), ...filtered(r), ...o };
     const found = await client.points.query(ref(r.collection, "collection"), query, all);
     return { ...found, hits: found.hits.map(({ point, score }) => ({ point: encode.point(point), score })) };
@@ -125,7 +125,7 @@ const unary = {
       throw new Unsupported("the SDK's method takes a text or a vector always");
     }
     const all = {
-      ...options(r, ["limit", "vector_name", "min_revision"]),
+      ...options(r, ["limit", "vector_name", "exact", "min_revision"]),
       ...(r.scope === undefined ? {} : { scope: ref(r.scope, "scope") }),
       ...(r.mode === undefined ? {} : { mode: decode.enumName(r.mode, "SEARCH_MODE_") }),
       ...filtered(r),

@@ -56,6 +56,7 @@ const optionNames = {
   replace_only: ["replaceOnly", Boolean],
   with_vectors: ["withVectors", Boolean],
   vector_name: ["vectorName", String],
+  exact: ["exact", Boolean],
   limit: ["limit", number],
   mode: ["mode", number],
   offset: ["offset", number],

@@ -85,6 +85,8 @@ export interface QueryPointsOptions extends ReadPointsOptions {
   filter?: Filter | undefined;
   /** How many hits at most: 1 to 1,000; 10 if not set. */
   limit?: number | undefined;
+  /** Compare with every vector that may be answered, so that none is missed, however long that takes. */
+  exact?: boolean | undefined;
 }
 
 /** One point that is near. */
@@ -165,6 +167,7 @@ export class Points {
         vectorName: options?.vectorName ?? "",
         ...(options?.filter === undefined ? {} : { filter: toWireFilter(options.filter) }),
         limit: options?.limit ?? 0,
+        exact: options?.exact ?? false,
         ...reading(options),
       },
       options,

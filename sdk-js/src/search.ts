@@ -35,6 +35,8 @@ export interface SearchOptions extends ReadOptions {
   limit?: number | undefined;
   /** For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text. */
   vectorName?: string | undefined;
+  /** By meaning, compare with every passage that may be answered, so that none is missed, however long that takes. */
+  exact?: boolean | undefined;
 }
 
 /** A passage of a file's text. */
@@ -122,6 +124,7 @@ export async function search(caller: Caller, query: SearchQuery, options: Search
       mode: mode === undefined ? WireMode.UNSPECIFIED : toWireMode[mode],
       limit: options.limit ?? 0,
       vectorName: options.vectorName ?? "",
+      exact: options.exact ?? false,
       minRevision: options.minRevision ?? 0n,
     },
     options,

@@ -82,7 +82,11 @@ for (const [name, makeClient] of Object.entries(transports)) {
       assert.equal(near.exact, true);
       assert.ok(Math.abs(near.hits[0].score - 1) < 1e-5);
       const filter = { all: [{ metadata: { key: "kind", oneOf: ["axis", "none"] } }] };
-      const others = await client.points.query(collection, { pointId: "x" }, { filter, withVectors: true });
+      const others = await client.points.query(
+        collection,
+        { pointId: "x" },
+        { filter, withVectors: true, exact: true },
+      );
       assert.deepEqual(
         others.hits.map(({ point }) => [point.id, [...point.vectors.v]]),
         [["y", [0, 1, 0]]],

@@ -86,7 +86,7 @@ def test_query(client: Client, filled: str) -> None:
     assert result.hits[0].score == pytest.approx(1.0, abs=1e-6)
     assert result.hits[0].point.vectors["main"].tolist() == [1.0, 5.0, 0.0]
     assert (result.partial, result.exact) == (False, True)
-    near = client.points.query(filled, point_id="p0", vector_name="other", limit=3)
+    near = client.points.query(filled, point_id="p0", vector_name="other", limit=3, exact=True)
     assert [hit.point.id for hit in near.hits] == ["p1", "p2", "p3"]
     assert near.hits[0].score == pytest.approx(-1.0)
 

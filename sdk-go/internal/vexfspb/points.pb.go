@@ -713,6 +713,9 @@ type QueryPointsRequest struct {
 	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Answer the vectors of the hits too.
 	WithVectors bool `protobuf:"varint,7,opt,name=with_vectors,json=withVectors,proto3" json:"with_vectors,omitempty"`
+	// Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
+	// measured against.
+	Exact bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
 	// Wait, until the deadline, for this revision; 0: do not wait.
 	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -805,6 +808,13 @@ func (x *QueryPointsRequest) GetLimit() int32 {
 func (x *QueryPointsRequest) GetWithVectors() bool {
 	if x != nil {
 		return x.WithVectors
+	}
+	return false
+}
+
+func (x *QueryPointsRequest) GetExact() bool {
+	if x != nil {
+		return x.Exact
 	}
 	return false
 }
@@ -1070,7 +1080,7 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\x12ListPointsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12'\n" +
 	"\x06points\x18\x02 \x03(\v2\x0f.vexfs.v1.PointR\x06points\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xfa\x02\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x90\x03\n" +
 	"\x12QueryPointsRequest\x12=\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\v2\x11.vexfs.v1.FileRefB\n" +
@@ -1083,7 +1093,8 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\v2\x10.vexfs.v1.FilterR\x06filter\x12 \n" +
 	"\x05limit\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12!\n" +
-	"\fwith_vectors\x18\a \x01(\bR\vwithVectors\x12*\n" +
+	"\fwith_vectors\x18\a \x01(\bR\vwithVectors\x12\x14\n" +
+	"\x05exact\x18\b \x01(\bR\x05exact\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevisionB\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"G\n" +
 	"\bPointHit\x12%\n" +

@@ -102,6 +102,9 @@ type SearchRequest struct {
 	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	// For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
 	VectorName string `protobuf:"bytes,7,opt,name=vector_name,json=vectorName,proto3" json:"vector_name,omitempty"`
+	// By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
+	// without it is measured against. By words none is missed in any case.
+	Exact bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
 	// Wait, until the deadline, for this revision; 0: do not wait.
 	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -196,6 +199,13 @@ func (x *SearchRequest) GetVectorName() string {
 		return x.VectorName
 	}
 	return ""
+}
+
+func (x *SearchRequest) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
 }
 
 func (x *SearchRequest) GetMinRevision() int64 {
@@ -860,7 +870,7 @@ var File_vexfs_v1_search_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xfc\x03\n" +
+	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\x92\x04\n" +
 	"\rSearchRequest\x12 \n" +
 	"\x04text\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80@H\x00R\x04text\x12*\n" +
@@ -871,7 +881,8 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\x05limit\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12(\n" +
 	"\vvector_name\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"vectorName\x12*\n" +
+	"vectorName\x12\x14\n" +
+	"\x05exact\x18\b \x01(\bR\x05exact\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x8d\x01\xbaH\x89\x01\x1a\x86\x01\n" +
 	"\x12vector_needs_dense\x129a vector has no words: leave `mode` out, or ask for dense\x1a5!has(this.vector) || this.mode == 0 || this.mode == 2B\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"\x91\x01\n" +

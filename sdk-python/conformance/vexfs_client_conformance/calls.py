@@ -248,7 +248,7 @@ async def list_points(client: Any, asked: Asked) -> list[Json]:
 
 
 async def query_points(client: Any, asked: Asked) -> list[Json]:
-    names = ("vector", "point_id", "vector_name", "filter", "limit", "with_vectors", "min_revision")
+    names = ("vector", "point_id", "vector_name", "filter", "limit", "with_vectors", "exact", "min_revision")
     return [plain(await client.points.query(**arguments(asked, *names, required=["collection"])))]
 
 
@@ -256,7 +256,7 @@ async def query_points(client: Any, asked: Asked) -> list[Json]:
 
 
 async def search(client: Any, asked: Asked) -> list[Json]:
-    names = ("text", "vector", "scope", "filter", "mode", "limit", "vector_name", "min_revision")
+    names = ("text", "vector", "scope", "filter", "mode", "limit", "vector_name", "exact", "min_revision")
     return [plain(await client.search(**arguments(asked, *names, mode=mode)))]
 
 

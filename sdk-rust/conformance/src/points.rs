@@ -46,7 +46,7 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
             if let Some(filter) = filter_of(&mut fields, "filter")? {
                 request = request.filter(filter);
             }
-            with!(request, fields, options, text vector_name, uint limit, flag with_vectors, int min_revision);
+            with!(request, fields, options, text vector_name, uint limit, flag with_vectors, flag exact, int min_revision);
             let answer = request.answer().await?;
             let found = &answer.value;
             let hits = found.hits.iter().map(|hit| json!({"point": shown::point(&hit.point), "score": hit.score}));

@@ -2443,6 +2443,10 @@ pub struct QueryPointsRequest {
     /// Answer the vectors of the hits too.
     #[prost(bool, tag = "7")]
     pub with_vectors: bool,
+    /// Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
+    /// measured against.
+    #[prost(bool, tag = "8")]
+    pub exact: bool,
     /// Wait, until the deadline, for this revision; 0: do not wait.
     #[prost(int64, tag = "14")]
     pub min_revision: i64,
@@ -2729,6 +2733,10 @@ pub struct SearchRequest {
     /// For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
     #[prost(string, tag = "7")]
     pub vector_name: ::prost::alloc::string::String,
+    /// By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
+    /// without it is measured against. By words none is missed in any case.
+    #[prost(bool, tag = "8")]
+    pub exact: bool,
     /// Wait, until the deadline, for this revision; 0: do not wait.
     #[prost(int64, tag = "14")]
     pub min_revision: i64,

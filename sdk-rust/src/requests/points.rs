@@ -47,6 +47,12 @@ impl QueryPoints {
         self.request.limit = limit(hits);
         self
     }
+
+    /// Compare with every vector that may be answered, so that none is missed, however long that takes.
+    pub fn exact(mut self, exact: bool) -> Self {
+        self.request.exact = exact;
+        self
+    }
 }
 
 macro_rules! with_vectors {

@@ -45,6 +45,12 @@ impl Search {
         self.request.vector_name = name.into();
         self
     }
+
+    /// By meaning, compare with every passage that may be answered, so that none is missed, however long that takes.
+    pub fn exact(mut self, exact: bool) -> Self {
+        self.request.exact = exact;
+        self
+    }
 }
 
 request! {

@@ -61,7 +61,8 @@ async fn points_are_put_found_and_deleted() {
     let found = points.query(path, [2.1, 0.0]).min_revision(put.revision).limit(2).with_vectors(true).await.unwrap();
     assert_eq!(found.hits.iter().map(|hit| hit.point.id.as_str()).collect::<Vec<_>>(), ["two", "three"]);
     assert!((found.hits[0].score + 0.1).abs() < 1e-3 && found.exact && !found.partial, "{found:?}");
-    let near = points.query(path, PointQuery::point("two")).filter(Filter::metadata("n").exists(true)).await.unwrap();
+    let near =
+        points.query(path, PointQuery::point("two")).filter(Filter::metadata("n").exists(true)).exact(true).await.unwrap();
     assert_eq!(near.hits[0].point.id, "one");
     let near = points.query(path, vec![0.0, 0.0, 1.0]).vector_name("b").await.unwrap();
     assert_eq!(near.hits.len(), 1);

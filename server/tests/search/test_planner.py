@@ -1,14 +1,22 @@
 """Searching under a condition whose rows are known: whichever way is taken, the nearest that pass are found."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.views.dense.vectors import DIMENSION, text_vectors
-from vexfs.core.search import planner
+from tests.views.dense.volumes import new_volume
+from vexfs.core.errors import ViewUnavailable
+from vexfs.core.search import TextSearch, planner
+from vexfs.core.search.matcher import MatchCache, Matcher
+from vexfs.core.search.queries import QueryVectors
+from vexfs.core.search.rankings import TextRanking
 from vexfs.views.dense import engine, metrics, ranking
 from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Rows, files_of, key_of
+from vexfs.views.lexical import LexicalReader
 
 COUNT, TAIL, WANTED = 8000, 400, 10
 VECTORS = metrics.prepare_rows(text_vectors(20_200)[: COUNT + TAIL + 200], metrics.COSINE)
@@ -57,3 +65,24 @@ def test_rows_that_pass_but_are_all_far_away_are_compared(state: IndexState) -> 
         far = np.sort(np.argsort(VECTORS[100 : COUNT + TAIL] @ query)[: COUNT // 2]) + 101
         found = planner.among(state, query, WANTED, ranking.subset_of(state, far))
         assert found.exact and set(files_of(found.keys).tolist()) == set(nearest_of(far, query))
+
+
+def test_a_text_search_that_asks_for_it_compares_every_passage(state: IndexState, tmp_path: Path) -> None:
+    def no_model() -> object:
+        raise ViewUnavailable("a vector needs no model")
+
+    volume = new_volume(tmp_path)
+    try:
+        with volume.snapshot() as view:
+            matcher = Matcher(view, volume.snapshot, MatchCache(), None, None)
+            for query in QUERIES[::20]:
+                asked = TextSearch("", "dense", WANTED, vector=query.tobytes())
+                found = []
+                for exact in (False, True):
+                    request = asked._replace(exact=exact)
+                    ranking = TextRanking(state, "m", QueryVectors(no_model), LexicalReader(tmp_path / "none"), request)
+                    found.append([file.ino for file in ranking.candidates(matcher, WANTED)[0]])
+                    assert (ranking.exact, ranking.strategy) == ((True, "exact") if exact else (False, "scann"))
+                assert found[1] == nearest_of(np.arange(101, COUNT + TAIL + 1), query)
+    finally:
+        volume.close()

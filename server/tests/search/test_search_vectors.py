@@ -214,3 +214,22 @@ def test_a_view_that_lags_says_so(tmp_path: Path) -> None:
         )
         assert len(answer.hits) == 4 and not answer.partial and answer.exact and answer.strategy == "exact"
         engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        (None, np.arange(COUNT)),
+        (Metadata("n", Range(lt=5000)), np.arange(5000)),
+        (Metadata("percent", Equals(42)), np.arange(42, COUNT, 100)),
+    ],
+    ids=["everything", "most", "few"],
+)
+def test_an_exact_answer_is_that_of_comparing_everything(
+    served: Served, condition: Metadata | None, allowed: np.ndarray
+) -> None:
+    for number in range(0, COUNT, 400):
+        answer = served.search(query(served, number), limit=50, filter=condition, exact=True)
+        expected = best(served, query(served, number), allowed, 50)
+        assert (answer.exact, answer.strategy, answer.generation) == (True, "exact", served.generation())
+        assert files_in(answer) == expected

@@ -84,6 +84,7 @@ class Client:
         mode: SearchMode | str | None = None,
         limit: int = 0,
         vector_name: str = "",
+        exact: bool = False,
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> SearchResult:
@@ -91,7 +92,8 @@ class Client:
 
         `scope` looks only in this directory and below it, `filter` only at files that pass it. `mode` is `hybrid` (the
         default), `dense` or `lexical`; `limit` how many hits at most (0: 10; up to 1,000). A vector is one of the model that
-        embeds the files (`server_info` names it), or of `vector_name` in the collection that `scope` names. A search answers
+        embeds the files (`server_info` names it), or of `vector_name` in the collection that `scope` names. `exact` compares,
+        by meaning, with every passage that may be answered, so that none is missed, however long that takes. A search answers
         from what the views have, and says how much is pending; `min_revision` waits for a revision. Raises
         InvalidArgumentError, UnavailableError (VIEW_UNAVAILABLE).
         """
@@ -104,6 +106,7 @@ class Client:
             mode=to_mode(mode),
             limit=limit,
             vector_name=vector_name,
+            exact=exact,
             min_revision=min_revision,
         )
         return _convert.search_result(self._transport.unary(_methods.SEARCH, request, timeout=timeout))

@@ -108,14 +108,16 @@ class Points:
         filter: Filter | None = None,
         limit: int = 0,
         with_vectors: bool = False,
+        exact: bool = False,
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> QueryResult:
         """The points nearest to `vector`, or to the point `point_id`, which is itself left out; give one of the two.
 
         `vector_name` is the named vector to compare (empty: the collection's first), `limit` how many hits at most (0: 10;
-        up to 1,000). Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND),
-        UnavailableError (VIEW_UNAVAILABLE).
+        up to 1,000). `exact` compares with every vector that may be answered, so that none is missed, however long that takes.
+        Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND), UnavailableError
+        (VIEW_UNAVAILABLE).
         """
         check_32_bits(limit=limit)
         request = v1.QueryPointsRequest(
@@ -126,6 +128,7 @@ class Points:
             filter=to_message(filter),
             limit=limit,
             with_vectors=with_vectors,
+            exact=exact,
             min_revision=min_revision,
         )
         return _convert.query_result(self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))

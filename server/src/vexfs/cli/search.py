@@ -26,10 +26,18 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
 @click.option(
     "--mode", type=click.Choice(list(_MODES)), default="hybrid", show_default=True, help="By meaning and words, or one."
 )
+@click.option("--exact", is_flag=True, help="Compare every passage by meaning; slow where there is much.")
 @click.option("--min-revision", type=click.IntRange(0), default=0, help="Wait for this revision first.")
 @server_options()
 def search_command(
-    query: tuple[str, ...], scope: str | None, limit: int, mode: str, min_revision: int, target: Target, as_json: bool
+    query: tuple[str, ...],
+    scope: str | None,
+    limit: int,
+    mode: str,
+    exact: bool,
+    min_revision: int,
+    target: Target,
+    as_json: bool,
 ) -> None:
     """Find files by meaning and by words.
 
@@ -42,7 +50,7 @@ def search_command(
     text = " ".join(query)
     if any("\udc80" <= letter <= "\udcff" for letter in text):  # bytes that are no text
         raise click.UsageError("the question is not UTF-8")
-    request = search_pb2.SearchRequest(text=text, limit=limit, mode=_MODES[mode], min_revision=min_revision)
+    request = search_pb2.SearchRequest(text=text, limit=limit, mode=_MODES[mode], exact=exact, min_revision=min_revision)
     if scope is not None:
         request.scope.CopyFrom(reference(scope))
     with connected(target) as client:

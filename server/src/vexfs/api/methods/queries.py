@@ -63,7 +63,7 @@ def _question(view: Reader, request: pb.QueryPointsRequest) -> VectorSearch:
     if name not in known:
         raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(known) or 'none'}")
     limit = request.limit or SEARCH_LIMIT_DEFAULT
-    asked = VectorSearch(collection.ino, request.vector.values, name, limit, with_metadata=True)
+    asked = VectorSearch(collection.ino, request.vector.values, name, limit, with_metadata=True, exact=request.exact)
     if request.WhichOneof("query") == "point_id":
         point = core_points.get(view, collection, request.point_id)
         if name not in point.vectors:

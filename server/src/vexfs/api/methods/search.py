@@ -56,12 +56,18 @@ async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchRe
                 scope=scope,
                 filter=compiled,
                 vector=request.vector.values if request.HasField("vector") else None,
+                exact=request.exact,
             )
             return engine.search(asked, **reach)  # type: ignore[arg-type]
         if scope is None or not request.HasField("vector"):
             raise InvalidRequest("vector_name goes with a vector, and with a scope that names the collection")
         near = VectorSearch(
-            collection=scope, vector=request.vector.values, vector_name=request.vector_name, limit=limit, filter=compiled
+            collection=scope,
+            vector=request.vector.values,
+            vector_name=request.vector_name,
+            limit=limit,
+            filter=compiled,
+            exact=request.exact,
         )
         return engine.search_vectors(near, **reach)  # type: ignore[arg-type]
 

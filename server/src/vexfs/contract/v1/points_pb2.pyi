@@ -416,6 +416,7 @@ class QueryPointsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     WITH_VECTORS_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     """The vector of this point, which is itself left out of the answer."""
@@ -425,6 +426,10 @@ class QueryPointsRequest(_message.Message):
     """How many hits at most; 10 if 0."""
     with_vectors: _builtins.bool
     """Answer the vectors of the hits too."""
+    exact: _builtins.bool
+    """Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
+    measured against.
+    """
     min_revision: _builtins.int
     """Wait, until the deadline, for this revision; 0: do not wait."""
     @_builtins.property
@@ -449,11 +454,12 @@ class QueryPointsRequest(_message.Message):
         filter: _filter_pb2.Filter | None = ...,
         limit: _builtins.int = ...,
         with_vectors: _builtins.bool = ...,
+        exact: _builtins.bool = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "filter", b"filter", "point_id", b"point_id", "query", b"query", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exact", b"exact", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["vector", "point_id"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015

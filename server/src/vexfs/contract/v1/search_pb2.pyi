@@ -62,6 +62,7 @@ class SearchRequest(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     VECTOR_NAME_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
@@ -74,6 +75,10 @@ class SearchRequest(_message.Message):
     """How many hits at most; 10 if 0."""
     vector_name: _builtins.str
     """For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text."""
+    exact: _builtins.bool
+    """By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
+    without it is measured against. By words none is missed in any case.
+    """
     min_revision: _builtins.int
     """Wait, until the deadline, for this revision; 0: do not wait."""
     @_builtins.property
@@ -98,11 +103,12 @@ class SearchRequest(_message.Message):
         mode: Global___SearchMode.ValueType = ...,
         limit: _builtins.int = ...,
         vector_name: _builtins.str = ...,
+        exact: _builtins.bool = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015

@@ -39,10 +39,11 @@ class Ranking(Protocol):
 
 
 class _DenseHalf:
-    """The nearest rows of one index state."""
+    """The nearest rows of one index state; all are compared if `exact` asks for it."""
 
-    def __init__(self, state: IndexState, query: Query) -> None:
-        self._state = state
+    def __init__(self, state: IndexState, query: Query, exact: bool) -> None:
+        # Without a searcher every way through the planner compares each row that may be answered.
+        self._state = state._replace(searcher=None) if exact else state
         self._query = query
         self.exact = True
 
@@ -67,7 +68,7 @@ class VectorRanking:
     def __init__(self, state: IndexState | None, spec: VectorSpec, request: VectorSearch) -> None:
         query = metrics.prepare_query(request.vector, spec.dimension, spec.metric)
         usable = state is not None and (state.spec.dimension, state.spec.metric) == (spec.dimension, spec.metric)
-        self._half = _DenseHalf(state, query) if usable and state is not None else None
+        self._half = _DenseHalf(state, query, request.exact) if usable and state is not None else None
         self._exclude = request.exclude
         self.first_depth = request.limit + 1
         self.reasons = [] if usable else ["the collection is new, and its index not there yet"]
@@ -135,7 +136,8 @@ class TextRanking:
             metrics.prepare_query(vector, queries.model[1], metrics.COSINE)
         if state is None:
             return None
-        return _DenseHalf(state, metrics.prepare_query(vector, state.spec.dimension, state.spec.metric))
+        query = metrics.prepare_query(vector, state.spec.dimension, state.spec.metric)
+        return _DenseHalf(state, query, self._request.exact)
 
     def _cannot(self, reason: str) -> None:
         if reason not in self.reasons:

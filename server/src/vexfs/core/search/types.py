@@ -27,6 +27,8 @@ class TextSearch(NamedTuple):
     filter: Filter | None = None
     vector: bytes | None = None
     """Compare the passages with this vector of the embedding model, instead of `text`, which is then empty."""
+    exact: bool = False
+    """Compare every passage by meaning, whatever generation there is."""
 
 
 class VectorSearch(NamedTuple):
@@ -44,6 +46,8 @@ class VectorSearch(NamedTuple):
     """A file that is not answered: the one whose vector this is."""
     with_metadata: bool = False
     """Whether the hits carry the metadata of their files."""
+    exact: bool = False
+    """Compare every vector, whatever generation there is."""
 
 
 class PassageText(NamedTuple):

@@ -2608,6 +2608,12 @@ class QueryPointsRequest(betterproto2.Message):
     Answer the vectors of the hits too.
     """
 
+    exact: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
+    """
+    Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
+    measured against.
+    """
+
     min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
     """
     Wait, until the deadline, for this revision; 0: do not wait.
@@ -2941,6 +2947,12 @@ class SearchRequest(betterproto2.Message):
     vector_name: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
     For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
+    """
+
+    exact: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
+    """
+    By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
+    without it is measured against. By words none is missed in any case.
     """
 
     min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
