@@ -38,11 +38,12 @@ SETTINGS = (
     Setting("--tls-client-ca", "VEXFS_TLS_CLIENT_CA", "none", "clients must show a certificate signed by one of these (PEM)"),
     Setting("--token-file", "VEXFS_TOKEN_FILE", "DATA/token", "the file with the token; made when it is missing"),
     Setting("--cors-origin", "VEXFS_CORS_ORIGINS", "none", "a site whose pages may call; repeatable, commas in the variable"),
+    Setting("--model", "VEXFS_MODEL", "the built-in model", "the folder with the embedding model to use instead, as ONNX"),
     Setting("--address", "VEXFS_ADDRESS", "the local server", "the gRPC address a command talks to, as host:port"),
     Setting("--url", "VEXFS_URL", "the local server", "the REST address a command talks to, as http://host:port"),
     Setting(None, "VEXFS_TOKEN", "the local data folder's", "the token a command sends"),
     Setting(None, "VEXFS_LOG_LEVEL", "INFO", "how much the server logs: DEBUG, INFO, WARNING, ERROR"),
-    Setting(None, "VEXFS_MODEL_DIR", "the cache", "the folder with the embedding model's weights"),
+    Setting(None, "VEXFS_MODEL_DIR", "the cache", "the folder with the built-in model's weights"),
     Setting(None, "VEXFS_CACHE_DIR", "~/.cache/vexfs", "where `make setup` puts the weights"),
     Setting(None, "VEXFS_OFFLINE", "not set", "if set, nothing is ever downloaded"),
     Setting(None, "VEXFS_RESULT_CACHE_MIB", "32", "memory for answers of searches that are asked again, in MiB; 0 keeps none"),
@@ -71,3 +72,5 @@ class ServeSettings:
     token_file: Path | None = None
     #: Sites whose pages may call, as browsers write their origins.
     cors_origins: tuple[str, ...] = ()
+    #: The folder of the embedding model; None is the built-in one, unless the environment names another.
+    model: str | None = None

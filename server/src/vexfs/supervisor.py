@@ -219,7 +219,7 @@ class Supervisor:
         child.process = subprocess.Popen(
             child.command(),
             stdin=subprocess.DEVNULL,
-            env=quiet | os.environ,
+            env=quiet | os.environ | self._chosen_model(),
             process_group=0,  # a Ctrl-C at the terminal reaches the supervisor only, which stops them in order
             preexec_fn=runtime.die_with_parent(child.death_signal),  # noqa: PLW1509 - the supervisor has one thread
         )
@@ -273,6 +273,10 @@ class Supervisor:
         for origin in settings.cors_origins:
             command += ["--cors-origin", origin]
         return command
+
+    def _chosen_model(self) -> dict[str, str]:
+        """Told to the processes by their environment: the indexer, the API and what they start need the same."""
+        return {"VEXFS_MODEL": self.settings.model} if self.settings.model else {}
 
     def _indexer_command(self) -> list[str]:
         return [*_python("vexfs.views.indexer"), "--data", str(self.settings.data)]

@@ -55,7 +55,7 @@ class Watched:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Watched:
     watched = Watched()
-    monkeypatch.setattr(awaiting_model.Embedder, "load", lambda: watched)
+    monkeypatch.setattr(awaiting_model.choice, "load", lambda *, questions: watched)
     return watched
 
 

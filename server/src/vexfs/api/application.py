@@ -15,12 +15,13 @@ from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
 from vexfs.core.search.caches import result_cache_bytes
 from vexfs.core.search.engine import SearchEngine
-from vexfs.core.search.queries import Embedder
 from vexfs.security import token as token_files
 from vexfs.security.origins import OriginGuard
 from vexfs.security.token import TokenGuard
 from vexfs.store.volume import Volume
 from vexfs.views.derived import DerivedReader, derived_folder
+from vexfs.views.embedding import choice
+from vexfs.views.embedding.choice import TextModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,5 @@ async def open_application(settings: Settings) -> Application:
     )
 
 
-def _load_model() -> Embedder:
-    # Imported in the thread that loads it: ONNX Runtime takes its time, and nothing else waits for it.
-    from vexfs.views.embedding.model import Embedder as Model
-
-    return Model.load()
+def _load_model() -> TextModel:
+    return choice.load(questions=True)

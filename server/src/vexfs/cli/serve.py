@@ -24,6 +24,11 @@ def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple
         raise click.BadParameter(str(error)) from error
 
 
+def _model(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """As every process finds it, whatever its working directory."""
+    return str(Path(value).expanduser().absolute()) if value and value.strip() else None
+
+
 @click.command("serve")
 @data_option
 @click.option("--mount", type=click.Path(path_type=Path), envvar="VEXFS_MOUNT", help="Directory to mount the files on.")
@@ -44,6 +49,8 @@ def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple
               help="File with the token, made when missing.  [default: DATA/token]")  # fmt: skip
 @click.option("--cors-origin", "cors_origins", multiple=True, callback=_origins, envvar="VEXFS_CORS_ORIGINS",
               help="Site whose pages may call, such as https://app.example; repeatable.")  # fmt: skip
+@click.option("--model", envvar="VEXFS_MODEL", metavar="FOLDER", callback=_model,
+              help="Folder of an embedding model as ONNX.  [default: the built-in model]")  # fmt: skip
 def serve_command(
     data: Path,
     mount: Path | None,
@@ -57,6 +64,7 @@ def serve_command(
     tls_client_ca: Path | None,
     token_file: Path | None,
     cors_origins: tuple[str, ...],
+    model: str | None,
 ) -> int:
     """Run a server on a data folder until Ctrl-C."""
     if mount is None and _is_on_the_command_line("shared_locks"):
@@ -83,6 +91,7 @@ def serve_command(
         tls_client_ca=tls_client_ca,
         token_file=token_file.absolute() if token_file else None,
         cors_origins=cors_origins,
+        model=model,
     )
     return Supervisor(settings).run()
 

@@ -28,7 +28,7 @@ FAILED_AGAIN_S = 60.0
 
 
 class Embedder(Protocol):
-    """What is needed of a model; `vexfs.views.embedding.Embedder` is one."""
+    """What is needed of a model for questions; `vexfs.views.embedding.choice.load` loads one."""
 
     name: str
     dimension: int

@@ -1,8 +1,7 @@
-"""The embedding model: texts in, unit vectors out.
+"""The built-in embedding model: texts in, unit vectors out.
 
-Used by the indexer for passages and by the API for queries; both must use the same `name`, which stands beside every stored
-vector. Threads: `embed` may be called from several at once; each call computes in its own thread and releases the interpreter
-while it does.
+Used by the indexer for passages and by the API for queries, unless `vexfs.views.embedding.choice` names another. Threads:
+`embed` may be called from several at once; each call computes in its own thread and releases the interpreter while it does.
 """
 
 import logging
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from vexfs.views.embedding import weights
 from vexfs.views.embedding.convert import DIMENSION, Precision, converted, fingerprint
+from vexfs.views.embedding.session import open_session
 
 MAX_TOKENS = 256
 """A longer text is cut: the model was trained on no more."""
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 class Embedder:
     """A loaded model. About 60 MB with int8."""
+
+    batch_texts = 1
 
     def __init__(self, session: Any, tokenizer: Any, name: str) -> None:
         self._session = session
@@ -43,11 +45,11 @@ class Embedder:
 
         found = weights.find(model_dir)
         try:
-            session = _session(converted(found, precision), threads)
+            session = open_session(converted(found, precision), threads)
         except Exception:  # ONNX Runtime has no common base for what a damaged graph raises
             logger.exception("the converted model cannot be loaded; converting it again")
             converted(found, precision).unlink(missing_ok=True)
-            session = _session(converted(found, precision), threads)
+            session = open_session(converted(found, precision), threads)
         tokenizer = Tokenizer.from_file(str(found.tokenizer))
         tokenizer.enable_truncation(MAX_TOKENS)
         tokenizer.no_padding()
@@ -64,13 +66,3 @@ class Embedder:
             ids = np.array([self._tokenizer.encode(text).ids], np.int32)
             vectors[row] = self._session.run(["vector"], {"input_ids": ids})[0][0]
         return vectors
-
-
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime  # type: ignore[import-untyped]  # ships no types
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

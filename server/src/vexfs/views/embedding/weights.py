@@ -41,6 +41,10 @@ class ModelMissing(ViewUnavailable):
     """No weights were found; the message says where they were looked for and how to get them."""
 
 
+class ModelUnusable(ViewUnavailable):
+    """The model that was chosen cannot be used as it is; the message says why, and what to do."""
+
+
 def cache_folder() -> Path:
     """For what can be downloaded or computed again, one for all data folders: VEXFS_CACHE_DIR or ~/.cache/vexfs."""
     chosen = os.environ.get(ENV_CACHE_DIR)

@@ -1,4 +1,4 @@
-"""Loading the embedding model in the indexer, and having its weights fetched when they are not there.
+"""Loading the embedding model in the indexer, and having the built-in one's weights fetched when they are not there.
 
 Used by the embedding thread only, which waits here and nowhere else: words are indexed meanwhile.
 """
@@ -12,15 +12,18 @@ import sys
 import threading
 import time
 
+from vexfs.views.embedding import choice
+from vexfs.views.embedding.choice import TextModel
 from vexfs.views.embedding.fetch import ENV_OFFLINE
-from vexfs.views.embedding.model import Embedder
-from vexfs.views.embedding.weights import ModelMissing, find
+from vexfs.views.embedding.weights import ModelMissing, ModelUnusable, find
 
 logger = logging.getLogger(__name__)
 
 FETCH_EVERY_S = 600.0
 LOOK_EVERY_S = 0.5
 """How often weights that were not there are looked for."""
+UNUSABLE_EVERY_S = 5.0
+"""How often a chosen model that cannot be used is tried again: somebody may have put right what is wrong."""
 
 
 class AwaitedModel:
@@ -29,17 +32,25 @@ class AwaitedModel:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._fetch: subprocess.Popen[bytes] | None = None
+        self._said = ""
 
-    def load(self) -> Embedder | None:
-        """The model, or None after a while of waiting for its weights."""
+    def load(self) -> TextModel | None:
+        """The model, or None after a while of waiting for it."""
         try:
-            embedder = Embedder.load()
+            model = choice.load(questions=False)
         except ModelMissing as error:
             logger.warning("no embedding model; search works by words until it is there", extra={"tried": error.message})
             self._wait_for_weights()
             return None
-        logger.info("embedding model loaded", extra={"model": embedder.name})
-        return embedder
+        except ModelUnusable as error:
+            if error.message != self._said:
+                logger.error("the embedding model cannot be used; search works by words", extra={"tried": error.message})
+            self._said = error.message
+            self._stop.wait(UNUSABLE_EVERY_S)
+            return None
+        self._said = ""
+        logger.info("embedding model loaded", extra={"model": model.name})
+        return model
 
     def _wait_for_weights(self) -> None:
         """Has them fetched, where that is allowed, and looks for them: somebody else may put them there."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from vexfs.core.errors import InvalidRequest
-from vexfs.views.embedding.model import Embedder
+from vexfs.views.embedding.choice import TextModel
 from vexfs.views.indexing.writer import FRESH_LANE, PendingText
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def thread_count() -> int:
 class EmbeddingWorkers:
     """`count` threads from `start` to `close`."""
 
-    def __init__(self, embedder: Embedder, count: int) -> None:
+    def __init__(self, embedder: TextModel, count: int) -> None:
         self.embedder = embedder
         self._changed = threading.Condition()
         self._waiting: tuple[deque[PendingText], deque[PendingText]] = (deque(), deque())
