@@ -146,10 +146,18 @@ func (x *Limits) GetPathSizeBytes() int32 {
 // How the text of files is embedded.
 type EmbeddingModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's name.
+	// The name of the model whose vectors are searched.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Components of its vectors.
-	Dimension     int32 `protobuf:"varint,2,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	Dimension int32 `protobuf:"varint,2,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	// The model that embeds everything anew, to take over once it has; empty when none does.
+	NextName string `protobuf:"bytes,3,opt,name=next_name,json=nextName,proto3" json:"next_name,omitempty"`
+	// Passages that it has embedded, each distinct text once.
+	NextDone int64 `protobuf:"varint,4,opt,name=next_done,json=nextDone,proto3" json:"next_done,omitempty"`
+	// Passages that it has to embed in all.
+	NextTotal int64 `protobuf:"varint,5,opt,name=next_total,json=nextTotal,proto3" json:"next_total,omitempty"`
+	// Why passages cannot be embedded now; empty when they can.
+	Failure       string `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +204,34 @@ func (x *EmbeddingModel) GetDimension() int32 {
 		return x.Dimension
 	}
 	return 0
+}
+
+func (x *EmbeddingModel) GetNextName() string {
+	if x != nil {
+		return x.NextName
+	}
+	return ""
+}
+
+func (x *EmbeddingModel) GetNextDone() int64 {
+	if x != nil {
+		return x.NextDone
+	}
+	return 0
+}
+
+func (x *EmbeddingModel) GetNextTotal() int64 {
+	if x != nil {
+		return x.NextTotal
+	}
+	return 0
+}
+
+func (x *EmbeddingModel) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
 }
 
 // Where the store is.
@@ -514,10 +550,15 @@ const file_vexfs_v1_server_proto_rawDesc = "" +
 	"\tdimension\x18\x06 \x01(\x05R\tdimension\x12.\n" +
 	"\x13metadata_size_bytes\x18\a \x01(\x05R\x11metadataSizeBytes\x12&\n" +
 	"\x0fname_size_bytes\x18\b \x01(\x05R\rnameSizeBytes\x12&\n" +
-	"\x0fpath_size_bytes\x18\t \x01(\x05R\rpathSizeBytes\"B\n" +
+	"\x0fpath_size_bytes\x18\t \x01(\x05R\rpathSizeBytes\"\xb5\x01\n" +
 	"\x0eEmbeddingModel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
-	"\tdimension\x18\x02 \x01(\x05R\tdimension\"\x90\x01\n" +
+	"\tdimension\x18\x02 \x01(\x05R\tdimension\x12\x1b\n" +
+	"\tnext_name\x18\x03 \x01(\tR\bnextName\x12\x1b\n" +
+	"\tnext_done\x18\x04 \x01(\x03R\bnextDone\x12\x1d\n" +
+	"\n" +
+	"next_total\x18\x05 \x01(\x03R\tnextTotal\x12\x18\n" +
+	"\afailure\x18\x06 \x01(\tR\afailure\"\x90\x01\n" +
 	"\rStorePosition\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12'\n" +
 	"\x0foldest_revision\x18\x02 \x01(\x03R\x0eoldestRevision\x12\x1b\n" +

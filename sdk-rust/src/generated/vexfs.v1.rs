@@ -3121,12 +3121,24 @@ pub struct Limits {
 /// How the text of files is embedded.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EmbeddingModel {
-    /// The model's name.
+    /// The name of the model whose vectors are searched.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Components of its vectors.
     #[prost(int32, tag = "2")]
     pub dimension: i32,
+    /// The model that embeds everything anew, to take over once it has; empty when none does.
+    #[prost(string, tag = "3")]
+    pub next_name: ::prost::alloc::string::String,
+    /// Passages that it has embedded, each distinct text once.
+    #[prost(int64, tag = "4")]
+    pub next_done: i64,
+    /// Passages that it has to embed in all.
+    #[prost(int64, tag = "5")]
+    pub next_total: i64,
+    /// Why passages cannot be embedded now; empty when they can.
+    #[prost(string, tag = "6")]
+    pub failure: ::prost::alloc::string::String,
 }
 /// Where the store is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -44,3 +44,20 @@ def test_a_folder_without_a_model_leaves_words_and_is_told(make_server: Callable
     running.vexfs("wait", "--timeout", "60")
     wait_until(lambda: model_of(running).startswith("model/onnx/"), 30, "the model is used")
     assert running.search("the vet said wet food", "--mode", "dense")[0]["file"] == "/cats.md"
+
+
+def test_another_model_takes_over_after_a_restart(make_server: Callable[..., Server], tmp_path: Path) -> None:
+    first = make_server().start()
+    put_notes(first)
+    first.vexfs("wait", "--timeout", "60")
+    assert model_of(first).startswith("all-MiniLM-L6-v2/")
+    assert first.search("what does my pet eat", "--mode", "dense")[0]["file"] == "/cats.md"
+    first.stop()
+    first.ready_file.unlink(missing_ok=True)
+    folder = bag_of_words(tmp_path / "model")
+    running = make_server(arguments=("--model", str(folder))).start()
+    wait_until(lambda: model_of(running).startswith("model/onnx/"), 30, "the other model serves")
+    running.vexfs("wait", "--timeout", "60")
+    assert running.search("the vet said wet food", "--mode", "dense")[0]["file"] == "/cats.md"
+    status = json.loads(running.vexfs("status", "--json"))
+    assert (status["next_model"], status["embedding_failure"]) == ("", "")

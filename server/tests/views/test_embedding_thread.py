@@ -1,5 +1,6 @@
 """Embedding what waits: each text once, on all cores, the fresh ones first, in windows sorted by length, surviving failures."""
 
+import shutil
 import threading
 import time
 from collections import Counter
@@ -10,15 +11,19 @@ import blake3
 import numpy as np
 import pytest
 from indexer_process import eventually
+from model_folders import bag_of_words
 
 from vexfs.core.errors import InvalidRequest
 from vexfs.core.types import Ino, Revision
 from vexfs.views import derived
 from vexfs.views.derived import DerivedReader, FileState
+from vexfs.views.embedding import choice
 from vexfs.views.embedding.model import Embedder
-from vexfs.views.indexing import awaiting_model, embedding_thread
+from vexfs.views.embedding.onnx_model import OnnxModel
+from vexfs.views.indexing import embedding_thread
 from vexfs.views.indexing.embedding_thread import EmbeddingThread
 from vexfs.views.indexing.embedding_workers import ENV_THREADS, thread_count
+from vexfs.views.indexing.upkeep import PASS_EVERY_S, UnusedModels
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PassageText, PendingFile
 
 
@@ -55,7 +60,7 @@ class Watched:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Watched:
     watched = Watched()
-    monkeypatch.setattr(awaiting_model.choice, "load", lambda *, questions: watched)
+    monkeypatch.setattr(choice, "load", lambda *, questions: watched)
     return watched
 
 
@@ -225,3 +230,151 @@ def test_a_number_of_threads_that_makes_no_sense_is_refused(monkeypatch: pytest.
     monkeypatch.setenv(ENV_THREADS, given)
     with pytest.raises(InvalidRequest, match=ENV_THREADS):
         thread_count()
+
+
+# --- another model
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Two models of equal dimension; the first is chosen."""
+    made = bag_of_words(tmp_path / "first", seed=1), bag_of_words(tmp_path / "second", seed=2)
+    monkeypatch.setenv(choice.ENV_MODEL, str(made[0]))
+    return made
+
+
+@pytest.fixture
+def begin(writer: DerivedWriter) -> Iterator[Callable[[], EmbeddingThread]]:
+    started: list[EmbeddingThread] = []
+
+    def begin() -> EmbeddingThread:
+        started.append(EmbeddingThread(lambda: writer, lambda: None, 2))
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for thread in started:
+        thread.close()
+
+
+class Gated:
+    """A real model that embeds while the gate is open, and what it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._real = OnnxModel.load(folder, questions=False)
+        self.name, self.dimension, self.batch_texts = self._real.name, self._real.dimension, self._real.batch_texts
+        self.open = threading.Event()
+        self.shuts_after = 0
+        self.asked: Counter[str] = Counter()
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        assert self.open.wait(30)
+        self.asked.update(texts)
+        if len(self.asked) == self.shuts_after:
+            self.open.clear()
+        return self._real.embed(texts)
+
+
+@pytest.fixture
+def second(folders: tuple[Path, Path], writer: DerivedWriter, reader: DerivedReader, begin: Callable[[], EmbeddingThread],
+           monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:  # fmt: skip
+    """The second model, chosen after the first had embedded 300 passages; it has not begun."""
+    store(writer, 10, *(f"passage number {number}" for number in range(300)))
+    thread = begin()
+    eventually(lambda: drained(reader))
+    thread.close()
+    gated, really = Gated(folders[1]), choice.load
+    monkeypatch.setenv(choice.ENV_MODEL, str(folders[1]))
+    monkeypatch.setattr(
+        choice, "load", lambda source=None, *, questions: really(source, questions=questions) if source else gated
+    )
+    yield gated
+    gated.open.set()
+
+
+def test_the_vectors_there_are_serve_until_another_model_has_all(
+    second: Gated, writer: DerivedWriter, reader: DerivedReader, begin: Callable[[], EmbeddingThread]
+) -> None:
+    first = reader.model()
+    thread = begin()
+    eventually(lambda: reader.model_state().next_model == second.name)
+    assert reader.model_state()[-3:] == (0, 300, "")
+    store(writer, 11, "somebody just wrote this", lane=FRESH_LANE)
+    store(writer, 12, "an import brought that")
+    thread.wake(fresh=True)
+    eventually(lambda: reader.vectors(11, first))
+    assert reader.model() == first and len(reader.vectors(10, first)) == 300
+    assert not reader.vectors(12, first), "what is imported now is embedded once"
+    assert not second.asked
+    second.open.set()
+    eventually(lambda: reader.model() == second.name)
+    assert drained(reader) and reader.model_state().next_model == ""
+    assert len(reader.vectors(10, second.name)) == 300
+    assert reader.vectors(11, second.name) and reader.vectors(12, second.name)
+    assert len(second.asked) == 302 and set(second.asked.values()) == {1}
+    store(writer, 13, "and this comes after", lane=FRESH_LANE)
+    thread.wake(fresh=True)
+    eventually(lambda: reader.vectors(13, second.name))
+
+
+def test_a_change_that_was_cut_short_goes_on_where_it_was(
+    second: Gated, reader: DerivedReader, begin: Callable[[], EmbeddingThread]
+) -> None:
+    first = reader.model()
+    second.shuts_after = 150
+    second.open.set()
+    thread = begin()
+    eventually(lambda: not second.open.is_set())
+    threading.Timer(0.2, second.open.set).start()
+    thread.close()
+    done = reader.model_state().done
+    assert 0 < done < 300 and reader.model() == first
+    begin()
+    eventually(lambda: reader.model() == second.name)
+    assert len(second.asked) == 300 and sum(second.asked.values()) <= 302, "at most what was under way is asked again"
+
+
+def test_who_goes_back_finds_the_vectors_as_they_were(
+    second: Gated, folders: tuple[Path, Path], reader: DerivedReader, begin: Callable[[], EmbeddingThread],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    first = reader.model()
+    thread = begin()
+    eventually(lambda: reader.model_state().next_model)
+    second.open.set()
+    thread.close()
+    monkeypatch.undo()
+    monkeypatch.setenv(choice.ENV_MODEL, str(folders[0]))
+    begin()
+    eventually(lambda: not reader.model_state().next_model)
+    assert reader.model() == first and len(reader.vectors(10, first)) == 300 and drained(reader)
+
+
+def test_a_serving_model_that_is_gone_leaves_new_texts_to_the_next(
+    second: Gated, folders: tuple[Path, Path], writer: DerivedWriter, reader: DerivedReader,
+    begin: Callable[[], EmbeddingThread],
+) -> None:  # fmt: skip
+    first = reader.model()
+    shutil.rmtree(folders[0])
+    begin()
+    eventually(lambda: reader.model_state().next_model)
+    store(writer, 11, "somebody just wrote this", lane=FRESH_LANE)
+    time.sleep(0.3)
+    assert reader.pending().passages == 1 and len(reader.vectors(10, first)) == 300
+    second.open.set()
+    eventually(lambda: reader.model() == second.name)
+    assert drained(reader) and reader.vectors(11, second.name)
+
+
+def test_vectors_of_a_model_that_nobody_asks_are_deleted_after_a_while(
+    second: Gated, writer: DerivedWriter, reader: DerivedReader, begin: Callable[[], EmbeddingThread]
+) -> None:
+    first = reader.model()
+    second.open.set()
+    begin()
+    eventually(lambda: reader.model() == second.name)
+    unused, now = UnusedModels(), time.monotonic()
+    unused.work(writer, now + PASS_EVERY_S + 1)
+    assert len(reader.vectors(10, first)) == 300, "they stay for a pass, in case somebody goes back"
+    unused.work(writer, now + 2 * PASS_EVERY_S + 2)
+    assert not reader.vectors(10, first) and len(reader.vectors(10, second.name)) == 300

@@ -72,7 +72,7 @@ async def open_application(settings: Settings) -> Application:
     folder.create()
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
     volume = Volume.open(folder.volume, "api", create=True)
-    engine = SearchEngine(volume, _load_model, result_cache_bytes=cache_bytes)
+    engine = SearchEngine(volume, _load_model, load_again=_load_again, result_cache_bytes=cache_bytes)
     engine.start()
     return Application(
         settings=settings,
@@ -89,3 +89,7 @@ async def open_application(settings: Settings) -> Application:
 
 def _load_model() -> TextModel:
     return choice.load(questions=True)
+
+
+def _load_again(name: str, source: str) -> TextModel:
+    return choice.load_again(name, source, questions=True)

@@ -48,6 +48,11 @@ def status_command(target: Target, as_json: bool) -> None:
     text = info.text
     click.echo(f"  text      {text.ready} ready, {text.pending} pending, {text.skipped} not text; {text.passages} passages")
     click.echo(f"  model     {info.embedding.name or 'none'}")
+    if info.embedding.next_name:
+        done, total = info.embedding.next_done, info.embedding.next_total
+        click.echo(f"  next      {info.embedding.next_name}: {done:,} of {total:,} passages embedded")
+    if info.embedding.failure:
+        click.echo(f"  embedding {click.style('failed', fg='red')}: {info.embedding.failure}")
     for view in info.views:
         state = _STATES.get(view.state, "unknown")
         colour = {"ready": "green", "behind": "yellow"}.get(state, "red")
@@ -70,6 +75,10 @@ def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str,
         "files": info.store.file_count,
         "text": {name: getattr(info.text, name) for name in ("ready", "pending", "skipped", "passages")},
         "model": info.embedding.name,
+        "next_model": info.embedding.next_name,
+        "next_done": info.embedding.next_done,
+        "next_total": info.embedding.next_total,
+        "embedding_failure": info.embedding.failure,
         "views": [
             {
                 "view": view.view,

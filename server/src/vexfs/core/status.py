@@ -60,6 +60,21 @@ class TextCounts(NamedTuple):
     passages: int
 
 
+class EmbeddingStatus(NamedTuple):
+    """The models that embed the text of files."""
+
+    model: str
+    """Whose vectors are searched; empty while there are none."""
+    dimension: int
+    next_model: str
+    """Which embeds everything anew, to take over then; empty when none does."""
+    done: int
+    """Distinct passages that the next one has embedded, of `total`."""
+    total: int
+    failure: str
+    """Why passages cannot be embedded now; empty when they can."""
+
+
 class _TextPositions(NamedTuple):
     log: int
     lexical: int
@@ -201,6 +216,13 @@ class Progress:
         if self._dense.failure:
             return UNAVAILABLE
         return _state(lost or not self._dense.loaded, revision, head, pending)
+
+    def embedding(self) -> EmbeddingStatus:
+        """The model that serves and the one that is to take over. Raises ViewUnavailable."""
+        stored = self._derived.model_state()
+        state, model = self._dense.text_served()
+        dimension = 0 if state is None else state.spec.dimension
+        return EmbeddingStatus(model, dimension, stored.next_model, stored.done, stored.total, stored.failure)
 
     def text_counts(self) -> TextCounts:
         """How many files and passages there are. Raises ViewUnavailable."""

@@ -99,8 +99,10 @@ CREATE TABLE pending_text(
 CREATE INDEX pending_text_by_lane ON pending_text(lane, rank);
 CREATE INDEX pending_text_by_revision ON pending_text(first_revision);
 """
-# meta: format, incarnation (random), model (name of the embedding model in use), trimmed (newest seq no longer in `change`),
-# log_mark (what tells the last record read), extraction (what the files were read under).
+# meta: format, incarnation (random), model (name of the embedding model in use), model_source (where it comes from), next_model
+# and next_source (the same of the one that is to take over, while there is one), embedding_failure (why the last text could not
+# be embedded), trimmed (newest seq no longer in `change`), log_mark (what tells the last record read), extraction (what the
+# files were read under).
 
 
 class FileState(NamedTuple):
@@ -164,6 +166,21 @@ class Pending(NamedTuple):
     """Files waiting to be read and split."""
     passages: int
     """Distinct passage texts waiting for their embedding."""
+
+
+class ModelState(NamedTuple):
+    """The embedding models: the one in use, and the one that is to take over."""
+
+    model: str
+    source: str
+    """Where the model in use comes from, for `vexfs.views.embedding.choice`."""
+    next_model: str
+    """Empty when none is to take over."""
+    done: int
+    """Passages that the next one has embedded, each distinct text once."""
+    total: int
+    failure: str
+    """Why passages cannot be embedded now; empty when they can."""
 
 
 class _Waiting:
@@ -330,6 +347,17 @@ class DerivedReader:
     def model(self) -> str:
         """Name of the embedding model in use: the `model` of the other calls. Empty before the first one is loaded."""
         return str(self._value("SELECT coalesce((SELECT value FROM meta WHERE key = 'model'), '')"))
+
+    def model_state(self) -> ModelState:
+        """Counts the vectors of the next model while there is one: some milliseconds then."""
+        names = ("model", "model_source", "next_model", "embedding_failure")
+        meta = dict(self._rows(f"SELECT key, value FROM meta WHERE key IN ({','.join('?' * len(names))})", names))
+        model, source, following, failure = (str(meta.get(name) or "") for name in names)
+        done = total = 0
+        if following:
+            counts = "SELECT (SELECT count(*) FROM embedding WHERE model = ?), (SELECT count(*) FROM text)"
+            done, total = self._rows(counts, (following,))[0]
+        return ModelState(model, source, following, min(done, total), total, failure)
 
     def vectors(self, ino: int, model: str) -> list[PassageVector]:
         """The passages of a file that have an embedding already, by ordinal."""

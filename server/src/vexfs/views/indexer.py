@@ -34,7 +34,7 @@ from vexfs.views.indexing.embedding_workers import thread_count
 from vexfs.views.indexing.following import Following
 from vexfs.views.indexing.ignoring import Ignoring
 from vexfs.views.indexing.reading import FileReader
-from vexfs.views.indexing.upkeep import UnusedTexts
+from vexfs.views.indexing.upkeep import UnusedModels, UnusedTexts
 from vexfs.views.indexing.words import Words
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PendingFile
 
@@ -87,7 +87,7 @@ class Indexer:
         self._woken = threading.Event()
         self._documents = Documents(self._woken.set)
         self._parts = _Parts(volume, self._folder, self._documents)
-        self._unused = UnusedTexts()
+        self._unused = (UnusedTexts(), UnusedModels())
         self._embedding = EmbeddingThread(lambda: self._parts.writer, self._tell_embedding_position, threads)
         self._next_loss_check = 0.0
 
@@ -133,7 +133,8 @@ class Indexer:
             self._tell_embedding_position()
         else:
             self._tell_embedding_position()  # also what a crash kept from being told
-            self._unused.work(parts.writer, now)
+            for unused in self._unused:
+                unused.work(parts.writer, now)
             self._wait(parts)
 
     def _work_on_files(self, parts: _Parts) -> bool:

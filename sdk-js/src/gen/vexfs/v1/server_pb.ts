@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/server.proto.
  */
 export const file_vexfs_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9zZXJ2ZXIucHJvdG8SCHZleGZzLnYxItoBCgZMaW1pdHMSGgoSbWVzc2FnZV9zaXplX2J5dGVzGAEgASgDEhoKEmNvbnRlbnRfc2l6ZV9ieXRlcxgCIAEoAxITCgtzZWFyY2hfaGl0cxgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSDgoGcG9pbnRzGAUgASgFEhEKCWRpbWVuc2lvbhgGIAEoBRIbChNtZXRhZGF0YV9zaXplX2J5dGVzGAcgASgFEhcKD25hbWVfc2l6ZV9ieXRlcxgIIAEoBRIXCg9wYXRoX3NpemVfYnl0ZXMYCSABKAUiMQoORW1iZWRkaW5nTW9kZWwSDAoEbmFtZRgBIAEoCRIRCglkaW1lbnNpb24YAiABKAUiYQoNU3RvcmVQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoAxIXCg9vbGRlc3RfcmV2aXNpb24YAiABKAMSEQoJcmVhZF9vbmx5GAMgASgIEhIKCmZpbGVfY291bnQYBCABKAMiTwoKVGV4dENvdW50cxINCgVyZWFkeRgBIAEoAxIPCgdwZW5kaW5nGAIgASgDEg8KB3NraXBwZWQYAyABKAMSEAoIcGFzc2FnZXMYBCABKAMiLAoUR2V0U2VydmVySW5mb1JlcXVlc3QSFAoMbWluX3JldmlzaW9uGA4gASgDIpICChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHdmVyc2lvbhgCIAEoCRIUCgxjYXBhYmlsaXRpZXMYAyADKAkSIAoGbGltaXRzGAQgASgLMhAudmV4ZnMudjEuTGltaXRzEiYKBXN0b3JlGAUgASgLMhcudmV4ZnMudjEuU3RvcmVQb3NpdGlvbhIlCgV2aWV3cxgGIAMoCzIWLnZleGZzLnYxLlZpZXdQb3NpdGlvbhIiCgR0ZXh0GAcgASgLMhQudmV4ZnMudjEuVGV4dENvdW50cxIrCgllbWJlZGRpbmcYCCABKAsyGC52ZXhmcy52MS5FbWJlZGRpbmdNb2RlbDJsCg1TZXJ2ZXJTZXJ2aWNlElsKDUdldFNlcnZlckluZm8SHi52ZXhmcy52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBofLnZleGZzLnYxLkdldFNlcnZlckluZm9SZXNwb25zZSIJkAIBirUYAggBYgZwcm90bzM", [file_vexfs_v1_common, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9zZXJ2ZXIucHJvdG8SCHZleGZzLnYxItoBCgZMaW1pdHMSGgoSbWVzc2FnZV9zaXplX2J5dGVzGAEgASgDEhoKEmNvbnRlbnRfc2l6ZV9ieXRlcxgCIAEoAxITCgtzZWFyY2hfaGl0cxgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSDgoGcG9pbnRzGAUgASgFEhEKCWRpbWVuc2lvbhgGIAEoBRIbChNtZXRhZGF0YV9zaXplX2J5dGVzGAcgASgFEhcKD25hbWVfc2l6ZV9ieXRlcxgIIAEoBRIXCg9wYXRoX3NpemVfYnl0ZXMYCSABKAUifAoORW1iZWRkaW5nTW9kZWwSDAoEbmFtZRgBIAEoCRIRCglkaW1lbnNpb24YAiABKAUSEQoJbmV4dF9uYW1lGAMgASgJEhEKCW5leHRfZG9uZRgEIAEoAxISCgpuZXh0X3RvdGFsGAUgASgDEg8KB2ZhaWx1cmUYBiABKAkiYQoNU3RvcmVQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoAxIXCg9vbGRlc3RfcmV2aXNpb24YAiABKAMSEQoJcmVhZF9vbmx5GAMgASgIEhIKCmZpbGVfY291bnQYBCABKAMiTwoKVGV4dENvdW50cxINCgVyZWFkeRgBIAEoAxIPCgdwZW5kaW5nGAIgASgDEg8KB3NraXBwZWQYAyABKAMSEAoIcGFzc2FnZXMYBCABKAMiLAoUR2V0U2VydmVySW5mb1JlcXVlc3QSFAoMbWluX3JldmlzaW9uGA4gASgDIpICChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHdmVyc2lvbhgCIAEoCRIUCgxjYXBhYmlsaXRpZXMYAyADKAkSIAoGbGltaXRzGAQgASgLMhAudmV4ZnMudjEuTGltaXRzEiYKBXN0b3JlGAUgASgLMhcudmV4ZnMudjEuU3RvcmVQb3NpdGlvbhIlCgV2aWV3cxgGIAMoCzIWLnZleGZzLnYxLlZpZXdQb3NpdGlvbhIiCgR0ZXh0GAcgASgLMhQudmV4ZnMudjEuVGV4dENvdW50cxIrCgllbWJlZGRpbmcYCCABKAsyGC52ZXhmcy52MS5FbWJlZGRpbmdNb2RlbDJsCg1TZXJ2ZXJTZXJ2aWNlElsKDUdldFNlcnZlckluZm8SHi52ZXhmcy52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBofLnZleGZzLnYxLkdldFNlcnZlckluZm9SZXNwb25zZSIJkAIBirUYAggBYgZwcm90bzM", [file_vexfs_v1_common, file_vexfs_v1_options]);
 
 /**
  * What a request may ask of this server at most.
@@ -101,7 +101,7 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
  */
 export type EmbeddingModel = Message<"vexfs.v1.EmbeddingModel"> & {
   /**
-   * The model's name.
+   * The name of the model whose vectors are searched.
    *
    * @generated from field: string name = 1;
    */
@@ -113,6 +113,34 @@ export type EmbeddingModel = Message<"vexfs.v1.EmbeddingModel"> & {
    * @generated from field: int32 dimension = 2;
    */
   dimension: number;
+
+  /**
+   * The model that embeds everything anew, to take over once it has; empty when none does.
+   *
+   * @generated from field: string next_name = 3;
+   */
+  nextName: string;
+
+  /**
+   * Passages that it has embedded, each distinct text once.
+   *
+   * @generated from field: int64 next_done = 4;
+   */
+  nextDone: bigint;
+
+  /**
+   * Passages that it has to embed in all.
+   *
+   * @generated from field: int64 next_total = 5;
+   */
+  nextTotal: bigint;
+
+  /**
+   * Why passages cannot be embedded now; empty when they can.
+   *
+   * @generated from field: string failure = 6;
+   */
+  failure: string;
 };
 
 /**

@@ -1,6 +1,7 @@
 """ServerService: what this server is, what it can, how it is."""
 
 import vexfs
+from vexfs.api.application import Application
 from vexfs.api.context import CallContext
 from vexfs.api.limits import MESSAGE_MAX_BYTES
 from vexfs.api.methods.defaults import CONTENT_MAX_BYTES, PAGE_MAX, POINTS_MAX, SEARCH_LIMIT_MAX
@@ -50,12 +51,29 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
             pass  # the positions say that the view is being rebuilt
         else:
             response.text.CopyFrom(pb.TextCounts(**counts._asdict()))
-        model = application.engine.queries.model
-        if model is not None:
-            response.embedding.CopyFrom(pb.EmbeddingModel(name=model[0], dimension=model[1]))
+        response.embedding.CopyFrom(_embedding(application))
         return response
 
     return await context.read(run)
+
+
+def _embedding(application: Application) -> pb.EmbeddingModel:
+    """The models as the contract has them. Before anything is embedded, the one that was chosen is said to serve."""
+    name, dimension = application.engine.queries.model or ("", 0)
+    try:
+        status = application.engine.progress.embedding()
+    except ViewUnavailable:
+        return pb.EmbeddingModel(name=name, dimension=dimension)
+    if status.model:
+        name, dimension = status.model, status.dimension or dimension
+    return pb.EmbeddingModel(
+        name=name,
+        dimension=dimension,
+        next_name=status.next_model,
+        next_done=status.done,
+        next_total=status.total,
+        failure=status.failure,
+    )
 
 
 HANDLERS: dict[str, Handler] = {"vexfs.v1.ServerService.GetServerInfo": get_server_info}

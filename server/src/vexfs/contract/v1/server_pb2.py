@@ -28,7 +28,7 @@ from vexfs.contract.v1 import common_pb2 as vexfs_dot_v1_dot_common__pb2
 from vexfs.contract.v1 import options_pb2 as vexfs_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vexfs/v1/server.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xd8\x02\n\x06Limits\x12,\n\x12message_size_bytes\x18\x01 \x01(\x03R\x10messageSizeBytes\x12,\n\x12\x63ontent_size_bytes\x18\x02 \x01(\x03R\x10\x63ontentSizeBytes\x12\x1f\n\x0bsearch_hits\x18\x03 \x01(\x05R\nsearchHits\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x16\n\x06points\x18\x05 \x01(\x05R\x06points\x12\x1c\n\tdimension\x18\x06 \x01(\x05R\tdimension\x12.\n\x13metadata_size_bytes\x18\x07 \x01(\x05R\x11metadataSizeBytes\x12&\n\x0fname_size_bytes\x18\x08 \x01(\x05R\rnameSizeBytes\x12&\n\x0fpath_size_bytes\x18\t \x01(\x05R\rpathSizeBytes\"B\n\x0e\x45mbeddingModel\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tdimension\x18\x02 \x01(\x05R\tdimension\"\x90\x01\n\rStorePosition\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\'\n\x0foldest_revision\x18\x02 \x01(\x03R\x0eoldestRevision\x12\x1b\n\tread_only\x18\x03 \x01(\x08R\x08readOnly\x12\x1d\n\nfile_count\x18\x04 \x01(\x03R\tfileCount\"r\n\nTextCounts\x12\x14\n\x05ready\x18\x01 \x01(\x03R\x05ready\x12\x18\n\x07pending\x18\x02 \x01(\x03R\x07pending\x12\x18\n\x07skipped\x18\x03 \x01(\x03R\x07skipped\x12\x1a\n\x08passages\x18\x04 \x01(\x03R\x08passages\"B\n\x14GetServerInfoRequest\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"\xda\x02\n\x15GetServerInfoResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x12\"\n\x0c\x63\x61pabilities\x18\x03 \x03(\tR\x0c\x63\x61pabilities\x12(\n\x06limits\x18\x04 \x01(\x0b\x32\x10.vexfs.v1.LimitsR\x06limits\x12-\n\x05store\x18\x05 \x01(\x0b\x32\x17.vexfs.v1.StorePositionR\x05store\x12,\n\x05views\x18\x06 \x03(\x0b\x32\x16.vexfs.v1.ViewPositionR\x05views\x12(\n\x04text\x18\x07 \x01(\x0b\x32\x14.vexfs.v1.TextCountsR\x04text\x12\x36\n\tembedding\x18\x08 \x01(\x0b\x32\x18.vexfs.v1.EmbeddingModelR\tembedding2~\n\rServerService\x12m\n\rGetServerInfo\x12\x1e.vexfs.v1.GetServerInfoRequest\x1a\x1f.vexfs.v1.GetServerInfoResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/serverb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vexfs/v1/server.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xd8\x02\n\x06Limits\x12,\n\x12message_size_bytes\x18\x01 \x01(\x03R\x10messageSizeBytes\x12,\n\x12\x63ontent_size_bytes\x18\x02 \x01(\x03R\x10\x63ontentSizeBytes\x12\x1f\n\x0bsearch_hits\x18\x03 \x01(\x05R\nsearchHits\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x16\n\x06points\x18\x05 \x01(\x05R\x06points\x12\x1c\n\tdimension\x18\x06 \x01(\x05R\tdimension\x12.\n\x13metadata_size_bytes\x18\x07 \x01(\x05R\x11metadataSizeBytes\x12&\n\x0fname_size_bytes\x18\x08 \x01(\x05R\rnameSizeBytes\x12&\n\x0fpath_size_bytes\x18\t \x01(\x05R\rpathSizeBytes\"\xb5\x01\n\x0e\x45mbeddingModel\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tdimension\x18\x02 \x01(\x05R\tdimension\x12\x1b\n\tnext_name\x18\x03 \x01(\tR\x08nextName\x12\x1b\n\tnext_done\x18\x04 \x01(\x03R\x08nextDone\x12\x1d\n\nnext_total\x18\x05 \x01(\x03R\tnextTotal\x12\x18\n\x07\x66\x61ilure\x18\x06 \x01(\tR\x07\x66\x61ilure\"\x90\x01\n\rStorePosition\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\'\n\x0foldest_revision\x18\x02 \x01(\x03R\x0eoldestRevision\x12\x1b\n\tread_only\x18\x03 \x01(\x08R\x08readOnly\x12\x1d\n\nfile_count\x18\x04 \x01(\x03R\tfileCount\"r\n\nTextCounts\x12\x14\n\x05ready\x18\x01 \x01(\x03R\x05ready\x12\x18\n\x07pending\x18\x02 \x01(\x03R\x07pending\x12\x18\n\x07skipped\x18\x03 \x01(\x03R\x07skipped\x12\x1a\n\x08passages\x18\x04 \x01(\x03R\x08passages\"B\n\x14GetServerInfoRequest\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"\xda\x02\n\x15GetServerInfoResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x12\"\n\x0c\x63\x61pabilities\x18\x03 \x03(\tR\x0c\x63\x61pabilities\x12(\n\x06limits\x18\x04 \x01(\x0b\x32\x10.vexfs.v1.LimitsR\x06limits\x12-\n\x05store\x18\x05 \x01(\x0b\x32\x17.vexfs.v1.StorePositionR\x05store\x12,\n\x05views\x18\x06 \x03(\x0b\x32\x16.vexfs.v1.ViewPositionR\x05views\x12(\n\x04text\x18\x07 \x01(\x0b\x32\x14.vexfs.v1.TextCountsR\x04text\x12\x36\n\tembedding\x18\x08 \x01(\x0b\x32\x18.vexfs.v1.EmbeddingModelR\tembedding2~\n\rServerService\x12m\n\rGetServerInfo\x12\x1e.vexfs.v1.GetServerInfoRequest\x1a\x1f.vexfs.v1.GetServerInfoResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/serverb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,16 +41,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVERSERVICE'].methods_by_name['GetServerInfo']._serialized_options = b'\220\002\001\212\265\030\002\010\001\202\323\344\223\002\014\022\n/v1/server'
   _globals['_LIMITS']._serialized_start=142
   _globals['_LIMITS']._serialized_end=486
-  _globals['_EMBEDDINGMODEL']._serialized_start=488
-  _globals['_EMBEDDINGMODEL']._serialized_end=554
-  _globals['_STOREPOSITION']._serialized_start=557
-  _globals['_STOREPOSITION']._serialized_end=701
-  _globals['_TEXTCOUNTS']._serialized_start=703
-  _globals['_TEXTCOUNTS']._serialized_end=817
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=819
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=885
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=888
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=1234
-  _globals['_SERVERSERVICE']._serialized_start=1236
-  _globals['_SERVERSERVICE']._serialized_end=1362
+  _globals['_EMBEDDINGMODEL']._serialized_start=489
+  _globals['_EMBEDDINGMODEL']._serialized_end=670
+  _globals['_STOREPOSITION']._serialized_start=673
+  _globals['_STOREPOSITION']._serialized_end=817
+  _globals['_TEXTCOUNTS']._serialized_start=819
+  _globals['_TEXTCOUNTS']._serialized_end=933
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=935
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=1001
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=1004
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=1350
+  _globals['_SERVERSERVICE']._serialized_start=1352
+  _globals['_SERVERSERVICE']._serialized_end=1478
 # @@protoc_insertion_point(module_scope)

@@ -81,19 +81,35 @@ class EmbeddingModel(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
+    NEXT_NAME_FIELD_NUMBER: _builtins.int
+    NEXT_DONE_FIELD_NUMBER: _builtins.int
+    NEXT_TOTAL_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The model's name."""
+    """The name of the model whose vectors are searched."""
     dimension: _builtins.int
     """Components of its vectors."""
+    next_name: _builtins.str
+    """The model that embeds everything anew, to take over once it has; empty when none does."""
+    next_done: _builtins.int
+    """Passages that it has embedded, each distinct text once."""
+    next_total: _builtins.int
+    """Passages that it has to embed in all."""
+    failure: _builtins.str
+    """Why passages cannot be embedded now; empty when they can."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         dimension: _builtins.int = ...,
+        next_name: _builtins.str = ...,
+        next_done: _builtins.int = ...,
+        next_total: _builtins.int = ...,
+        failure: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "failure", b"failure", "name", b"name", "next_done", b"next_done", "next_name", b"next_name", "next_total", b"next_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,8 +33,10 @@ class SearchEngine:
         volume: Volume,
         load_embedder: Callable[[], Embedder],
         *,
+        load_again: Callable[[str, str], Embedder] | None = None,
         result_cache_bytes: int = RESULTS_DEFAULT_MIB << 20,
     ) -> None:
+        """`load_again` loads the model of that name from where it was, for vectors of another than `load_embedder` loads."""
         folder = derived_folder(volume.folder)
         self._volume = volume
         self._derived = DerivedReader(folder)
@@ -42,7 +44,8 @@ class SearchEngine:
         self._cache = MatchCache()
         self._results = Results(result_cache_bytes)
         self.dense = DenseView(volume)
-        self.queries = QueryVectors(load_embedder)
+        self.queries = QueryVectors(load_embedder, None if load_again is None else self._load_served)
+        self._load_again = load_again
         self.progress = Progress(volume, self.dense, self._derived)
         self._answers = Answers(self._derived, self._lexical)
 
@@ -56,6 +59,10 @@ class SearchEngine:
         self.queries.stop()
         self.dense.stop()
         self._derived.close()
+
+    def _load_served(self, model: str) -> Embedder:
+        assert self._load_again is not None
+        return self._load_again(model, self._derived.model_state().source)
 
     def search(self, request: TextSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
         """The files whose text answers the question.
@@ -71,7 +78,7 @@ class SearchEngine:
         with self._volume.snapshot() as view:
             matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
             trust = self.progress.of_text(dense=dense, lexical=lexical)
-            state, model = self.dense.text_state(), self.dense.text_model
+            state, model = self.dense.text_served()
             words = self._lexical.commit_id() if lexical else None
             seen = (view.revision, trust, _generation(state), model, self.queries.model, words, self.dense.text_position)
 

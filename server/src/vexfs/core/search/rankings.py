@@ -123,15 +123,12 @@ class TextRanking:
         vector = self._request.vector
         if vector is None:
             try:
-                vector = queries.vector_of(parse(self._request.text).text)
+                vector = queries.vector_of(parse(self._request.text).text, model if state is not None else "")
             except ViewUnavailable as error:
                 if self.mode == HYBRID:
                     self._cannot(error.message)
                     return None
                 raise
-            if state is not None and queries.model is not None and queries.model[0] != model:
-                self._cannot(f"the passages are embedded with another model ({model}) than questions ({queries.model[0]})")
-                return None
         elif state is None and queries.model is not None:
             metrics.prepare_query(vector, queries.model[1], metrics.COSINE)
         if state is None:

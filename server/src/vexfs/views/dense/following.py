@@ -131,7 +131,8 @@ class TextFollower:
         self._reader = reader
         self._source = PassageSource(reader)
         self._find = find
-        self.index: DenseIndex | None = None
+        self.served: tuple[DenseIndex | None, str] = (None, "")
+        """The index, and the name of the model whose vectors it holds: one value, so that nobody reads one of each of two."""
         self.identity = ""
         self.position = 0
         self.unavailable = "the index of the text has not been read yet"
@@ -153,9 +154,8 @@ class TextFollower:
         return self._source.incarnation
 
     @property
-    def model(self) -> str:
-        """Of the embeddings in the index."""
-        return self._source.model
+    def index(self) -> DenseIndex | None:
+        return self.served[0]
 
     def _step(self) -> bool:
         identity = self._source.identity()
@@ -182,16 +182,18 @@ class TextFollower:
     def _create_index(self) -> None:
         spec = self._source.spec()
         if spec is not None:
-            self.index = DenseIndex(spec)
-            self.index.load(empty_rows(spec.dimension), self.position)
+            index = DenseIndex(spec)
+            index.load(empty_rows(spec.dimension), self.position)
+            self.served = (index, self._source.model)
 
     def _load(self, identity: str) -> None:
         head = self._source.position()
         spec = self._source.spec()
-        if spec is None:
-            self.index, self.position = None, head
-        else:
-            self.index, self.position = _open_index(self._source, spec, self._find(spec, identity), 0, head)
+        index, position = None, head
+        if spec is not None:
+            index, position = _open_index(self._source, spec, self._find(spec, identity), 0, head)
+        self.served = (index, self._source.model)
+        self.position = position
         self.identity = identity
 
 

@@ -96,8 +96,12 @@ class DenseView:
 
     def text_state(self) -> IndexState | None:
         """The index of embedded passages; None while there is none."""
-        index = self._text.index
-        return None if index is None else index.state
+        return self.text_served()[0]
+
+    def text_served(self) -> tuple[IndexState | None, str]:
+        """The index of embedded passages, and the name of the model whose vectors it holds; they belong together."""
+        index, model = self._text.served
+        return None if index is None else index.state, model
 
     # -- how far it is ---------------------------------------------------------------------------------
 
@@ -115,11 +119,6 @@ class DenseView:
     def text_position(self) -> tuple[int, int]:
         """(incarnation of derived.db, its `seq` up to which all embedded passages can be found)."""
         return self._text.incarnation, self._text.position
-
-    @property
-    def text_model(self) -> str:
-        """Name of the model whose embeddings the index of passages holds."""
-        return self._text.model
 
     @property
     def text_unavailable(self) -> str:

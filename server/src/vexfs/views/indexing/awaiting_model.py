@@ -32,23 +32,25 @@ class AwaitedModel:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._fetch: subprocess.Popen[bytes] | None = None
-        self._said = ""
+        self.failure = ""
+        """Why there is no model; empty once there is."""
 
     def load(self) -> TextModel | None:
         """The model, or None after a while of waiting for it."""
         try:
             model = choice.load(questions=False)
         except ModelMissing as error:
+            self.failure = error.message
             logger.warning("no embedding model; search works by words until it is there", extra={"tried": error.message})
             self._wait_for_weights()
             return None
         except ModelUnusable as error:
-            if error.message != self._said:
+            if error.message != self.failure:
                 logger.error("the embedding model cannot be used; search works by words", extra={"tried": error.message})
-            self._said = error.message
+            self.failure = error.message
             self._stop.wait(UNUSABLE_EVERY_S)
             return None
-        self._said = ""
+        self.failure = ""
         logger.info("embedding model loaded", extra={"model": model.name})
         return model
 

@@ -49,6 +49,8 @@ class EmbeddingWorkers:
         self._bulk_held = False
         self._woken = False
         self._closing = False
+        self.failure = ""
+        """Why the last text could not be embedded; empty when it could."""
         self._threads = [
             threading.Thread(target=self._work, name=f"vexfs-embed-{number}", daemon=True) for number in range(count)
         ]
@@ -138,8 +140,10 @@ class EmbeddingWorkers:
             vector: bytes | None = None
             try:
                 vector = self.embedder.embed([text.text])[0].tobytes()
-            except Exception:
+                self.failure = ""
+            except Exception as error:
                 logger.exception("a passage could not be embedded; trying again")
+                self.failure = str(error) or repr(error)
                 time.sleep(AFTER_FAILURE_S)
             with self._changed:
                 self._running.discard(text.text_key)

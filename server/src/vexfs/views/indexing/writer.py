@@ -313,6 +313,22 @@ class DerivedWriter:
             for table in ("embedding", "text"):
                 connection.executemany(f"DELETE FROM {table}{unused}", [(key,) for key in keys])
 
+    def unused_models(self) -> set[str]:
+        """The models with vectors that are neither served nor being made for the next one."""
+        sql = (
+            "WITH RECURSIVE found(model) AS (SELECT min(model) FROM embedding UNION ALL"
+            " SELECT (SELECT min(model) FROM embedding WHERE embedding.model > found.model) FROM found"
+            " WHERE found.model IS NOT NULL) SELECT model FROM found WHERE model IS NOT NULL"
+        )
+        return {row[0] for row in self.rows(sql)} - {self.meta("model"), self.meta("next_model")}
+
+    def delete_vectors(self, model: str, limit: int) -> bool:
+        """Deletes some of a model's vectors; whether there were any."""
+        with self.transaction() as connection:
+            some = "SELECT rowid FROM embedding WHERE model = ? LIMIT ?"
+            connection.execute(f"DELETE FROM embedding WHERE rowid IN ({some})", (model, limit))
+            return connection.changes() > 0
+
     def trim_changes(self) -> None:
         """Keeps the newest CHANGES_KEPT rows of the change log."""
         with self.transaction() as connection:
@@ -320,6 +336,11 @@ class DerivedWriter:
             if trimmed > self.meta("trimmed"):
                 connection.execute("DELETE FROM change WHERE seq <= ?", (trimmed,))
                 self.set_meta("trimmed", trimmed)
+
+    def announce(self, ino: int, what: str) -> None:
+        """A row of the change log; the readers are told when the transaction ends."""
+        with self.transaction():
+            self._announce(ino, what)
 
     def _announce(self, ino: int, what: str) -> None:
         self.rows("INSERT INTO change(ino, what) VALUES(?, ?)", (ino, what))

@@ -1289,12 +1289,32 @@ class EmbeddingModel(betterproto2.Message):
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The model's name.
+    The name of the model whose vectors are searched.
     """
 
     dimension: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
     Components of its vectors.
+    """
+
+    next_name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The model that embeds everything anew, to take over once it has; empty when none does.
+    """
+
+    next_done: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    Passages that it has embedded, each distinct text once.
+    """
+
+    next_total: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    Passages that it has to embed in all.
+    """
+
+    failure: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Why passages cannot be embedded now; empty when they can.
     """
 
 
