@@ -109,7 +109,7 @@ def test_a_query_is_a_directory_of_ranked_links(root: Path, api: Answers) -> Non
     names = sorted(os.listdir(query))
     links = [name for name in names if not name.startswith(".")]
     assert links[:2] == ["001_0.912_rotation.md", "002_0.456_plain.txt"]
-    assert names[:2] == [".results.jsonl", ".status"]
+    assert names[:3] == [".explain", ".results.jsonl", ".status"]
     assert len(links[2]) == 255
     assert links[2].endswith(".md")
     assert os.readlink(query / links[0]) == "../../docs/ops/rotation.md"
@@ -153,7 +153,7 @@ def test_names_that_are_no_question_are_refused_and_ask_nobody(root: Path, api: 
 
 
 def test_an_empty_answer_from_views_that_lack_something_is_a_failure_not_an_answer(root: Path, api: Answers) -> None:
-    assert os.listdir(root / ".search" / "nothing to find") == [".results.jsonl", ".status"]
+    assert os.listdir(root / ".search" / "nothing to find") == [".results.jsonl", ".status", ".explain"]
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
         os.listdir(root / ".search" / "partial answer")
     assert "not everything could be looked through" in (root / ".search" / "partial answer" / ".status").read_text()
@@ -216,7 +216,7 @@ def test_listings_are_asked_anew_after_a_while_and_old_names_still_open(root: Pa
     time.sleep(5.2)
     assert sorted(os.listdir(query)) == first
     assert len(api.searches) == 2
-    assert os.readlink(query / first[2]) == "../../docs/ops/rotation.md"
+    assert os.readlink(query / first[3]) == "../../docs/ops/rotation.md"
     assert len(api.searches) == 2
 
 
@@ -224,11 +224,11 @@ def test_a_name_that_two_answers_have_leads_where_the_newer_one_says(root: Path,
     """The same rank, score and name, of a file that was moved meanwhile."""
     query = root / ".search" / "moving"
     first = sorted(os.listdir(query))
-    assert os.readlink(query / first[2]) == "../../docs/ops/rotation.md"
+    assert os.readlink(query / first[3]) == "../../docs/ops/rotation.md"
     api.moved = True
     time.sleep(5.2)
     assert sorted(os.listdir(query)) == first
-    assert os.readlink(query / first[2]) == "../../moved/rotation.md"
+    assert os.readlink(query / first[3]) == "../../moved/rotation.md"
     assert json.loads((query / ".results.jsonl").read_text().splitlines()[0])["path"] == "/moved/rotation.md"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vexfs import runtime
-from vexfs.core.errors import Unavailable
+from vexfs.core.errors import InvalidRequest, Unavailable
 from vexfs.security import token
 
 if TYPE_CHECKING:
@@ -51,21 +51,35 @@ class ApiClient:
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
 
-    def search(self, text: str, limit: int, timeout_s: float, job: "Job") -> Found:
-        """Files that answer `text`. Raises Failed, Cancelled."""
+    def search(self, asked: str, timeout_s: float, job: "Job", *, like: bytes = b"", but: int = 0) -> Found:
+        """What answers a SearchRequest, given as JSON; with `like` (little-endian float32) it looks for what is near to that
+        vector instead, and leaves out the file `but`. Raises InvalidRequest when it is no SearchRequest, Failed, Cancelled.
+        """
         from google.protobuf.json_format import MessageToDict
 
         from vexfs.contract.v1 import search_pb2
 
-        request = search_pb2.SearchRequest(text=text, limit=limit)
+        request = _parsed(asked, search_pb2.SearchRequest())
+        if like:
+            request.vector.values = like
+            request.limit += 1  # the file itself is the nearest
         response = self._call("SearchService/Search", request, search_pb2.SearchResponse, timeout_s, job)
         hits = [
             Hit(hit.file.path_bytes or hit.file.path.encode(), hit.score, MessageToDict(hit, preserving_proto_field_name=True))
             for hit in response.hits
+            if hit.file.id != but
         ]
+        if like:
+            hits = hits[: request.limit - 1]
         facts = MessageToDict(response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
         facts.pop("hits", None)
         return Found(hits, {**facts, "hits": len(hits)})
+
+    def check_filter(self, asked: str) -> None:
+        """Raises InvalidRequest unless it is a Filter of the contract as JSON. Asks nobody."""
+        from vexfs.contract.v1 import filter_pb2
+
+        _parsed(asked, filter_pb2.Filter())
 
     def finds(self, vector: bytes, ino: int, timeout_s: float, job: "Job") -> bool:
         """Whether the file is among the nearest to a vector (little-endian float32). Raises Failed, Cancelled."""
@@ -138,6 +152,16 @@ class ApiClient:
             channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
+
+
+def _parsed(text: str, message: Any) -> Any:
+    """JSON into a message of the contract. Raises InvalidRequest."""
+    from google.protobuf import json_format
+
+    try:
+        return json_format.Parse(text, message)
+    except (json_format.ParseError, RecursionError) as error:
+        raise InvalidRequest(f"this is no {message.DESCRIPTOR.name} of the contract as JSON: {error}") from None
 
 
 class Job:

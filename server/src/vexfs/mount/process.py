@@ -114,12 +114,11 @@ class Mount:
         self._writeback = Writeback(self._engine)
         self._api = ApiClient(options.data, options.token_file)
         self._findable = FindableWait(self._engine, self._api, enabled=options.wait_findable)
-        self._search = SearchDirectory(self._engine, self._api)
         self._loop = self._make_loop()
 
     def _make_loop(self) -> Loop:
         buffer = RequestBuffer()
-        self._search.use(buffer)
+        self._search = SearchDirectory(self._engine, self._api, buffer)
         self._locks = None
         if self._shares_locks:
             self._locks = LockOperations(self._engine, self._writeback, buffer, LockTable(self._gate))

@@ -1,64 +1,69 @@
 """`.search`: ask by making up a name. `.search/QUERY/` is a directory of symbolic links to what answers the query, best first.
 
-Answers the loop's requests for nodes at or above VIRTUAL_NODEID; everything is made up here, nothing is in the volume. A
-directory searches when it is opened (or a name in it is wanted) and keeps what it found for a while, so that what a listing
-showed can be opened. Searching happens in worker threads through the API; the request is answered from there, and
-FUSE_INTERRUPT ends it. A search that fails is an I/O error, told in `.status`, never an empty directory. Names that begin
-with a dot never search. Only the owner of the mount may use it: hits are not filtered by permission.
+Answers the loop's requests for nodes at or above VIRTUAL_NODEID; everything is made up here. A directory searches when it is
+opened (or a name in it is wanted), in a worker thread (`search_queries`), and keeps what it found for a while. A search that
+fails is an I/O error, told in `.status`, never an empty directory. Names that begin with a dot never search. Only the owner of
+the mount may use it: hits are not filtered by permission.
 
-Node numbers: VIRTUAL_NODEID | kind << 56 | number << 12 | place, where the number is the query's or the result set's.
+`.search/.saved` has the queries that the volume keeps (`vexfs.core.saved_queries`), each a directory like the others with its
+settings in `.meta`; they can be made, moved and removed there (`search_saved`). `.search/NAME` is a link to the saved query of
+that name: the kernel looks a name up before it asks for a new directory, so where every name is there, none can be made.
 """
 
 import errno
-import logging
-import os
 import stat
-import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import NamedTuple
 
-from vexfs.core.errors import VexfsError
+from vexfs.core import saved_queries
+from vexfs.core.errors import InvalidRequest, NotFound, VexfsError
 from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
-from vexfs.mount import replies, wire
-from vexfs.mount.api_client import ApiClient, Cancelled, Failed, Found, Job
+from vexfs.mount import replies, search_questions, wire
+from vexfs.mount.api_client import ApiClient, Cancelled, Job
 from vexfs.mount.engine import Engine
 from vexfs.mount.operations.directories import dirent
-from vexfs.mount.requests import BODY, DONE, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
-from vexfs.mount.search_results import RESULTS_NAME, STATUS_NAME, ResultSet, document
+from vexfs.mount.requests import BODY, DONE, Answer, Handler, RequestBuffer, Table
+from vexfs.mount.search_nodes import (
+    ASKING,
+    DIRECTORIES,
+    EXPLAIN,
+    LINK,
+    META,
+    QUERY,
+    RESULTS,
+    ROOT,
+    ROOT_STATUS,
+    SAVED,
+    SAVED_FOLDER,
+    SAVED_STATUS,
+    SETTING,
+    SHORTCUT,
+    STATUS,
+    Attributes,
+    Place,
+    place_of,
+)
+from vexfs.mount.search_queries import FRESH_S, KEEP_S, Queries, Query
+from vexfs.mount.search_questions import Question
+from vexfs.mount.search_results import EXPLAIN_NAME, RESULTS_NAME, STATUS_NAME, ResultSet, document
+from vexfs.mount.search_saved import SavedChanges, writable
 
-logger = logging.getLogger(__name__)
-
-LIMIT = 20
-"""Hits of a query."""
-TIMEOUT_S = 20.0
+SAVED_NAME = b".saved"
+META_NAME = b".meta"
 STATUS_TIMEOUT_S = 2.0
-CATCH_UP_S = 2.0
-_ASK_AGAIN_S = 0.2
-FRESH_S = 5.0
-"""A listing younger than this is shown again; an older one is asked for anew."""
-KEEP_S = 300.0
-"""How long a name of a listing can be opened after it was last listed."""
-QUERIES_MAX = 128
-_SETS_MAX = 128
-_RUNNING_MAX = 16
-_WORKERS = 4
-_ROOT, _ROOT_STATUS, _QUERY, _RESULTS, _STATUS, _LINK = range(6)
-_CACHE_SECONDS = 60
-_LINK_CACHE_SECONDS = 0
+NAMES_MAX = 4096
+"""Made-up names whose numbers are remembered."""
+_CACHE_SECONDS = 1
+"""A name may be saved any time, here or on another mount."""
+_NO_CACHE_SECONDS = 0
 """The next answer may have the same name for another file: rank, score and file name are equal when a file has moved."""
 _WRITING = (
-    wire.FUSE_SETATTR,
     wire.FUSE_SYMLINK,
     wire.FUSE_MKNOD,
-    wire.FUSE_MKDIR,
     wire.FUSE_UNLINK,
-    wire.FUSE_RMDIR,
-    wire.FUSE_RENAME,
-    wire.FUSE_RENAME2,
     wire.FUSE_LINK,
-    wire.FUSE_WRITE,
     wire.FUSE_CREATE,
     wire.FUSE_TMPFILE,
     wire.FUSE_SETXATTR,
@@ -70,64 +75,37 @@ _WRITING = (
 _ENDING = frozenset({wire.FUSE_RELEASE, wire.FUSE_RELEASEDIR, wire.FUSE_FLUSH})
 """Anybody may end what was begun."""
 _NO_LOOKUP = bytes(wire.fuse_entry_out.size)
+_SHORTCUT_TARGET = SAVED_NAME + b"/"
+_UP, _UP_FROM_SAVED = b"../..", b"../../.."
+_FACTS = {RESULTS_NAME: RESULTS, EXPLAIN_NAME: EXPLAIN}
 
 
-def node_number(kind: int, number: int = 0, place: int = 0) -> int:
-    """The nodeid of a made-up node."""
-    return VIRTUAL_NODEID | kind << 56 | number << 12 | place
+class _Entry(NamedTuple):
+    """A name in a listing."""
 
-
-class Query:
-    """One made-up directory: its text, what was found, and how the last search ended."""
-
-    def __init__(self, number: int, text: str) -> None:
-        self.number = number
-        self.text = text
-        self.sets: list[ResultSet] = []
-        """Newest first, at most two: a name of the one before can still be opened."""
-        self.failure = ""
-        self.used_s = time.monotonic()
-
-    def fresh(self, age_s: float) -> ResultSet | None:
-        """The newest result when it is young enough."""
-        return self.sets[0] if self.sets and time.monotonic() - self.sets[0].made_s <= age_s else None
-
-    def find(self, name: bytes) -> tuple[ResultSet, int] | None:
-        """The link of that name in what was listed lately."""
-        for results in self.sets:
-            place = results.index.get(name)
-            if place is not None and time.monotonic() - results.made_s <= KEEP_S:
-                return results, place
-        return None
-
-    def status(self) -> bytes:
-        if self.failure:
-            return document({"state": "failed", "query": self.text, "error": self.failure})
-        return self.sets[0].status if self.sets else document({"state": "not asked yet", "query": self.text})
+    name: bytes
+    nodeid: int
+    type: int
 
 
 class SearchDirectory:
-    """See the module. State is guarded by a lock held for moments only."""
+    """See the module."""
 
-    def __init__(self, engine: Engine, api: ApiClient) -> None:
+    def __init__(self, engine: Engine, api: ApiClient, buffer: RequestBuffer) -> None:
         self._engine = engine
+        self._writer = engine.writer
         self._api = api
-        self._owner, self._group = os.getuid(), os.getgid()
-        self._started_ns = time.time_ns()
-        self._lock = threading.Lock()
-        self._queries: OrderedDict[int, Query] = OrderedDict()
-        self._numbers: dict[str, int] = {}
-        self._sets: OrderedDict[int, ResultSet] = OrderedDict()
-        self._counter = 0
-        self._running = 0
-        self._handles: dict[int, bytes | list[tuple[bytes, int, int]]] = {}
-        """Open files: their content. Open directories: (name, number, type)."""
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="vexfs-search")
-        self._view = memoryview(b"")
-
-    def use(self, buffer: RequestBuffer) -> None:
-        """The memory requests stand in."""
         self._view = buffer.view
+        self._attributes = Attributes()
+        self._queries = Queries(engine, api)
+        self._saved = SavedChanges(engine, api, self._queries, self._attributes, buffer)
+        self._numbers: OrderedDict[bytes, int] = OrderedDict()
+        """Numbers of names in `.search`, made-up ones and shortcuts."""
+        self._names: dict[int, bytes] = {}
+        self._name_numbers = count(1)
+        self._handle_numbers = count(1)
+        self._handles: dict[int, bytes | list[_Entry]] = {}
+        """Open files: their content. Open directories: their entries."""
 
     def table(self) -> Table:
         handlers: dict[int, Handler] = {
@@ -140,20 +118,22 @@ class SearchDirectory:
             wire.FUSE_RELEASE: self.release,
             wire.FUSE_FLUSH: lambda *_: DONE,
             wire.FUSE_OPENDIR: self.opendir,
-            wire.FUSE_READDIR: lambda *_: self._readdir(b""),
-            wire.FUSE_READDIRPLUS: lambda *_: self._readdir(_NO_LOOKUP),
+            wire.FUSE_READDIR: lambda _unique, nodeid, *_: self._readdir(nodeid, b""),
+            wire.FUSE_READDIRPLUS: lambda _unique, nodeid, *_: self._readdir(nodeid, _NO_LOOKUP),
             wire.FUSE_RELEASEDIR: self.release,
             wire.FUSE_GETXATTR: lambda *_: -errno.ENODATA,
             wire.FUSE_LISTXATTR: self.listxattr,
             **dict.fromkeys(_WRITING, lambda *_: -errno.EROFS),
+            **self._saved.table(),
         }
         return {opcode: handler if opcode in _ENDING else self._owned(handler) for opcode, handler in handlers.items()}
 
     def _owned(self, handler: Handler) -> Handler:
         """The handler, for the owner's uid only."""
+        owner = self._attributes.owner
 
         def check(unique: int, nodeid: int, end: int, uid: int, gid: int) -> Answer:
-            return handler(unique, nodeid, end, uid, gid) if uid == self._owner else -errno.EACCES
+            return handler(unique, nodeid, end, uid, gid) if uid == owner else -errno.EACCES
 
         return check
 
@@ -161,40 +141,52 @@ class SearchDirectory:
 
     def root_entry(self) -> bytes:
         """What a lookup of `.search` at the mount's root answers."""
-        return replies.entry(self._directory(node_number(_ROOT)))
-
-    def _directory(self, nodeid: int) -> Node:
-        return self._node(nodeid, stat.S_IFDIR | 0o500, 0, self._started_ns)
-
-    def _node(self, nodeid: int, mode: int, size_bytes: int, time_ns: int) -> Node:
-        nlink = 2 if stat.S_ISDIR(mode) else 1
-        return Node(
-            Ino(nodeid), mode, nlink, self._owner, self._group, 0, size_bytes, time_ns, time_ns, time_ns, time_ns, 0, 0
-        )  # fmt: skip
-
-    def _file(self, nodeid: int, content: bytes) -> Node:
-        return self._node(nodeid, stat.S_IFREG | 0o400, len(content), time.time_ns())
-
-    def _link(self, results: ResultSet, place: int) -> Node:
-        nodeid = node_number(_LINK, results.number, place)
-        return self._node(nodeid, stat.S_IFLNK | 0o777, len(results.targets[place]), results.time_ns)
+        return replies.entry(self._attributes.directory(Place(ROOT)))
 
     def _describe(self, nodeid: int) -> Node | None:
         """The node of that number, or None when it was forgotten."""
-        kind, number, place = _parts(nodeid)
-        if kind == _ROOT:
-            return self._directory(nodeid)
-        if kind == _ROOT_STATUS:
-            return self._file(nodeid, b"")
-        if kind in (_QUERY, _STATUS):
-            query = self._queries.get(number)
-            if query is None:
-                return None
-            return self._directory(nodeid) if kind == _QUERY else self._file(nodeid, query.status())
-        results = self._sets.get(number)
+        place = place_of(nodeid)
+        if place.kind in DIRECTORIES:
+            return None if self._is_gone(place) else self._attributes.directory(place)
+        if place.kind == SHORTCUT:
+            name = self._names.get(place.number)
+            return None if name is None else self._attributes.link(place, _SHORTCUT_TARGET + name)
+        if place.kind == LINK:
+            results = self._queries.results(place.number)
+            return None if results is None else self._link(results, place.place)
+        content = self._content(place)
+        return None if content is None else self._attributes.file(place, content)
+
+    def _is_gone(self, place: Place) -> bool:
+        if place.kind == QUERY:
+            return self._queries.at(place.nodeid) is None
+        return place.kind in (SAVED, META) and self._saved_query(place.number) is None
+
+    def _link(self, results: ResultSet, rank: int) -> Node:
+        return self._attributes.link(Place(LINK, results.number, rank), results.targets[rank], results.time_ns)
+
+    def _content(self, place: Place) -> bytes | None:
+        """What stands in a file, but for `.status` at the top, which asks the server when it is opened."""
+        if place.kind == ROOT_STATUS:
+            return b""
+        if place.kind in (STATUS, SAVED_STATUS):
+            query = self._queries.at(place.query)
+            return None if query is None else query.status()
+        if place.kind == SETTING:
+            return self._setting(place)
+        results = self._queries.results(place.number)
         if results is None:
             return None
-        return self._link(results, place) if kind == _LINK else self._file(nodeid, results.results)
+        return results.explanation if place.kind == EXPLAIN else results.results
+
+    def _setting(self, place: Place) -> bytes | None:
+        try:
+            saved = saved_queries.read(self._writer, Ino(place.number))
+        except NotFound:
+            return None
+        except InvalidRequest:  # somebody wrote nonsense over the API; it can be mended by writing here
+            return b"\n"
+        return saved_queries.show(saved, saved_queries.SETTINGS[place.place]).encode("utf-8", "surrogateescape")
 
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         node = self._describe(nodeid)
@@ -205,9 +197,11 @@ class SearchDirectory:
         return -errno.ESTALE if node is None else replies.statx(node, 1)
 
     def readlink(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        kind, number, place = _parts(nodeid)
-        results = self._sets.get(number)
-        return -errno.ESTALE if kind != _LINK or results is None else results.targets[place]
+        kind, number, rank = place_of(nodeid)
+        if kind == SHORTCUT and number in self._names:
+            return _SHORTCUT_TARGET + self._names[number]
+        results = self._queries.results(number)
+        return -errno.ESTALE if kind != LINK or results is None else results.targets[rank]
 
     def listxattr(self, _unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
@@ -219,146 +213,135 @@ class SearchDirectory:
         name = bytes(self._view[BODY : end - 1])
         if len(name) > NAME_MAX_BYTES:
             return -errno.ENAMETOOLONG
-        kind, number, _ = _parts(nodeid)
-        if kind == _ROOT:
-            return self._lookup_query(name)
-        query = self._queries.get(number)
-        if kind != _QUERY or query is None:
+        place = place_of(nodeid)
+        if place.kind == ROOT:
+            return self._lookup_in_root(name)
+        if place.kind == SAVED_FOLDER:
+            ino = saved_queries.find(self._writer, name)
+            return -errno.ENOENT if ino is None else self._directory_entry(Place(SAVED, ino))
+        if place.kind == META:
+            return self._lookup_setting(place, name)
+        query = self._query(place)
+        if query is None or place.kind not in ASKING:
             return -errno.ESTALE
-        return self._lookup_in(unique, query, name)
+        return self._lookup_in(unique, place, query, name)
 
-    def _lookup_query(self, name: bytes) -> Answer:
+    def _directory_entry(self, place: Place, cache_seconds: int = _NO_CACHE_SECONDS) -> bytes:
+        return replies.entry(self._attributes.directory(place), cache_seconds)
+
+    def _file_entry(self, place: Place, content: bytes) -> bytes:
+        return replies.entry(self._attributes.file(place, content), _NO_CACHE_SECONDS)
+
+    def _lookup_in_root(self, name: bytes) -> Answer:
         if name == STATUS_NAME:
-            return replies.entry(self._file(node_number(_ROOT_STATUS), b""), 0)
+            return self._file_entry(Place(ROOT_STATUS), b"")
+        if name == SAVED_NAME:
+            return self._directory_entry(Place(SAVED_FOLDER))
         try:
             text = name.decode()
         except UnicodeDecodeError:
             return -errno.EILSEQ
         if name.startswith(b".") or not text.strip():
             return -errno.ENOENT
-        return replies.entry(self._directory(node_number(_QUERY, self._query(text).number)), _CACHE_SECONDS)
+        if saved_queries.find(self._writer, name) is not None:
+            shortcut = self._attributes.link(Place(SHORTCUT, self._number(name)), _SHORTCUT_TARGET + name)
+            return replies.entry(shortcut, _NO_CACHE_SECONDS)
+        try:
+            search_questions.of_name(self._writer, text)
+        except InvalidRequest:
+            return -errno.ENOENT  # no path, so no file is there
+        place = Place(QUERY, self._number(name))
+        self._queries.need(place.nodeid, text, _UP)
+        return self._directory_entry(place, _CACHE_SECONDS)
 
-    def _query(self, text: str) -> Query:
-        with self._lock:
-            number = self._numbers.get(text)
-            if number is not None:
-                self._queries.move_to_end(number)
-                return self._queries[number]
-            self._counter += 1
-            query = self._queries[self._counter] = Query(self._counter, text)
-            self._numbers[text] = query.number
-            while len(self._queries) > QUERIES_MAX:
-                _, oldest = self._queries.popitem(last=False)
-                self._numbers.pop(oldest.text, None)
-            return query
+    def _number(self, name: bytes) -> int:
+        """The number of a name in `.search`, the same as long as it is remembered."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = next(self._name_numbers)
+            self._names[number] = name
+            if len(self._numbers) > NAMES_MAX:
+                _, forgotten = self._numbers.popitem(last=False)
+                del self._names[forgotten]
+        self._numbers.move_to_end(name)
+        return number
 
-    def _lookup_in(self, unique: int, query: Query, name: bytes) -> Answer:
+    def _lookup_setting(self, place: Place, name: bytes) -> Answer:
+        if name.decode("ascii", "replace") not in saved_queries.SETTINGS:
+            return -errno.ENOENT
+        setting = Place(SETTING, place.number, saved_queries.SETTINGS.index(name.decode()))
+        content = self._content(setting) if self._query(place) is not None else None
+        return -errno.ESTALE if content is None else self._file_entry(setting, content)
+
+    def _lookup_in(self, unique: int, place: Place, query: Query, name: bytes) -> Answer:
         if name == STATUS_NAME:
-            return replies.entry(self._file(node_number(_STATUS, query.number), query.status()), 0)
-        if name == RESULTS_NAME:
-            return self._with_results(unique, query, KEEP_S, self._results_entry)
+            return self._file_entry(place.status, query.status())
+        if name == META_NAME and place.kind == SAVED:
+            return self._directory_entry(Place(META, place.number))
+        if name in _FACTS:
+            return self._with_results(unique, place, query, KEEP_S, lambda results: self._facts_entry(_FACTS[name], results))
         if name.startswith(b".") or not name[:1].isdigit():
             return -errno.ENOENT
         found = query.find(name)
         if found is not None:
-            return replies.entry(self._link(*found), _LINK_CACHE_SECONDS)
-        return self._with_results(unique, query, FRESH_S, lambda results: self._link_entry(results, name))
+            return replies.entry(self._link(*found), _NO_CACHE_SECONDS)
+        return self._with_results(unique, place, query, FRESH_S, lambda results: self._link_entry(results, name))
 
-    def _results_entry(self, results: ResultSet) -> bytes:
-        return replies.entry(self._file(node_number(_RESULTS, results.number), results.results), 0)
+    def _facts_entry(self, kind: int, results: ResultSet) -> bytes:
+        return self._file_entry(Place(kind, results.number), results.explanation if kind == EXPLAIN else results.results)
 
     def _link_entry(self, results: ResultSet, name: bytes) -> Answer:
-        place = results.index.get(name)
-        return -errno.ENOENT if place is None else replies.entry(self._link(results, place), _LINK_CACHE_SECONDS)
+        rank = results.index.get(name)
+        return -errno.ENOENT if rank is None else replies.entry(self._link(results, rank), _NO_CACHE_SECONDS)
 
-    # -- searching -------------------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------------
 
-    def _with_results(self, unique: int, query: Query, age_s: float, use: Callable[[ResultSet], Answer]) -> Answer:
-        """`use` the query's results: those at hand if young enough, else from a worker, which then answers the request."""
-        results = query.fresh(age_s)
-        if results is not None:
-            return use(results)
-        return self._in_worker(unique, lambda job: use(self._search(query, job)))
+    def _query(self, place: Place) -> Query | None:
+        """What is known of a directory that asks, or of the one that something belongs to."""
+        if place.kind in (SAVED, META, SETTING, SAVED_STATUS):
+            return self._saved_query(place.number)
+        return self._queries.at(place.query)
 
-    def _in_worker(self, unique: int, work: Callable[[Job], Answer]) -> Answer:
-        with self._lock:
-            if self._running >= _RUNNING_MAX:
-                return -errno.EAGAIN
-            self._running += 1
-        job = Job()
-        self._engine.interruptible[unique] = job.cancel
-        self._workers.submit(self._answer, unique, work, job)
-        return None
-
-    def _answer(self, unique: int, work: Callable[[Job], Answer], job: Job) -> None:
+    def _saved_query(self, ino: int) -> Query | None:
         try:
-            answer = -errno.EINTR if job.cancelled else work(job)
-        except Cancelled:
-            answer = -errno.EINTR
-        except VexfsError as error:
-            logger.warning("a search failed", extra={"reason": error.message})
-            answer = -errno.EIO
-        except Exception:
-            logger.exception("a search failed")
-            answer = -errno.EIO
-        with self._lock:
-            self._running -= 1
-        self._engine.interruptible.pop(unique, None)
-        self._engine.session.answer(unique, -errno.EIO if answer is None else answer)
+            name = saved_queries.name_of(self._writer, Ino(ino))
+        except NotFound:
+            return None
+        return self._queries.need(Place(SAVED, ino).nodeid, name.decode("utf-8", "replace"), _UP_FROM_SAVED)
 
-    def _search(self, query: Query, job: Job) -> ResultSet:
+    def _question(self, place: Place, query: Query) -> Question:
+        """What the directory asks now. Raises NotFound, InvalidRequest."""
+        if place.kind == SAVED:
+            return search_questions.of_saved(saved_queries.read(self._writer, Ino(place.number)))
+        return search_questions.of_name(self._writer, query.name)
+
+    def _with_results(
+        self, unique: int, place: Place, query: Query, age_s: float, use: Callable[[ResultSet], Answer]
+    ) -> Answer:
         try:
-            found = self._ask(query.text, job)
-        except Cancelled:
-            raise
+            question = self._question(place, query)
         except VexfsError as error:
             query.failure = error.message
-            raise
-        with self._lock:
-            self._counter += 1
-            results = self._sets[self._counter] = ResultSet(self._counter, found)
-            query.sets = [results, *query.sets[:1]]
-            query.failure = ""
-            while len(self._sets) > _SETS_MAX:
-                self._sets.popitem(last=False)
-        return results
-
-    def _ask(self, text: str, job: Job) -> Found:
-        """Ask the API. An empty answer from views that lack something is no answer: they get a moment, then it is a failure."""
-        deadline = time.monotonic() + CATCH_UP_S
-        while True:
-            found = self._api.search(text, LIMIT, TIMEOUT_S, job)
-            if found.hits or not found.facts.get("partial"):
-                return found
-            if time.monotonic() >= deadline:
-                reasons = "; ".join(found.facts.get("partial_reasons", []))
-                raise Failed(f"nothing found, but not everything could be looked through: {reasons}")
-            if job.cancelled:
-                raise Cancelled("the request was interrupted")
-            time.sleep(_ASK_AGAIN_S)
+            return -errno.EIO
+        return self._queries.with_results(unique, query, question, age_s, use)
 
     # -- reading ---------------------------------------------------------------------------------------
 
-    def _opened(self, what: bytes | list[tuple[bytes, int, int]], flags: int) -> bytes:
-        with self._lock:
-            self._counter += 1
-            handle = self._counter
-            self._handles[handle] = what
+    def _opened(self, what: bytes | list[_Entry], flags: int) -> bytes:
+        handle = next(self._handle_numbers)  # a worker's, too
+        self._handles[handle] = what
         return wire.fuse_open_out.pack(handle, flags)
 
     def open(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         flags, _ = wire.fuse_open_in.unpack_from(self._view, BODY)
-        if flags & os.O_ACCMODE != os.O_RDONLY:
+        place = place_of(nodeid)
+        if not writable(place, flags):
             return -errno.EROFS
-        kind, number, _ = _parts(nodeid)
         direct = wire.FOPEN_DIRECT_IO | wire.FOPEN_NOFLUSH
-        if kind == _ROOT_STATUS:
-            return self._in_worker(unique, lambda job: self._opened(self._server_status(job), direct))
-        if kind == _STATUS and (query := self._queries.get(number)) is not None:
-            return self._opened(query.status(), direct)
-        if kind == _RESULTS and (results := self._sets.get(number)) is not None:
-            return self._opened(results.results, direct)
-        return -errno.ESTALE
+        if place.kind == ROOT_STATUS:
+            return self._queries.in_worker(unique, lambda job: self._opened(self._server_status(job), direct))
+        content = self._content(place)
+        return -errno.ESTALE if content is None else self._opened(content, direct)
 
     def _server_status(self, job: Job) -> bytes:
         """Positions of store and views; that the server does not answer is a status, too."""
@@ -384,29 +367,48 @@ class SearchDirectory:
         return DONE
 
     def opendir(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        kind, number, _ = _parts(nodeid)
-        if kind == _ROOT:
-            return self._opened([(STATUS_NAME, node_number(_ROOT_STATUS), stat.S_IFREG)], 0)
-        query = self._queries.get(number)
-        if kind != _QUERY or query is None:
+        place = place_of(nodeid)
+        if place.kind == ROOT:
+            return self._opened(list(self._in_root()), 0)
+        if place.kind == SAVED_FOLDER:
+            listed = saved_queries.listed(self._writer)
+            return self._opened([_Entry(name, Place(SAVED, ino).nodeid, stat.S_IFDIR) for name, ino in listed], 0)
+        query = self._query(place)
+        if query is None:
             return -errno.ESTALE
-        return self._with_results(unique, query, FRESH_S, lambda results: self._open_listing(query, results))
+        if place.kind == META:
+            settings = enumerate(saved_queries.SETTINGS)
+            entries = [_Entry(name.encode(), Place(SETTING, place.number, at).nodeid, stat.S_IFREG) for at, name in settings]
+            return self._opened(entries, 0)
+        if place.kind not in ASKING:
+            return -errno.ENOTDIR
+        return self._with_results(unique, place, query, FRESH_S, lambda results: self._open_listing(place, results))
 
-    def _open_listing(self, query: Query, results: ResultSet) -> bytes:
+    def _in_root(self) -> Iterable[_Entry]:
+        yield _Entry(STATUS_NAME, Place(ROOT_STATUS).nodeid, stat.S_IFREG)
+        yield _Entry(SAVED_NAME, Place(SAVED_FOLDER).nodeid, stat.S_IFDIR)
+        for name, _ in saved_queries.listed(self._writer):
+            yield _Entry(name, Place(SHORTCUT, self._number(name)).nodeid, stat.S_IFLNK)
+
+    def _open_listing(self, place: Place, results: ResultSet) -> bytes:
         listing = [
-            (RESULTS_NAME, node_number(_RESULTS, results.number), stat.S_IFREG),
-            (STATUS_NAME, node_number(_STATUS, query.number), stat.S_IFREG),
+            _Entry(RESULTS_NAME, Place(RESULTS, results.number).nodeid, stat.S_IFREG),
+            _Entry(STATUS_NAME, place.status.nodeid, stat.S_IFREG),
+            _Entry(EXPLAIN_NAME, Place(EXPLAIN, results.number).nodeid, stat.S_IFREG),
         ]
-        listing += [(name, node_number(_LINK, results.number, place), stat.S_IFLNK) for place, name in enumerate(results.names)]
+        if place.kind == SAVED:
+            listing.append(_Entry(META_NAME, Place(META, place.number).nodeid, stat.S_IFDIR))
+        ranked = enumerate(results.names)
+        listing += [_Entry(name, Place(LINK, results.number, rank).nodeid, stat.S_IFLNK) for rank, name in ranked]
         return self._opened(listing, 0)
 
-    def _readdir(self, before: bytes) -> Answer:
+    def _readdir(self, nodeid: int, before: bytes) -> Answer:
         """Directory entries, each with `before` in front: readdirplus takes an empty fuse_entry_out as "not looked up"."""
         handle, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
         listing = self._handles.get(handle)
         if not isinstance(listing, list):
             return -errno.EBADF
-        dots = [(b".", node_number(_ROOT), stat.S_IFDIR), (b"..", node_number(_ROOT), stat.S_IFDIR)]
+        dots = [_Entry(b".", nodeid, stat.S_IFDIR), _Entry(b"..", Place(ROOT).nodeid, stat.S_IFDIR)]
         parts: list[bytes] = []
         for place, (name, number, mode) in enumerate([*dots, *listing][offset:], start=offset + 1):
             part = before + dirent(name, number, place, mode >> 12)
@@ -418,11 +420,4 @@ class SearchDirectory:
 
     def close(self) -> None:
         """Give up what is running; idempotent."""
-        for end in list(self._engine.interruptible.values()):
-            end()
-        self._workers.shutdown(wait=True, cancel_futures=True)
-
-
-def _parts(nodeid: int) -> tuple[int, int, int]:
-    """Kind, number and place of a made-up node."""
-    return nodeid >> 56 & 0x3F, nodeid >> 12 & 0xFFFFFFFFFFF, nodeid & 0xFFF
+        self._queries.close()
