@@ -261,3 +261,31 @@ def test_explain_says_how_the_question_was_answered(root: Path) -> None:
     assert "/here/deploy.md" in first
     assert "dense #1" in first
     assert "lexical #1" in first
+
+
+def test_attributes_tell_what_is_known_of_a_file_but_are_not_its_own(server: Server, root: Path) -> None:
+    note = root / "here" / "cats.md"
+    assert os.getxattr(note, "user.vexfs.state") == b"ready"
+    assert os.getxattr(note, "user.vexfs.passages") == b"1"
+    assert os.getxattr(note, "user.vexfs.dimension") == b"384"
+    shown = json.loads(server.vexfs("stat", "--json", "/here/cats.md"))
+    assert 0 < int(os.getxattr(note, "user.vexfs.revision")) <= shown["revision"]
+    assert os.listxattr(note) == []
+    for path, name in ((note, "user.vexfs.vectors"), (root / "here", "user.vexfs.state"), (note, "user.vexfs.other")):
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.ENODATA):
+            os.getxattr(path, name)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EOPNOTSUPP):
+        os.setxattr(note, "user.vexfs.state", b"mine")
+    (root / "here" / "image.bin").write_bytes(bytes(range(256)) * 40)
+    state = root / "here" / "image.bin"
+    wait_until(lambda: os.getxattr(state, "user.vexfs.state") != b"pending", 20.0, "looking at the file")
+    assert os.getxattr(state, "user.vexfs.state").startswith(b"skipped: ")
+    assert os.getxattr(state, "user.vexfs.passages") == b"0"
+
+
+def test_attributes_tell_the_vectors_of_a_point(server: Server, root: Path) -> None:
+    server.post("/v1/collections", {"collection": {"path": "/points"}, "schema": {"vectors": [{"name": "a", "dimension": 3}]}})
+    point = {"id": "p", "vectors": {"a": {"values": "AACAPwAAAAAAAAAA"}}}
+    server.post("/v1/points:upsert", {"collection": {"path": "/points"}, "points": [point]})
+    wait_until((root / "points" / "p").exists, 5.0, "seeing the point")
+    assert os.getxattr(root / "points" / "p", "user.vexfs.vectors") == b"a 3"

@@ -23,6 +23,7 @@ from vexfs.core.errors import VexfsError, VolumeReadOnly
 from vexfs.mount import device, lifecycle, orphans
 from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
+from vexfs.mount.file_facts import FileFacts
 from vexfs.mount.findable import FindableWait
 from vexfs.mount.invalidation import Invalidator
 from vexfs.mount.lock_table import Gate, LockTable
@@ -114,6 +115,7 @@ class Mount:
         self._writeback = Writeback(self._engine)
         self._api = ApiClient(options.data, options.token_file)
         self._findable = FindableWait(self._engine, self._api, enabled=options.wait_findable)
+        self._facts = FileFacts(self._engine)
         self._loop = self._make_loop()
 
     def _make_loop(self) -> Loop:
@@ -129,7 +131,7 @@ class Mount:
             self._content.table(),
             AttributeOperations(self._engine, self._writeback, buffer).table(),
             DirectoryOperations(self._engine, buffer).table(),
-            XattrOperations(self._engine, buffer).table(),
+            XattrOperations(self._engine, buffer, self._facts).table(),
             RangeOperations(self._engine, self._writeback, buffer).table(),
             {} if self._locks is None else self._locks.table(),
         ]
@@ -196,6 +198,7 @@ class Mount:
             self._locks.close()
         self._findable.close()
         self._search.close()
+        self._facts.close()
         self._writeback.close()
         self._invalidator.close()
         os.close(self._fd)

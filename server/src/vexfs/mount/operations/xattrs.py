@@ -2,7 +2,7 @@
 
 Called by the loop. The kernel has checked who may (`trusted.*` is root's); here only the listing hides that from others.
 Access control lists are taken where the kernel applies them, that is where it checks permissions at all; elsewhere they are
-refused, not dropped.
+refused, not dropped. What VexFS itself knows of a file is read like an attribute, too (`file_facts`).
 """
 
 import errno
@@ -12,6 +12,8 @@ from vexfs.core.errors import TooLarge
 from vexfs.core.types import Ino
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
+from vexfs.mount.file_facts import NAMES as FACTS
+from vexfs.mount.file_facts import FileFacts, sized
 from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
 
 _CAPABILITY = b"security.capability"
@@ -24,7 +26,8 @@ _REFUSED = -errno.EOPNOTSUPP
 
 
 class XattrOperations:
-    def __init__(self, engine: Engine, buffer: RequestBuffer) -> None:
+    def __init__(self, engine: Engine, buffer: RequestBuffer, facts: FileFacts) -> None:
+        self._facts = facts
         self._engine = engine
         self._writer = engine.writer
         self._open_files = engine.open_files
@@ -46,7 +49,7 @@ class XattrOperations:
     def _is_taken(self, name: bytes) -> bool:
         return name.startswith(_NAMESPACES) or (self._with_acls and name in acls.NAMES)
 
-    def getxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
+    def getxattr(self, unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
         name = bytes(self._view[_NAME_OF_GETXATTR : end - 1])
         if name == _CAPABILITY:
@@ -54,22 +57,24 @@ class XattrOperations:
             file = self._open_files.get(nodeid)
             if file is not None and file.plain:
                 return _NO_DATA
+        elif name in FACTS:
+            return self._facts.getxattr(unique, nodeid, name, size)
         elif not self._is_taken(name):
             return _REFUSED
-        return _sized(attributes.get_xattr(self._writer, Ino(nodeid), name), size)
+        return sized(attributes.get_xattr(self._writer, Ino(nodeid), name), size)
 
     def listxattr(self, _unique: int, nodeid: int, _end: int, uid: int, _gid: int) -> Answer:
         (size,) = wire.fuse_getxattr_in.unpack_from(self._view, BODY)
         names = attributes.list_xattrs(self._writer, Ino(nodeid))
         shown = [name for name in names if self._is_taken(name) and (uid == 0 or not name.startswith(_TRUSTED))]
-        return _sized(b"".join(name + b"\0" for name in shown), size)
+        return sized(b"".join(name + b"\0" for name in shown), size)
 
     def setxattr(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         size, flags, extra = wire.fuse_setxattr_in.unpack_from(self._view, BODY)
         name, ended, value = bytes(self._view[BODY + self._set_bytes : end]).partition(b"\0")
         if not ended or len(value) != size:
             return -errno.EINVAL
-        if not self._is_taken(name):
+        if not self._is_taken(name) or name in FACTS:
             return _REFUSED
         file = self._open_files.get(nodeid)
         if file is not None:
@@ -94,10 +99,3 @@ class XattrOperations:
         with self._engine.begin("remove_xattr") as txn:
             attributes.remove_xattr(txn, Ino(nodeid), name)
         return DONE
-
-
-def _sized(value: bytes, size: int) -> Answer:
-    """A value the caller has `size` bytes for; 0 asks for the length only."""
-    if size == 0:
-        return wire.fuse_getxattr_out.pack(len(value))
-    return value if len(value) <= size else -errno.ERANGE
