@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vexfs import runtime
 from vexfs.api.limits import READER_THREADS, WAITER_THREADS
+from vexfs.api.readers import ReaderThreads
 from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
 from vexfs.core.search.caches import result_cache_bytes
@@ -46,7 +47,7 @@ class Application:
     volume: Volume
     engine: SearchEngine
     derived: DerivedReader
-    readers: ThreadPoolExecutor
+    readers: ReaderThreads
     waiters: ThreadPoolExecutor
     revisions: RevisionWaits
     tokens: TokenGuard
@@ -59,8 +60,8 @@ class Application:
 
     def _close_blocking(self) -> None:
         self.engine.stop()  # wakes what waits for a view
-        for pool in (self.waiters, self.readers):
-            pool.shutdown(wait=True, cancel_futures=True)
+        self.waiters.shutdown(wait=True, cancel_futures=True)
+        self.readers.close()
         self.derived.close()
         self.volume.close()
 
@@ -79,7 +80,7 @@ async def open_application(settings: Settings) -> Application:
         volume=volume,
         engine=engine,
         derived=DerivedReader(derived_folder(volume.folder)),
-        readers=ThreadPoolExecutor(READER_THREADS, thread_name_prefix="vexfs-read"),
+        readers=ReaderThreads(READER_THREADS, "vexfs-read"),
         waiters=ThreadPoolExecutor(WAITER_THREADS, thread_name_prefix="vexfs-wait"),
         revisions=RevisionWaits(volume),
         tokens=TokenGuard(secret),

@@ -103,7 +103,7 @@ class CallContext:
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run `function` in a reader thread, without a snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self.application.readers, function)
+        return await self.application.readers.run(function)
 
     async def wait(self, function: Callable[[], T]) -> T:
         """Run `function`, which may wait for a view, in a thread kept for that."""

@@ -13,23 +13,29 @@ from vexfs.core import collections
 from vexfs.core import points as core_points
 from vexfs.core.attributes import NO_METADATA
 from vexfs.core.errors import InvalidRequest
+from vexfs.core.search.engine import SearchEngine
 from vexfs.core.search.types import Hit, SearchAnswer, VectorSearch
 from vexfs.core.types import Point
 from vexfs.store import versioned
-from vexfs.store.reader import Reader
-from vexfs.store.volume import Volume
+from vexfs.store.reader import Reader, Snapshot
 
 
 async def query_points(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
     compiled = filter_of(request.filter) if request.HasField("filter") else None
     application = context.application
 
+    engine, volume = application.engine, application.volume
+
     def run(deadline_s: float | None) -> pb.QueryPointsResponse:
-        # All in one visit to a thread: going there costs as much as a third of the search.
-        with application.volume.snapshot() as view:
-            asked = _question(view, request)._replace(filter=compiled)
-        answer = application.engine.search_vectors(asked, min_revision=request.min_revision, deadline_s=deadline_s)
-        return _response(answer, _vectors(application.volume, answer.hits) if request.with_vectors else {})
+        # All in one visit to a thread, on one snapshot: either costs as much as a tenth of the search.
+        if request.min_revision:
+            with volume.snapshot() as view:
+                _question(engine, view, request)  # who asks for what is not there is told so without a wait
+            engine.wait_for_vectors(request.min_revision, deadline_s)
+        with volume.snapshot() as view:
+            asked = _question(engine, view, request)
+            answer = engine.search_vectors_in(view, asked if compiled is None else asked._replace(filter=compiled))
+            return _response(answer, _vectors(view, answer.hits) if request.with_vectors else {})
 
     return await reached(context, request.min_revision, run)
 
@@ -49,15 +55,15 @@ def _response(answer: SearchAnswer, vectors: dict[int, dict[str, bytes]]) -> pb.
     return response
 
 
-def _vectors(volume: Volume, hits: Sequence[Hit]) -> dict[int, dict[str, bytes]]:
+def _vectors(view: Reader, hits: Sequence[Hit]) -> dict[int, dict[str, bytes]]:
     """The vectors of the hits, by file and name."""
-    with volume.snapshot() as view:
-        found = versioned.vectors_of(view, [hit.node.ino for hit in hits])
+    found = versioned.vectors_of(view, [hit.node.ino for hit in hits])
     return {ino: {row.name: bytes(row.data or b"") for row in rows} for ino, rows in found.items()}
 
 
-def _question(view: Reader, request: pb.QueryPointsRequest) -> VectorSearch:
-    collection = points.find(view, request.collection)
+def _question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsRequest) -> VectorSearch:
+    reference = request.collection
+    collection = engine.known(view, ("reference", reference.SerializeToString()), lambda: points.find(view, reference))
     known = [spec.name for spec in collection.schema.vectors]
     name = request.vector_name or (known[0] if known else "")
     if name not in known:

@@ -6,7 +6,8 @@ revision to wait for. Never writes. A half that cannot answer makes the answer p
 only when nothing it asked for can be looked through.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from vexfs.core import collections, filters
 from vexfs.core.errors import InvalidRequest, RevisionNotReached
@@ -18,11 +19,15 @@ from vexfs.core.search.rankings import TextRanking, VectorRanking
 from vexfs.core.search.results import Results
 from vexfs.core.search.types import DENSE, LEXICAL, LIMIT_MAX, MODES, TEXT_MAX_BYTES, SearchAnswer, TextSearch, VectorSearch
 from vexfs.core.status import Progress
+from vexfs.core.types import Collection, Ino
+from vexfs.store.reader import Snapshot
 from vexfs.store.volume import Volume
 from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import LEXICAL_FOLDER, DerivedReader, derived_folder
 from vexfs.views.lexical import LexicalReader
+
+T = TypeVar("T")
 
 
 class SearchEngine:
@@ -95,21 +100,36 @@ class SearchEngine:
         InvalidVector, DimensionMismatch, NotFound (the scope).
         """
         _check_limit(request.limit)
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        self._reach(min_revision, deadline_s, self.progress.vector_revision)
+        self.wait_for_vectors(min_revision, deadline_s)
         with self._volume.snapshot() as view:
-            spec = collections.vector_spec(collections.get(view, request.collection), request.vector_name)
-            matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
-            trust = self.progress.of_vectors()
-            state = self.dense.index_state(request.collection, spec.name)
+            return self.search_vectors_in(view, request)
 
-            def search() -> SearchAnswer:
-                ranking = VectorRanking(state, spec, request)
-                return self._answers.assemble(
-                    view, matcher, ranking, request.limit, trust, Shown(metadata=request.with_metadata)
-                )
+    def search_vectors_in(self, view: Snapshot, request: VectorSearch) -> SearchAnswer:
+        """As `search_vectors`, on a snapshot of the present that the caller has for more than the search, without a wait."""
+        _check_limit(request.limit)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        spec = collections.vector_spec(self.collection(view, request.collection), request.vector_name)
+        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
+        trust = self.progress.of_vectors()
+        state = self.dense.index_state(request.collection, spec.name)
 
-            return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
+        def search() -> SearchAnswer:
+            ranking = VectorRanking(state, spec, request)
+            return self._answers.assemble(view, matcher, ranking, request.limit, trust, Shown(metadata=request.with_metadata))
+
+        return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
+
+    def collection(self, view: Snapshot, ino: Ino) -> Collection:
+        """The collection of that directory, which stays known while the revision is the same. Raises CollectionNotFound."""
+        return self.known(view, ("collection", ino), lambda: collections.get(view, ino))
+
+    def known(self, view: Snapshot, key: Hashable, read: Callable[[], T]) -> T:
+        """What `read` answers of the present; remembered under the key from search to search, until anything is written."""
+        return self._cache.obtain(key, view.revision, read)
+
+    def wait_for_vectors(self, revision: int, deadline_s: float | None) -> None:
+        """Wait until the views have every client vector up to `revision` (0: no wait). Raises RevisionNotReached."""
+        self._reach(revision, deadline_s, self.progress.vector_revision)
 
     def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
         """Wait until all views have `revision` (0: the newest now); the revision they have. Raises RevisionNotReached."""

@@ -8,7 +8,7 @@ index pass stay, and follow the log (`facts`).
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -131,19 +131,24 @@ class Matcher:
     def paths_of(self, inos: Sequence[int]) -> dict[int, bytes]:
         """A path to each of the files, inside the scope when there is one; files that no name leads to any more have none."""
         names = dentries.names_upward(self._view, inos)
-        return {ino: path for ino in inos if (path := self._path_among(names, ino)) is not None}
+        inside = frozenset() if self.scope is None else self.scope.directories
+        directories: dict[int, bytes | None] = {}  # hits of one search lie in few: each is put together once
+        found: dict[int, bytes] = {}
+        for ino in inos:
+            entries = names.get(ino, ())
+            if inside:
+                entries = [entry for entry in entries if entry[0] in inside]
+            for parent, name in entries if len(entries) < 2 else sorted(entries):
+                if parent not in directories:
+                    path = paths.path_among(names, parent)
+                    directories[parent] = None if path is None else path.rstrip(b"/") + b"/"
+                directory = directories[parent]
+                if directory is not None:
+                    found[ino] = directory + name
+                    break
+        return found
 
     # -- inside ----------------------------------------------------------------------------------------
-
-    def _path_among(self, names: Mapping[int, Sequence[tuple[Ino, bytes]]], ino: int) -> bytes | None:
-        found = names.get(ino, ())
-        if self.scope is not None and self.scope.directories:
-            found = [entry for entry in found if entry[0] in self.scope.directories]
-        for parent, name in sorted(found):
-            directory = paths.path_among(names, parent)
-            if directory is not None:
-                return directory.rstrip(b"/") + b"/" + name
-        return None
 
     def _read_scope(self, ino: Ino) -> Scope:
         def read() -> Scope:

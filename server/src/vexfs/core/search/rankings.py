@@ -81,7 +81,9 @@ class VectorRanking:
             return [], True
         places, complete = self._half.places(matcher, depth)
         self.exact, self.strategy = self._half.exact, self._half.strategy
-        return [found for found in fusion.one_ranking(places, None) if found.ino != self._exclude], complete
+        if self._exclude is not None:
+            places.pop(self._exclude, None)
+        return fusion.one_ranking(places, None), complete
 
 
 class TextRanking:

@@ -12,6 +12,8 @@ from vexfs.core.search.types import Hit, SearchAnswer, TextSearch, VectorSearch
 
 _HIT_BYTES = 1500
 """A hit beside its texts: the node, the tuples, the numbers."""
+_QUESTION_BYTES = 300
+"""A question beside its text, vector and filter."""
 
 
 class Results:
@@ -25,19 +27,23 @@ class Results:
         if not self._cache.enabled:
             return search()
         # A NamedTuple equals any tuple of equal fields, so neither kind of request nor its filter would be a key by itself.
-        key = (type(request), request._replace(filter=None), repr(request.filter))
+        key = (type(request), request if request.filter is None else request._replace(filter=None), repr(request.filter))
         found = self._cache.get(key, state)
         if found is not None:
             return found
         answer = search()
         if not answer.partial and _is_whole(request, answer):
-            self._cache.put(key, answer, _size_of(answer) + len(repr(key)), state)
+            self._cache.put(key, answer, _size_of(answer) + _size_of_question(request) + len(key[2]), state)
         return answer
 
 
 def _is_whole(request: TextSearch | VectorSearch, answer: SearchAnswer) -> bool:
     """Whether nothing that the hits should show was out of reach just then."""
     return isinstance(request, VectorSearch) or all(hit.passage is not None for hit in answer.hits)
+
+
+def _size_of_question(request: TextSearch | VectorSearch) -> int:
+    return _QUESTION_BYTES + sum(len(field) for field in request if isinstance(field, (str, bytes)))
 
 
 def _size_of(answer: SearchAnswer) -> int:

@@ -1,0 +1,135 @@
+"""How many SQL statements QueryPoints takes, from the dispatcher to the answer: in a process's own parts, without a surface."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+import pytest
+
+from vexfs.api.application import Application, Settings, open_application
+from vexfs.api.context import Caller
+from vexfs.api.dispatch import Dispatcher
+from vexfs.api.methods import HANDLERS
+from vexfs.api.registry import Method, build
+from vexfs.contract.v1 import collections_pb2, common_pb2, points_pb2
+from vexfs.core.errors import CollectionNotFound, InvalidRequest, NotFound, VexfsError
+
+COLLECTION = common_pb2.FileRef(path="/c")
+ROWS = np.random.default_rng(7).standard_normal((40, 8)).astype("<f4")
+STATEMENTS = 6
+"""BEGIN, the revision, the nodes, the names, the metadata, ROLLBACK."""
+
+
+class Caught:
+    """An application, and what its reader threads have executed."""
+
+    def __init__(self, application: Application, statements: list[str]) -> None:
+        self.statements = statements
+        self.application = application
+        self._dispatcher = Dispatcher(application)
+        self._methods: dict[str, Method] = build(HANDLERS)
+        token = (application.settings.data / "token").read_text(encoding="utf-8").strip()
+        self._caller = Caller("grpc", f"Bearer {token}", None, None, 20.0)
+
+    async def call(self, name: str, request: Any) -> Any:
+        async def load() -> Any:
+            return request
+
+        return await self._dispatcher.unary(self._methods[f"vexfs.v1.{name}"], self._caller, load)
+
+    async def query(self, **more: Any) -> Any:
+        vector = common_pb2.Vector(values=ROWS[3].tobytes())
+        request = points_pb2.QueryPointsRequest(collection=COLLECTION, vector=vector, limit=10, **more)
+        return await self.call("PointsService.QueryPoints", request)
+
+    async def fill(self) -> int:
+        """The revision of the points."""
+        spec = collections_pb2.VectorSpec(name="v", dimension=ROWS.shape[1])
+        schema = collections_pb2.CollectionSchema(vectors=[spec])
+        create = collections_pb2.CreateCollectionRequest(collection=COLLECTION, schema=schema)
+        await self.call("CollectionsService.CreateCollection", create)
+        points = [
+            points_pb2.PointInput(id=str(number), vectors={"v": common_pb2.Vector(values=row.tobytes())})
+            for number, row in enumerate(ROWS)
+        ]
+        upsert = points_pb2.UpsertPointsRequest(collection=COLLECTION, points=points)
+        revision: int = (await self.call("PointsService.UpsertPoints", upsert)).revision
+        return revision
+
+
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, test: Callable[[Caught], Awaitable[None]]) -> None:
+    statements: list[str] = []
+
+    def trace(_: Any, sql: str, __: Any) -> bool:
+        if threading.current_thread().name.startswith("vexfs-read"):
+            statements.append(sql)
+        return True
+
+    def hook(connection: apsw.Connection) -> None:
+        connection.exec_trace = trace
+
+    async def opened() -> None:
+        application = await open_application(Settings(folder, "127.0.0.1", 0, 0, None, None))
+        try:
+            await test(Caught(application, statements))
+        finally:
+            await application.close()
+
+    monkeypatch.setenv("VEXFS_RESULT_CACHE_MIB", "0")
+    monkeypatch.setattr(apsw, "connection_hooks", [*apsw.connection_hooks, hook])
+    asyncio.run(opened())
+
+
+def test_a_query_takes_as_few_statements_as_its_hits_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(caught: Caught) -> None:
+        revision = await caught.fill()
+        assert (await caught.query(min_revision=revision)).hits[0].point.id == "3"
+        caught.statements.clear()
+        answer = await caught.query()
+        assert len(caught.statements) == STATEMENTS, caught.statements
+        assert len(answer.hits) == 10 and answer.revision == revision and not answer.partial
+        caught.statements.clear()
+        answer = await caught.query(with_vectors=True)
+        assert len(caught.statements) == STATEMENTS + 1, caught.statements
+        assert answer.hits[0].point.vectors["v"].values == ROWS[3].tobytes()
+
+    run(tmp_path, monkeypatch, test)
+
+
+def test_what_is_known_of_a_collection_ends_with_the_next_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(caught: Caught) -> None:
+        revision = await caught.fill()
+        await caught.query(min_revision=revision)
+        ids = [str(number) for number in range(len(ROWS))]
+        await caught.call("PointsService.DeletePoints", points_pb2.DeletePointsRequest(collection=COLLECTION, ids=ids))
+        assert not (await caught.query()).hits
+        await caught.call("CollectionsService.DeleteCollection", collections_pb2.DeleteCollectionRequest(collection=COLLECTION))
+        with pytest.raises(CollectionNotFound):
+            await caught.query()
+
+    run(tmp_path, monkeypatch, test)
+
+
+def test_a_wrong_question_is_refused_before_the_views_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(caught: Caught) -> None:
+        revision = await caught.fill()
+        caught.application.engine.dense.stop()  # it will never have what is written from here on
+        await caught.call("PointsService.DeletePoints", points_pb2.DeletePointsRequest(collection=COLLECTION, ids=["3"]))
+
+        async def refused(collection: str) -> VexfsError:
+            vector = common_pb2.Vector(values=ROWS[3].tobytes())
+            request = points_pb2.QueryPointsRequest(
+                collection=common_pb2.FileRef(path=collection), vector=vector, min_revision=revision + 1
+            )
+            with pytest.raises(VexfsError) as caught_error:
+                await asyncio.wait_for(caught.call("PointsService.QueryPoints", request), 5)
+            return caught_error.value
+
+        assert isinstance(await refused("/nowhere"), NotFound)
+        assert isinstance(await refused("/"), InvalidRequest)
+
+    run(tmp_path, monkeypatch, test)
