@@ -20,7 +20,7 @@ from pathlib import Path
 
 from vexfs import runtime
 from vexfs.core.errors import VexfsError, VolumeReadOnly
-from vexfs.mount import device, lifecycle, orphans
+from vexfs.mount import device, lifecycle, orphans, wire
 from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
 from vexfs.mount.file_facts import FileFacts
@@ -126,16 +126,18 @@ class Mount:
             self._locks = LockOperations(self._engine, self._writeback, buffer, LockTable(self._gate))
         self._content = ContentOperations(self._engine, self._writeback, buffer, self._findable, self._locks)
         names = NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry(), self._locks)
+        attributes = AttributeOperations(self._engine, self._writeback, buffer).table()
         tables = [
             names.table(),
             self._content.table(),
-            AttributeOperations(self._engine, self._writeback, buffer).table(),
+            attributes,
             DirectoryOperations(self._engine, buffer).table(),
             XattrOperations(self._engine, buffer, self._facts).table(),
             RangeOperations(self._engine, self._writeback, buffer).table(),
             {} if self._locks is None else self._locks.table(),
         ]
-        return Loop(self._engine, self._writeback, buffer, tables, self._search.table())
+        virtual = {wire.FUSE_STATFS: attributes[wire.FUSE_STATFS], **self._search.table()}
+        return Loop(self._engine, self._writeback, buffer, tables, virtual)
 
     def _mark_stale(self, ino: int | None) -> None:
         """Others changed the content of a file, or (None) nobody knows of which: called by the invalidation thread."""

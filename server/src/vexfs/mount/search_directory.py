@@ -1,7 +1,7 @@
 """`.search`: ask by making up a name. `.search/QUERY/` is a directory of symbolic links to what answers the query, best first.
 
 Answers the loop's requests for nodes at or above VIRTUAL_NODEID; everything is made up here. A directory searches when it is
-opened (or a name in it is wanted), in a worker thread (`search_queries`), and keeps what it found for a while. A search that
+read (or a name in it is wanted), in a worker thread (`search_queries`), and keeps what it found for a while. A search that
 fails is an I/O error, told in `.status`, never an empty directory. Names that begin with a dot never search. Only the owner of
 the mount may use it: hits are not filtered by permission.
 
@@ -12,12 +12,13 @@ that name: the kernel looks a name up before it asks for a new directory, so whe
 
 import errno
 import stat
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NamedTuple
 
-from vexfs.core import saved_queries
+from vexfs.core import files, saved_queries
 from vexfs.core.errors import InvalidRequest, NotFound, VexfsError
 from vexfs.core.types import NAME_MAX_BYTES, Ino, Node
 from vexfs.mount import replies, search_questions, wire
@@ -47,7 +48,7 @@ from vexfs.mount.search_nodes import (
 )
 from vexfs.mount.search_queries import FRESH_S, KEEP_S, Queries, Query
 from vexfs.mount.search_questions import Question
-from vexfs.mount.search_results import EXPLAIN_NAME, RESULTS_NAME, STATUS_NAME, ResultSet, document
+from vexfs.mount.search_results import EXPLAIN_NAME, LINK_NAME, RESULTS_NAME, STATUS_NAME, ResultSet, document
 from vexfs.mount.search_saved import SavedChanges, writable
 
 SAVED_NAME = b".saved"
@@ -88,6 +89,25 @@ class _Entry(NamedTuple):
     type: int
 
 
+class _OpenDirectory:
+    """What a directory has shown since it was opened; None before the first read of one that asks."""
+
+    def __init__(self, entries: list[_Entry] | None = None) -> None:
+        self.entries = entries
+
+
+class _Content(NamedTuple):
+    """What stands in a file, and since when."""
+
+    text: bytes
+    time_ns: int = 0
+
+
+def _facts(kind: int, results: ResultSet) -> _Content:
+    """The content of a file that tells about an answer."""
+    return _Content(results.explanation if kind == EXPLAIN else results.results, results.time_ns)
+
+
 class SearchDirectory:
     """See the module."""
 
@@ -104,8 +124,9 @@ class SearchDirectory:
         self._names: dict[int, bytes] = {}
         self._name_numbers = count(1)
         self._handle_numbers = count(1)
-        self._handles: dict[int, bytes | list[_Entry]] = {}
-        """Open files: their content. Open directories: their entries."""
+        self._last_status = _Content(b"")
+        self._handles: dict[int, bytes | _OpenDirectory] = {}
+        """Of open files their content."""
 
     def table(self) -> Table:
         handlers: dict[int, Handler] = {
@@ -118,8 +139,8 @@ class SearchDirectory:
             wire.FUSE_RELEASE: self.release,
             wire.FUSE_FLUSH: lambda *_: DONE,
             wire.FUSE_OPENDIR: self.opendir,
-            wire.FUSE_READDIR: lambda _unique, nodeid, *_: self._readdir(nodeid, b""),
-            wire.FUSE_READDIRPLUS: lambda _unique, nodeid, *_: self._readdir(nodeid, _NO_LOOKUP),
+            wire.FUSE_READDIR: lambda unique, nodeid, *_: self._readdir(unique, nodeid, b""),
+            wire.FUSE_READDIRPLUS: lambda unique, nodeid, *_: self._readdir(unique, nodeid, _NO_LOOKUP),
             wire.FUSE_RELEASEDIR: self.release,
             wire.FUSE_GETXATTR: lambda *_: -errno.ENODATA,
             wire.FUSE_LISTXATTR: self.listxattr,
@@ -155,7 +176,7 @@ class SearchDirectory:
             results = self._queries.results(place.number)
             return None if results is None else self._link(results, place.place)
         content = self._content(place)
-        return None if content is None else self._attributes.file(place, content)
+        return None if content is None else self._attributes.file(place, *content)
 
     def _is_gone(self, place: Place) -> bool:
         if place.kind == QUERY:
@@ -165,28 +186,27 @@ class SearchDirectory:
     def _link(self, results: ResultSet, rank: int) -> Node:
         return self._attributes.link(Place(LINK, results.number, rank), results.targets[rank], results.time_ns)
 
-    def _content(self, place: Place) -> bytes | None:
-        """What stands in a file, but for `.status` at the top, which asks the server when it is opened."""
+    def _content(self, place: Place) -> _Content | None:
+        """What stands in a file; of `.status` at the top, which asks the server when it is opened, what stood there last."""
         if place.kind == ROOT_STATUS:
-            return b""
+            return self._last_status
         if place.kind in (STATUS, SAVED_STATUS):
             query = self._queries.at(place.query)
-            return None if query is None else query.status()
+            return None if query is None else _Content(query.status(), query.changed_ns)
         if place.kind == SETTING:
             return self._setting(place)
         results = self._queries.results(place.number)
-        if results is None:
-            return None
-        return results.explanation if place.kind == EXPLAIN else results.results
+        return None if results is None else _facts(place.kind, results)
 
-    def _setting(self, place: Place) -> bytes | None:
+    def _setting(self, place: Place) -> _Content | None:
+        ino = Ino(place.number)
         try:
-            saved = saved_queries.read(self._writer, Ino(place.number))
+            text = saved_queries.show(saved_queries.read(self._writer, ino), saved_queries.SETTINGS[place.place])
         except NotFound:
             return None
         except InvalidRequest:  # somebody wrote nonsense over the API; it can be mended by writing here
-            return b"\n"
-        return saved_queries.show(saved, saved_queries.SETTINGS[place.place]).encode("utf-8", "surrogateescape")
+            text = "\n"
+        return _Content(text.encode("utf-8", "surrogateescape"), files.stat(self._writer, ino).ctime_ns)
 
     def getattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         node = self._describe(nodeid)
@@ -229,12 +249,14 @@ class SearchDirectory:
     def _directory_entry(self, place: Place, cache_seconds: int = _NO_CACHE_SECONDS) -> bytes:
         return replies.entry(self._attributes.directory(place), cache_seconds)
 
-    def _file_entry(self, place: Place, content: bytes) -> bytes:
-        return replies.entry(self._attributes.file(place, content), _NO_CACHE_SECONDS)
+    def _file_entry(self, place: Place, content: _Content | None) -> Answer:
+        if content is None:
+            return -errno.ESTALE
+        return replies.entry(self._attributes.file(place, *content), _NO_CACHE_SECONDS)
 
     def _lookup_in_root(self, name: bytes) -> Answer:
         if name == STATUS_NAME:
-            return self._file_entry(Place(ROOT_STATUS), b"")
+            return self._file_entry(Place(ROOT_STATUS), self._last_status)
         if name == SAVED_NAME:
             return self._directory_entry(Place(SAVED_FOLDER))
         try:
@@ -270,25 +292,24 @@ class SearchDirectory:
         if name.decode("ascii", "replace") not in saved_queries.SETTINGS:
             return -errno.ENOENT
         setting = Place(SETTING, place.number, saved_queries.SETTINGS.index(name.decode()))
-        content = self._content(setting) if self._query(place) is not None else None
-        return -errno.ESTALE if content is None else self._file_entry(setting, content)
+        return self._file_entry(setting, self._content(setting) if self._query(place) is not None else None)
 
     def _lookup_in(self, unique: int, place: Place, query: Query, name: bytes) -> Answer:
         if name == STATUS_NAME:
-            return self._file_entry(place.status, query.status())
+            return self._file_entry(place.status, self._content(place.status))
         if name == META_NAME and place.kind == SAVED:
             return self._directory_entry(Place(META, place.number))
         if name in _FACTS:
             return self._with_results(unique, place, query, KEEP_S, lambda results: self._facts_entry(_FACTS[name], results))
-        if name.startswith(b".") or not name[:1].isdigit():
+        if LINK_NAME.match(name) is None:
             return -errno.ENOENT
         found = query.find(name)
         if found is not None:
             return replies.entry(self._link(*found), _NO_CACHE_SECONDS)
         return self._with_results(unique, place, query, FRESH_S, lambda results: self._link_entry(results, name))
 
-    def _facts_entry(self, kind: int, results: ResultSet) -> bytes:
-        return self._file_entry(Place(kind, results.number), results.explanation if kind == EXPLAIN else results.results)
+    def _facts_entry(self, kind: int, results: ResultSet) -> Answer:
+        return self._file_entry(Place(kind, results.number), _facts(kind, results))
 
     def _link_entry(self, results: ResultSet, name: bytes) -> Answer:
         rank = results.index.get(name)
@@ -321,13 +342,13 @@ class SearchDirectory:
         try:
             question = self._question(place, query)
         except VexfsError as error:
-            query.failure = error.message
+            query.fail(error.message)
             return -errno.EIO
         return self._queries.with_results(unique, query, question, age_s, use)
 
     # -- reading ---------------------------------------------------------------------------------------
 
-    def _opened(self, what: bytes | list[_Entry], flags: int) -> bytes:
+    def _opened(self, what: bytes | _OpenDirectory, flags: int) -> bytes:
         handle = next(self._handle_numbers)  # a worker's, too
         self._handles[handle] = what
         return wire.fuse_open_out.pack(handle, flags)
@@ -339,9 +360,15 @@ class SearchDirectory:
             return -errno.EROFS
         direct = wire.FOPEN_DIRECT_IO | wire.FOPEN_NOFLUSH
         if place.kind == ROOT_STATUS:
-            return self._queries.in_worker(unique, lambda job: self._opened(self._server_status(job), direct))
+            return self._queries.in_worker(unique, lambda job: self._opened(self._new_status(job), direct))
         content = self._content(place)
-        return -errno.ESTALE if content is None else self._opened(content, direct)
+        return -errno.ESTALE if content is None else self._opened(content.text, direct)
+
+    def _new_status(self, job: Job) -> bytes:
+        text = self._server_status(job)
+        if text != self._last_status.text:
+            self._last_status = _Content(text, time.time_ns())
+        return text
 
     def _server_status(self, job: Job) -> bytes:
         """Positions of store and views; that the server does not answer is a status, too."""
@@ -366,23 +393,24 @@ class SearchDirectory:
         self._handles.pop(wire.fuse_release_in.unpack_from(self._view, BODY)[0], None)
         return DONE
 
-    def opendir(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+    def opendir(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         place = place_of(nodeid)
         if place.kind == ROOT:
-            return self._opened(list(self._in_root()), 0)
+            return self._opened(_OpenDirectory(list(self._in_root())), 0)
         if place.kind == SAVED_FOLDER:
             listed = saved_queries.listed(self._writer)
-            return self._opened([_Entry(name, Place(SAVED, ino).nodeid, stat.S_IFDIR) for name, ino in listed], 0)
+            entries = [_Entry(name, Place(SAVED, ino).nodeid, stat.S_IFDIR) for name, ino in listed]
+            return self._opened(_OpenDirectory(entries), 0)
         query = self._query(place)
         if query is None:
             return -errno.ESTALE
         if place.kind == META:
             settings = enumerate(saved_queries.SETTINGS)
             entries = [_Entry(name.encode(), Place(SETTING, place.number, at).nodeid, stat.S_IFREG) for at, name in settings]
-            return self._opened(entries, 0)
+            return self._opened(_OpenDirectory(entries), 0)
         if place.kind not in ASKING:
             return -errno.ENOTDIR
-        return self._with_results(unique, place, query, FRESH_S, lambda results: self._open_listing(place, results))
+        return self._opened(_OpenDirectory(), 0)
 
     def _in_root(self) -> Iterable[_Entry]:
         yield _Entry(STATUS_NAME, Place(ROOT_STATUS).nodeid, stat.S_IFREG)
@@ -390,7 +418,7 @@ class SearchDirectory:
         for name, _ in saved_queries.listed(self._writer):
             yield _Entry(name, Place(SHORTCUT, self._number(name)).nodeid, stat.S_IFLNK)
 
-    def _open_listing(self, place: Place, results: ResultSet) -> bytes:
+    def _listing(self, place: Place, results: ResultSet) -> list[_Entry]:
         listing = [
             _Entry(RESULTS_NAME, Place(RESULTS, results.number).nodeid, stat.S_IFREG),
             _Entry(STATUS_NAME, place.status.nodeid, stat.S_IFREG),
@@ -399,25 +427,43 @@ class SearchDirectory:
         if place.kind == SAVED:
             listing.append(_Entry(META_NAME, Place(META, place.number).nodeid, stat.S_IFDIR))
         ranked = enumerate(results.names)
-        listing += [_Entry(name, Place(LINK, results.number, rank).nodeid, stat.S_IFLNK) for rank, name in ranked]
-        return self._opened(listing, 0)
+        return listing + [_Entry(name, Place(LINK, results.number, rank).nodeid, stat.S_IFLNK) for rank, name in ranked]
 
-    def _readdir(self, nodeid: int, before: bytes) -> Answer:
-        """Directory entries, each with `before` in front: readdirplus takes an empty fuse_entry_out as "not looked up"."""
+    def _readdir(self, unique: int, nodeid: int, before: bytes) -> Answer:
+        """Directory entries, each with `before` in front: readdirplus takes an empty fuse_entry_out as "not looked up".
+
+        The first read of a directory that asks is what searches: programs open directories that they do not read.
+        """
         handle, offset, size, _, _, _ = wire.fuse_read_in.unpack_from(self._view, BODY)
-        listing = self._handles.get(handle)
-        if not isinstance(listing, list):
+        directory = self._handles.get(handle)
+        if not isinstance(directory, _OpenDirectory):
             return -errno.EBADF
-        dots = [_Entry(b".", nodeid, stat.S_IFDIR), _Entry(b"..", Place(ROOT).nodeid, stat.S_IFDIR)]
-        parts: list[bytes] = []
-        for place, (name, number, mode) in enumerate([*dots, *listing][offset:], start=offset + 1):
-            part = before + dirent(name, number, place, mode >> 12)
-            size -= len(part)
-            if size < 0:
-                break
-            parts.append(part)
-        return b"".join(parts)
+        if directory.entries is not None:
+            return _entries(directory.entries, nodeid, offset, size, before)
+        place = place_of(nodeid)
+        query = self._query(place)
+        if query is None:
+            return -errno.ESTALE
+
+        def read(results: ResultSet) -> bytes:
+            directory.entries = self._listing(place, results)
+            return _entries(directory.entries, nodeid, offset, size, before)
+
+        return self._with_results(unique, place, query, FRESH_S, read)
 
     def close(self) -> None:
         """Give up what is running; idempotent."""
         self._queries.close()
+
+
+def _entries(listing: list[_Entry], nodeid: int, offset: int, size: int, before: bytes) -> bytes:
+    """Those from `offset` on that fit into `size` bytes."""
+    dots = [_Entry(b".", nodeid, stat.S_IFDIR), _Entry(b"..", Place(ROOT).nodeid, stat.S_IFDIR)]
+    parts: list[bytes] = []
+    for place, (name, number, mode) in enumerate([*dots, *listing][offset:], start=offset + 1):
+        part = before + dirent(name, number, place, mode >> 12)
+        size -= len(part)
+        if size < 0:
+            break
+        parts.append(part)
+    return b"".join(parts)

@@ -72,11 +72,12 @@ class Attributes:
         """Names can be made and removed where saved queries are, nowhere else."""
         return self._node(place, stat.S_IFDIR | (0o700 if place.kind == SAVED_FOLDER else 0o500), 0, self._started_ns)
 
-    def file(self, place: Place, content: bytes) -> Node:
+    def file(self, place: Place, content: bytes, time_ns: int = 0) -> Node:
+        """`time_ns` is when the content became what it is; an editor, or `tail -f`, takes another one for a change."""
         mode = 0o600 if place.kind == SETTING else 0o400
-        return self._node(place, stat.S_IFREG | mode, len(content), time.time_ns())
+        return self._node(place, stat.S_IFREG | mode, len(content), time_ns or self._started_ns)
 
-    def link(self, place: Place, target: bytes, time_ns: int | None = None) -> Node:
+    def link(self, place: Place, target: bytes, time_ns: int = 0) -> Node:
         return self._node(place, stat.S_IFLNK | 0o777, len(target), time_ns or self._started_ns)
 
     def _node(self, place: Place, mode: int, size_bytes: int, time_ns: int) -> Node:

@@ -53,6 +53,22 @@ class Query:
         self.failure = ""
         self.refused = ""
         """Why the last setting was refused."""
+        self.changed_ns = 0
+        """When `.status` changed."""
+
+    def fail(self, reason: str) -> None:
+        """The last search brought nothing."""
+        self.failure, self.changed_ns = reason, time.time_ns()
+
+    def refuse(self, reason: str) -> None:
+        """The last setting made no sense; empty when it did."""
+        self.refused, self.changed_ns = reason, time.time_ns()
+
+    def found(self, results: ResultSet) -> None:
+        """The last search found something; what the one before found is kept beside it."""
+        self.sets = [results, *self.sets[:1]]
+        self.failure = self.refused = ""
+        self.changed_ns = results.time_ns
 
     def fresh(self, age_s: float, question: Question) -> ResultSet | None:
         """The newest result when it is young enough and answers that question."""
@@ -157,14 +173,13 @@ class Queries:
         except Cancelled:
             raise
         except VexfsError as error:
-            query.failure = error.message
+            query.fail(error.message)
             raise
         with self._lock:
             self._set_number += 1
             results = ResultSet(self._set_number, question, found, query.up, time.monotonic() - begun)
             self._sets[results.number] = results
-            query.sets = [results, *query.sets[:1]]
-            query.failure = query.refused = ""
+            query.found(results)
             while len(self._sets) > _SETS_MAX:
                 self._sets.popitem(last=False)
         return results

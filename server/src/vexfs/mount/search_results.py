@@ -5,6 +5,7 @@ Used by `search_queries`, in its worker threads and in the loop's. Immutable val
 
 import json
 import posixpath
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,8 @@ from vexfs.mount.search_questions import Question
 RESULTS_NAME = b".results.jsonl"
 STATUS_NAME = b".status"
 EXPLAIN_NAME = b".explain"
+LINK_NAME = re.compile(rb"[0-9]{3,}_")
+"""How the name of an answer begins."""
 
 
 class ResultSet:

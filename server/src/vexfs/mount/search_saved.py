@@ -126,12 +126,12 @@ class SavedChanges:
                 saved_queries.change(txn, Ino(place.number), saved_queries.SETTINGS[place.place], text)
         except (InvalidRequest, NotFound, PreconditionFailed) as error:
             return self._refuse(query, error.message)
-        query.refused = ""
+        query.refuse("")
         return wire.fuse_write_out.pack(len(text.encode()))
 
     @staticmethod
     def _refuse(query: Query, reason: str) -> int:
-        query.refused = reason
+        query.refuse(reason)
         return -errno.EINVAL
 
     def setattr(self, _unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
