@@ -1,6 +1,6 @@
 """The directories of `.search` that ask: what each found lately, and searching in worker threads.
 
-Used by `search_directory` and `search_saved`. A search goes through the API; the request that wanted it is answered from the
+Used by the tree of `.search` and `search_saved`. A search goes through the API; the request that wanted it is answered from the
 worker, and FUSE_INTERRUPT ends it. What was found is kept for a while, so that what a listing showed can be opened. Everything
 is bounded; state is guarded by a lock held for moments only.
 """

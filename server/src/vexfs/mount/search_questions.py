@@ -1,6 +1,6 @@
 """What does a name in `.search` ask? From the name, or from a saved query, to a SearchRequest of the contract.
 
-Used by `search_directory` in the loop's thread. Pure functions and values; asks nobody. A name is a question in words; one that
+Used by `search_tree` in the loop's thread. Pure functions and values; asks nobody. A name is a question in words; one that
 begins with `{` is a SearchRequest as JSON, the way to filter without saving; `like:PATH`, percent-encoded, asks for files like
 that one.
 """
