@@ -38,11 +38,20 @@ SETTINGS = (
     Setting("--tls-client-ca", "VEXFS_TLS_CLIENT_CA", "none", "clients must show a certificate signed by one of these (PEM)"),
     Setting("--token-file", "VEXFS_TOKEN_FILE", "DATA/token", "the file with the token; made when it is missing"),
     Setting("--cors-origin", "VEXFS_CORS_ORIGINS", "none", "a site whose pages may call; repeatable, commas in the variable"),
-    Setting("--model", "VEXFS_MODEL", "the built-in model", "the folder with the embedding model to use instead, as ONNX"),
+    Setting(
+        "--model",
+        "VEXFS_MODEL",
+        "the built-in model",
+        "a folder with another embedding model as ONNX, or an endpoint's address",
+    ),
     Setting("--address", "VEXFS_ADDRESS", "the local server", "the gRPC address a command talks to, as host:port"),
     Setting("--url", "VEXFS_URL", "the local server", "the REST address a command talks to, as http://host:port"),
     Setting(None, "VEXFS_TOKEN", "the local data folder's", "the token a command sends"),
     Setting(None, "VEXFS_LOG_LEVEL", "INFO", "how much the server logs: DEBUG, INFO, WARNING, ERROR"),
+    Setting(None, "VEXFS_MODEL_NAME", "none", "the model of that endpoint"),
+    Setting(None, "VEXFS_MODEL_DIMENSIONS", "the model's own", "how many components its vectors shall have"),
+    Setting(None, "VEXFS_MODEL_KEY", "none", "the endpoint's key"),
+    Setting(None, "VEXFS_MODEL_KEY_FILE", "none", "the file with that key"),
     Setting(None, "VEXFS_MODEL_DIR", "the cache", "the folder with the built-in model's weights"),
     Setting(None, "VEXFS_CACHE_DIR", "~/.cache/vexfs", "where `make setup` puts the weights"),
     Setting(None, "VEXFS_OFFLINE", "not set", "if set, nothing is ever downloaded"),
@@ -72,5 +81,5 @@ class ServeSettings:
     token_file: Path | None = None
     #: Sites whose pages may call, as browsers write their origins.
     cors_origins: tuple[str, ...] = ()
-    #: The folder of the embedding model; None is the built-in one, unless the environment names another.
+    #: The folder or address of the embedding model; None is the built-in one.
     model: str | None = None

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tests.views.embedding_server import KEY, EmbeddingServer
 from tests.views.model_folders import bag_of_words
 
-from .running import Server, wait_until
+from .running import Server, settings_removed, wait_until
 
 CATS = b"The cat gets her dinner at six. Wet food only, the vet said."
 TAX = b"The form is due at the end of May."
@@ -43,6 +46,7 @@ def test_a_folder_without_a_model_leaves_words_and_is_told(make_server: Callable
     bag_of_words(folder)  # somebody puts right what was wrong
     running.vexfs("wait", "--timeout", "60")
     wait_until(lambda: model_of(running).startswith("model/onnx/"), 30, "the model is used")
+    wait_until(lambda: running.vexfs("search", "wet food", "--mode", "dense", check=False), 30, "the API has loaded it, too")
     assert running.search("the vet said wet food", "--mode", "dense")[0]["file"] == "/cats.md"
 
 
@@ -58,6 +62,45 @@ def test_another_model_takes_over_after_a_restart(make_server: Callable[..., Ser
     running = make_server(arguments=("--model", str(folder))).start()
     wait_until(lambda: model_of(running).startswith("model/onnx/"), 30, "the other model serves")
     running.vexfs("wait", "--timeout", "60")
+    wait_until(lambda: running.vexfs("search", "wet food", "--mode", "dense", check=False), 30, "the API has loaded it, too")
     assert running.search("the vet said wet food", "--mode", "dense")[0]["file"] == "/cats.md"
     status = json.loads(running.vexfs("status", "--json"))
     assert (status["next_model"], status["embedding_failure"]) == ("", "")
+
+
+def test_an_endpoint_embeds_and_while_it_is_away_words_answer(
+    make_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bag_of_words(tmp_path / "model")
+    endpoint = EmbeddingServer(folder).start()
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    variables = {"VEXFS_MODEL": endpoint.url, "VEXFS_MODEL_NAME": "bag-of-words", "VEXFS_MODEL_KEY_FILE": str(key_file)}
+    monkeypatch.setattr("tests.end_to_end.running.settings_removed", lambda: settings_removed() | variables)
+    running = make_server().start()
+    try:
+        put_notes(running)
+        running.vexfs("wait", "--timeout", "60")
+        assert model_of(running).startswith("bag-of-words/endpoint/")
+        assert running.search("the vet said wet food", "--mode", "dense")[0]["file"] == "/cats.md"
+        assert endpoint.asked[CATS.decode()] == 1 and endpoint.asked["the vet said wet food"] == 1
+    finally:
+        endpoint.stop()
+    answer = running.post("/v1/search", {"text": "dinner at six"})
+    assert answer["partial"] and answer["hits"][0]["file"]["path"] == "/cats.md"
+    assert any("cannot be reached" in reason for reason in answer["partialReasons"]), answer["partialReasons"]
+    running.vexfs("put", "-", "/dogs.md", stdin=b"The dog eats whatever falls from the table.")
+    wait_until(lambda: json.loads(running.vexfs("status", "--json"))["embedding_failure"], 30, "the failure is told")
+    assert "cannot be reached" in running.vexfs("status")
+    back = EmbeddingServer(folder, endpoint.port).start()
+    try:
+        running.vexfs("wait", "--timeout", "60")
+        wait_until(lambda: not running.post("/v1/search", {"text": "whatever falls"}).get("partial"), 30, "it is asked again")
+        assert running.search("whatever falls from the table", "--mode", "dense")[0]["file"] == "/dogs.md"
+        assert json.loads(running.vexfs("status", "--json"))["embedding_failure"] == ""
+    finally:
+        back.stop()
+    assert KEY not in running.log()
+    pids = [running.process.pid, *(running.pid_of(name) for name in ("api", "indexer"))]
+    assert not any(KEY.encode() in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+    assert not any(KEY.encode() in path.read_bytes() for path in running.data.rglob("*") if path.is_file())

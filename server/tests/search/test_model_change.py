@@ -1,4 +1,4 @@
-"""Changing the embedding model while searches go on: the vectors there are answer, by their own model, until others are made."""
+"""Changing the embedding model while searches go on: what is there answers, by its own model, until all is made anew."""
 
 import os
 import signal

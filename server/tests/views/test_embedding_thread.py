@@ -30,6 +30,8 @@ from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, Pa
 class Watched:
     """The real model; what it was asked, how many asked at once, and a gate that can be shut."""
 
+    batch_texts = 1
+
     def __init__(self) -> None:
         self._real = Embedder.load()
         self.name, self.dimension = self._real.name, self._real.dimension
@@ -197,6 +199,33 @@ def test_a_text_that_failed_is_tried_again_and_keeps_no_other_back(
     start(2)
     eventually(lambda: drained(reader))
     assert Counter(model.asked) == Counter({"bad": 2, "good": 1, "better": 1})
+
+
+def test_texts_are_given_as_many_at_once_as_the_model_takes_and_a_bad_one_keeps_no_other_back(
+    writer: DerivedWriter, reader: DerivedReader, model: Watched, start: Start
+) -> None:
+    model.batch_texts = 8
+    texts = [f"passage number {number:03}" for number in range(64)]
+    model.fails[texts[8]] = 2  # it fails first in a request for eight, then by itself
+    store(writer, 10, *texts)
+    model.open.clear()
+    start(1)
+    eventually(lambda: model.asked)
+    model.open.set()
+    eventually(lambda: drained(reader))
+    assert len(reader.vectors(10, model.name)) == 64
+    again = Counter({text: count - 1 for text, count in Counter(model.asked).items() if count > 1})
+    assert again == Counter({**dict.fromkeys(texts[8:16], 1), texts[8]: 2})
+
+
+def test_why_nothing_is_embedded_is_told_until_something_is(
+    writer: DerivedWriter, reader: DerivedReader, model: Watched, start: Start
+) -> None:
+    model.fails["bad"] = 1
+    store(writer, 10, "bad")
+    start(1)
+    eventually(lambda: reader.model_state().failure == "this text cannot be embedded now")
+    eventually(lambda: drained(reader) and not reader.model_state().failure)
 
 
 def test_closing_keeps_what_is_done_and_leaves_the_rest_queued(

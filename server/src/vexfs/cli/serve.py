@@ -26,7 +26,10 @@ def _origins(_context: click.Context, _parameter: click.Parameter, values: tuple
 
 def _model(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """As every process finds it, whatever its working directory."""
-    return str(Path(value).expanduser().absolute()) if value and value.strip() else None
+    if not value or not value.strip():
+        return None
+    value = value.strip()
+    return value if value.startswith(("http://", "https://")) else str(Path(value).expanduser().absolute())
 
 
 @click.command("serve")
@@ -49,8 +52,8 @@ def _model(_context: click.Context, _parameter: click.Parameter, value: str | No
               help="File with the token, made when missing.  [default: DATA/token]")  # fmt: skip
 @click.option("--cors-origin", "cors_origins", multiple=True, callback=_origins, envvar="VEXFS_CORS_ORIGINS",
               help="Site whose pages may call, such as https://app.example; repeatable.")  # fmt: skip
-@click.option("--model", envvar="VEXFS_MODEL", metavar="FOLDER", callback=_model,
-              help="Folder of an embedding model as ONNX.  [default: the built-in model]")  # fmt: skip
+@click.option("--model", envvar="VEXFS_MODEL", metavar="FOLDER|URL", callback=_model,
+              help="Embedding model: a folder with it as ONNX, or an endpoint.  [default: the built-in one]")  # fmt: skip
 def serve_command(
     data: Path,
     mount: Path | None,

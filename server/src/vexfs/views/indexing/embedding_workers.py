@@ -1,4 +1,4 @@
-"""The threads that compute embeddings: one a core, each one text at a time, the fresh lane first.
+"""The threads that compute embeddings: one a core, each as many texts as the model takes at once, the fresh lane first.
 
 Made by the embedding thread, which gives them texts and takes vectors. They share one model, which computes outside the
 interpreter's lock; measured on two cores, two such threads do twice what one does at the same cost a text, where two threads
@@ -49,6 +49,8 @@ class EmbeddingWorkers:
         self._bulk_held = False
         self._woken = False
         self._closing = False
+        self._alone: set[bytes] = set()
+        """Texts that failed among others: one of them may be the only one to blame, so they are tried one by one."""
         self.failure = ""
         """Why the last text could not be embedded; empty when it could."""
         self._threads = [
@@ -136,30 +138,43 @@ class EmbeddingWorkers:
     # --- the threads
 
     def _work(self) -> None:
-        while (text := self._next()) is not None:
-            vector: bytes | None = None
+        while texts := self._next():
+            vectors: list[bytes] = []
             try:
-                vector = self.embedder.embed([text.text])[0].tobytes()
+                vectors = [vector.tobytes() for vector in self.embedder.embed([text.text for text in texts])]
                 self.failure = ""
             except Exception as error:
-                logger.exception("a passage could not be embedded; trying again")
-                self.failure = str(error) or repr(error)
+                failure = str(error) or repr(error)
+                if failure != self.failure:  # said once: an endpoint may be away for hours
+                    logger.exception("passages could not be embedded; trying again")
+                self.failure = failure
                 time.sleep(AFTER_FAILURE_S)
             with self._changed:
-                self._running.discard(text.text_key)
-                if vector is not None:
+                keys = {text.text_key for text in texts}
+                self._running -= keys
+                if not vectors:
+                    self._alone |= keys
+                else:
+                    self._alone -= keys
                     if not self._finished:
                         self._first_finished_at = time.monotonic()
-                    self._finished.append((text, vector))
+                    self._finished += zip(texts, vectors, strict=True)
                 self._changed.notify_all()
 
-    def _next(self) -> PendingText | None:
-        """The next text, as soon as there is one; None at the end."""
+    def _next(self) -> list[PendingText]:
+        """The next texts of a lane, as many as the model takes at once, as soon as there is one; none at the end."""
         with self._changed:
             while not (self._closing or any(self._waiting)):
                 self._changed.wait()
             if self._closing:
-                return None
-            text = (self._waiting[0] or self._waiting[1]).popleft()
-            self._running.add(text.text_key)
-            return text
+                return []
+            waiting = self._waiting[0] or self._waiting[1]
+            texts = [waiting.popleft()]
+            while (
+                waiting
+                and len(texts) < self.embedder.batch_texts
+                and not self._alone & {texts[0].text_key, waiting[0].text_key}
+            ):
+                texts.append(waiting.popleft())
+            self._running.update(text.text_key for text in texts)
+            return texts
