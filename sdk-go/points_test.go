@@ -61,6 +61,16 @@ func TestCollectionsAndPoints(t *testing.T) {
 	is(t, err, vexfs.ReasonDimensionMismatch)
 	_, err = client.Points.Query(ctx, ref, vexfs.PointQuery{Vector: []float32{1}, PointID: "p1"})
 	is(t, err, vexfs.ErrInvalidArgument)
+	like := vexfs.PointQuery{
+		Positive: []vexfs.Example{{PointID: "p4"}, {Vector: []float32{2, 0.5}}}, Negative: []vexfs.Example{{PointID: "p3"}},
+	}
+	result = must(client.Points.Query(ctx, ref, like))(t)
+	if len(result.Hits) != 3 || result.Hits[0].Point.ID != "p2" || result.Hits[0].Score != 6.25 {
+		t.Errorf("%+v", result)
+	}
+	like.PointID = "p1"
+	_, err = client.Points.Query(ctx, ref, like)
+	is(t, err, vexfs.ErrInvalidArgument)
 
 	equal(t, "deleted", must(client.Points.Delete(ctx, ref, []string{"p0", "none"}))(t).Deleted, 1)
 	equal(t, "left", must(client.Collections.Get(ctx, ref))(t).PointCount, 4)

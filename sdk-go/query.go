@@ -7,12 +7,25 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
-// PointQuery is what to look for among the points of a collection. Either Vector or PointID is set.
+// Example is a point or a vector that shows what is looked for, or what is not. Either field is set.
+type Example struct {
+	// PointID names a point whose vector it is; that point is left out of the answer.
+	PointID string
+	// Vector is the vector itself.
+	Vector []float32
+}
+
+// PointQuery is what to look for among the points of a collection. Vector, PointID or Positive is set.
 type PointQuery struct {
 	// Vector is what the points shall be near to.
 	Vector []float32
 	// PointID names a point whose vector it is instead; that point is left out of the answer.
 	PointID string
+	// Positive are examples of what points shall be like, up to 100. Their mean is compared, under cosine that of their
+	// directions.
+	Positive []Example
+	// Negative are examples of what points shall not be like, up to 100: twice the mean of Positive less theirs is compared.
+	Negative []Example
 	// VectorName is which named vector to compare; empty: the collection's first.
 	VectorName string
 	// Filter is which points may be answered; nil: all.
@@ -61,19 +74,24 @@ type QueryResult struct {
 	Answer
 }
 
-// Query finds the points whose vectors are nearest to a vector, or to another point's.
+// Query finds the points whose vectors are nearest to a vector, to another point's, or to what examples have in common.
 func (p *PointsClient) Query(ctx context.Context, collection FileRef, query PointQuery) (*QueryResult, error) {
 	request := &pb.QueryPointsRequest{
 		Collection: collection.message(), VectorName: query.VectorName, Limit: query.Limit,
 		WithVectors: query.WithVectors, Exact: query.Exact, MinRevision: query.MinRevision,
 	}
+	byExamples := len(query.Positive)+len(query.Negative) > 0
 	switch {
-	case query.Vector != nil && query.PointID != "":
-		return nil, invalid(errors.New("a query has a vector or a point id, not both"))
+	case query.Vector != nil && query.PointID != "", byExamples && (query.Vector != nil || query.PointID != ""):
+		return nil, invalid(errors.New("a query has a vector, a point id or examples, and one of them only"))
 	case query.Vector != nil:
 		request.Query = &pb.QueryPointsRequest_Vector{Vector: toVector(query.Vector)}
 	case query.PointID != "":
 		request.Query = &pb.QueryPointsRequest_PointId{PointId: query.PointID}
+	case byExamples:
+		request.Query = &pb.QueryPointsRequest_Examples{Examples: &pb.Examples{
+			Positive: toExamples(query.Positive), Negative: toExamples(query.Negative),
+		}}
 	}
 	var err error
 	if request.Filter, err = query.Filter.message(); err != nil {
@@ -88,6 +106,20 @@ func (p *PointsClient) Query(ctx context.Context, collection FileRef, query Poin
 		result.Hits[i] = PointHit{toPoint(hit.GetPoint()), hit.GetScore()}
 	}
 	return result, nil
+}
+
+func toExamples(examples []Example) []*pb.Example {
+	messages := make([]*pb.Example, len(examples))
+	for i, example := range examples {
+		messages[i] = &pb.Example{}
+		switch {
+		case example.PointID != "":
+			messages[i].Example = &pb.Example_PointId{PointId: example.PointID}
+		case example.Vector != nil:
+			messages[i].Example = &pb.Example_Vector{Vector: toVector(example.Vector)}
+		}
+	}
+	return messages
 }
 
 // toAnswer reads what SearchResponse and QueryPointsResponse have in common.

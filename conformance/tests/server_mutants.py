@@ -491,10 +491,25 @@ _POINTS = {
     ),
     "a-point-finds-itself": _everywhere(
         "core/search/rankings.py",
-        "return [found for found in fusion.one_ranking(places, None) if found.ino != self._exclude], complete",
+        "return [found for found in fusion.one_ranking(places, None) if found.ino not in self._exclude], complete",
         "return fusion.one_ranking(places, None), complete",
         "a query by a point answers the point itself",
         "QueryPoints/by-another-point",
+        "QueryPoints/by-examples",
+    ),
+    "negative-examples-do-not-count": _everywhere(
+        "core/search/recommend.py",
+        "if negative:",
+        "if False:",
+        "what points shall not be like makes no difference",
+        "QueryPoints/by-examples-and-what-it-is-not",
+    ),
+    "examples-count-by-their-length": _everywhere(
+        "core/search/recommend.py",
+        "if spec.metric == COSINE:",
+        "if False:",
+        "under cosine a longer example weighs more",
+        "QueryPoints/by-examples-of-any-length",
     ),
     "the-farthest-comes-first": _everywhere(
         "views/dense/metrics.py",

@@ -7,10 +7,33 @@ import (
 	"github.com/vexfs/vexfs/sdk-go"
 )
 
+type example struct {
+	PointID string  `json:"point_id"`
+	Vector  *vector `json:"vector"`
+}
+
+type examples struct {
+	Positive []example `json:"positive"`
+	Negative []example `json:"negative"`
+}
+
+func sdkExamples(given []example) ([]vexfs.Example, error) {
+	var made []vexfs.Example
+	for _, one := range given {
+		vector, err := one.Vector.floats()
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, vexfs.Example{PointID: one.PointID, Vector: vector})
+	}
+	return made, nil
+}
+
 func queryPoints(ctx context.Context, v *invocation, r *struct {
 	Collection  *fileRef `json:"collection"`
 	Vector      *vector  `json:"vector"`
 	PointID     string   `json:"point_id"`
+	Examples    examples `json:"examples"`
 	VectorName  string   `json:"vector_name"`
 	Filter      *filter  `json:"filter"`
 	Limit       number   `json:"limit"`
@@ -22,10 +45,12 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 	query := vexfs.PointQuery{
 		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, Exact: r.Exact, MinRevision: int64(r.MinRevision),
 	}
-	var errs [3]error
+	var errs [5]error
 	query.Vector, errs[0] = r.Vector.floats()
 	query.Filter, errs[1] = r.Filter.sdk()
 	query.Limit, errs[2] = narrow[int32](r.Limit)
+	query.Positive, errs[3] = sdkExamples(r.Examples.Positive)
+	query.Negative, errs[4] = sdkExamples(r.Examples.Negative)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

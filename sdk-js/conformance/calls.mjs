@@ -111,10 +111,7 @@ const unary = {
   DeletePoints: async (client, r, o) =>
     client.points.delete(ref(r.collection, "collection"), r.ids ?? [], { ...options(r, ["request_id"]), ...o }),
   QueryPoints: async (client, r, o) => {
-    if (r.vector === undefined && r.point_id === undefined) {
-      throw new Unsupported("the SDK's method takes a vector or a point's id always");
-    }
-    const query = r.vector === undefined ? { pointId: r.point_id } : { vector: decode.vector(r.vector) };
+    const query = decode.pointsQuery(r);
     const names = ["vector_name", "limit", "with_vectors", "exact", "min_revision"];
     const all = { ...options(r, names), ...filtered(r), ...o };
     const found = await client.points.query(ref(r.collection, "collection"), query, all);

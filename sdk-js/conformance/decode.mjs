@@ -63,6 +63,23 @@ const optionNames = {
   length: ["length", number],
 };
 
+/** What points shall be near to. */
+export function pointsQuery({ vector: near, point_id: pointId, examples }) {
+  if (near !== undefined) {
+    return { vector: vector(near) };
+  }
+  if (pointId !== undefined) {
+    return { pointId };
+  }
+  if (examples === undefined) {
+    throw new Unsupported("the SDK's method takes a vector, a point's id or examples always");
+  }
+  const { positive = [], negative } = examples;
+  return { positive: positive.map(example), ...(negative === undefined ? {} : { negative: negative.map(example) }) };
+}
+
+const example = ({ point_id: pointId, vector: near }) => (near === undefined ? pointId : vector(near));
+
 /** The options of a call: those of the request's fields in `names` that are set. */
 export function options(request, names) {
   const set = names.filter((name) => request[name] !== undefined);

@@ -70,6 +70,7 @@ export {
   type DeletePointsResult,
   type ListPointsOptions,
   type Point,
+  type PointExample,
   type PointHit,
   type PointInput,
   Points,

@@ -66,7 +66,10 @@ export interface ReadPointsOptions extends ReadOptions {
 /** Options of listing points. */
 export interface ListPointsOptions extends ListOptions, ReadPointsOptions {}
 
-/** What points shall be near to: a vector, or the vector of another point, which is itself left out of the answer. */
+/** An example of what is looked for, or of what is not: a vector, or a point's id; that point is left out of the answer. */
+export type PointExample = VectorInput | string;
+
+/** What points shall be near to: a vector, the vector of another point, which is itself left out of the answer, or examples. */
 export type PointsQuery =
   | {
       /** This vector. */
@@ -75,6 +78,12 @@ export type PointsQuery =
   | {
       /** The id of a point. */
       readonly pointId: string;
+    }
+  | {
+      /** What points shall be like, 1 to 100 examples: their mean is compared, under cosine that of their directions. */
+      readonly positive: readonly PointExample[];
+      /** What points shall not be like, at most 100: twice the mean of `positive` less theirs is compared. */
+      readonly negative?: readonly PointExample[] | undefined;
     };
 
 /** Options of a query. */
@@ -160,10 +169,7 @@ export class Points {
       PointsService.method.queryPoints,
       {
         collection: toFileRef(collection),
-        query:
-          "vector" in query
-            ? { case: "vector", value: { values: packVector(query.vector) } }
-            : { case: "pointId", value: query.pointId },
+        query: toWireQuery(query),
         vectorName: options?.vectorName ?? "",
         ...(options?.filter === undefined ? {} : { filter: toWireFilter(options.filter) }),
         limit: options?.limit ?? 0,
@@ -181,6 +187,24 @@ export class Points {
 
 function reading(options: ReadPointsOptions | undefined) {
   return { withVectors: options?.withVectors ?? false, minRevision: options?.minRevision ?? 0n };
+}
+
+function toWireQuery(query: PointsQuery) {
+  if ("vector" in query) {
+    return { case: "vector", value: { values: packVector(query.vector) } } as const;
+  }
+  if ("pointId" in query) {
+    return { case: "pointId", value: query.pointId } as const;
+  }
+  const { positive, negative = [] } = query;
+  const value = { positive: positive.map(toWireExample), negative: negative.map(toWireExample) };
+  return { case: "examples", value } as const;
+}
+
+function toWireExample(example: PointExample) {
+  return typeof example === "string"
+    ? { example: { case: "pointId", value: example } as const }
+    : { example: { case: "vector", value: { values: packVector(example) } } as const };
 }
 
 function toWirePoint(point: PointInput) {

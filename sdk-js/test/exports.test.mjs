@@ -89,7 +89,7 @@ test("the types are those that stood here before", () => {
       ...["FileRefObject", "FileResult", "Filter", "Found", "JsonObject", "JsonValue", "Limits", "ListFilesOptions"],
       ...["ListOptions", "ListPointsOptions", "ListSkippedFilesOptions", "MakeDirectoryOptions", "Match"],
       ...["MetadataCondition", "Metric", "MoveOptions", "NumberRange", "OpenedContent", "Page", "Passage"],
-      ...["PastOptions", "Point", "PointHit", "PointInput", "PointsQuery", "QueryPointsOptions"],
+      ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointsQuery", "QueryPointsOptions"],
       ...["ReadContentOptions", "ReadOptions", "ReadPointsOptions", "RemoveOptions", "Scalar", "SearchHit"],
       ...["SearchMode", "SearchOptions", "SearchQuery", "ServerInfo", "SetXattrOptions", "SkippedFile"],
       ...["StorePosition", "SymlinkTarget", "TextCounts", "Time", "TimeRange", "VectorInput", "VectorSpec"],

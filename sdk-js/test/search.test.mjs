@@ -91,6 +91,11 @@ for (const [name, makeClient] of Object.entries(transports)) {
         others.hits.map(({ point }) => [point.id, [...point.vectors.v]]),
         [["y", [0, 1, 0]]],
       );
+      const like = await client.points.query(collection, { positive: ["x", [0, 1, 0]], negative: [[0, 0, 1]] });
+      assert.deepEqual(
+        like.hits.map(({ point }) => point.id),
+        ["xy", "y"],
+      );
       await assert.rejects(client.points.query(collection, { vector: [1] }), { reason: "DIMENSION_MISMATCH" });
       await assert.rejects(client.points.query(collection, { pointId: "none" }), { reason: "POINT_NOT_FOUND" });
       await assert.rejects(client.points.upsert(collection, [{ id: "x", vectors: { v: [Number.NaN, 0, 0] } }]), {

@@ -91,6 +91,15 @@ def test_query(client: Client, filled: str) -> None:
     assert near.hits[0].score == pytest.approx(-1.0)
 
 
+def test_query_by_examples(client: Client, filled: str) -> None:
+    like = client.points.query(filled, positive=["p0", np.array([0.0, 5.0, 0.0])], negative=(name for name in ["p5"]), limit=2)
+    assert like.hits and not {"p0", "p5"} & {hit.point.id for hit in like.hits}
+    with pytest.raises(NotFoundError):
+        client.points.query(filled, positive=["none"])
+    with pytest.raises(InvalidArgumentError):
+        client.points.query(filled, negative=["p0"])
+
+
 def test_query_with_filters(client: Client, filled: str) -> None:
     def ids(condition: Filter) -> list[str]:
         hits = client.points.query(filled, np.array([1.0, 0.0, 0.0]), filter=condition, limit=10).hits

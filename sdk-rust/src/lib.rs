@@ -36,7 +36,7 @@ pub use files::Files;
 pub use filter::{Filter, MetadataKey};
 pub use generated::reason::Reason;
 pub use pages::{Items, Page, Pages};
-pub use points::{Point, PointHit, PointInput, PointQuery, Points, QueryResults};
+pub use points::{Examples, Point, PointExample, PointHit, PointInput, PointQuery, Points, QueryResults};
 pub use search::{Match, Passage, SearchHit, SearchMode, SearchQuery, SearchResults, SkippedFile};
 pub use server::{EmbeddingModel, Limits, ServerInfo, StorePosition, TextCounts, ViewPosition, ViewState};
 pub use settings::SettingsError;

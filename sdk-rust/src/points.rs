@@ -45,7 +45,7 @@ impl Points {
         ListPoints::new(&self.client, proto::ListPointsRequest { collection: named(collection), ..Default::default() })
     }
 
-    /// Find the points whose vectors are nearest to a vector, or to another point's.
+    /// Find the points whose vectors are nearest to a vector, to another point's, or to what several [`Examples`] have in common.
     pub fn query(&self, collection: impl Into<FileRef>, query: impl Into<PointQuery>) -> QueryPoints {
         let (collection, query) = (named(collection), Some(query.into().into()));
         QueryPoints::new(&self.client, proto::QueryPointsRequest { collection, query, ..Default::default() })
@@ -129,6 +129,8 @@ pub enum PointQuery {
     Vector(Vec<f32>),
     /// The vector of the point with this id, which is itself left out of the answer.
     Point(String),
+    /// What these have in common.
+    Examples(Examples),
 }
 
 impl PointQuery {
@@ -161,7 +163,80 @@ impl From<PointQuery> for proto::query_points_request::Query {
         match query {
             PointQuery::Vector(vector) => Self::Vector(to_vector(&vector)),
             PointQuery::Point(id) => Self::PointId(id),
+            PointQuery::Examples(examples) => Self::Examples(examples.0),
         }
+    }
+}
+
+/// What points shall be like, and what they shall not be like, up to 100 of each.
+///
+/// The mean of the positive ones is compared; if there are negative ones, twice that mean less the mean of those. Under cosine
+/// each is brought to length 1 before. Points that are named are left out of the answer.
+///
+/// ```
+/// use vexfs_client::{Examples, PointExample};
+///
+/// let like = Examples::new().positive(PointExample::point("cat.png")).positive([0.1, 0.9]).negative(PointExample::point("dog.png"));
+/// # let _ = like;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Examples(proto::Examples);
+
+impl Examples {
+    /// None yet; at least one has to be positive.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// And points shall be like this.
+    pub fn positive(mut self, example: impl Into<PointExample>) -> Self {
+        self.0.positive.push(example.into().0);
+        self
+    }
+
+    /// And points shall not be like this.
+    pub fn negative(mut self, example: impl Into<PointExample>) -> Self {
+        self.0.negative.push(example.into().0);
+        self
+    }
+}
+
+impl From<Examples> for PointQuery {
+    fn from(examples: Examples) -> Self {
+        Self::Examples(examples)
+    }
+}
+
+/// One of [`Examples`]: a point, or a vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointExample(proto::Example);
+
+impl PointExample {
+    /// The vector of the point with this id, which is itself left out of the answer.
+    pub fn point(id: impl Into<String>) -> Self {
+        Self(proto::Example { example: Some(proto::example::Example::PointId(id.into())) })
+    }
+
+    fn vector(values: &[f32]) -> Self {
+        Self(proto::Example { example: Some(proto::example::Example::Vector(to_vector(values))) })
+    }
+}
+
+impl From<Vec<f32>> for PointExample {
+    fn from(vector: Vec<f32>) -> Self {
+        Self::vector(&vector)
+    }
+}
+
+impl From<&[f32]> for PointExample {
+    fn from(vector: &[f32]) -> Self {
+        Self::vector(vector)
+    }
+}
+
+impl<const N: usize> From<[f32; N]> for PointExample {
+    fn from(vector: [f32; N]) -> Self {
+        Self::vector(&vector)
     }
 }
 

@@ -693,6 +693,151 @@ func (x *ListPointsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// A point or a vector that shows what is looked for, or what is not.
+type Example struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is.
+	//
+	// Types that are valid to be assigned to Example:
+	//
+	//	*Example_PointId
+	//	*Example_Vector
+	Example       isExample_Example `protobuf_oneof:"example"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Example) Reset() {
+	*x = Example{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Example) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Example) ProtoMessage() {}
+
+func (x *Example) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Example.ProtoReflect.Descriptor instead.
+func (*Example) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Example) GetExample() isExample_Example {
+	if x != nil {
+		return x.Example
+	}
+	return nil
+}
+
+func (x *Example) GetPointId() string {
+	if x != nil {
+		if x, ok := x.Example.(*Example_PointId); ok {
+			return x.PointId
+		}
+	}
+	return ""
+}
+
+func (x *Example) GetVector() *Vector {
+	if x != nil {
+		if x, ok := x.Example.(*Example_Vector); ok {
+			return x.Vector
+		}
+	}
+	return nil
+}
+
+type isExample_Example interface {
+	isExample_Example()
+}
+
+type Example_PointId struct {
+	// The vector of this point, which is itself left out of the answer.
+	PointId string `protobuf:"bytes,1,opt,name=point_id,json=pointId,proto3,oneof"`
+}
+
+type Example_Vector struct {
+	// This vector.
+	Vector *Vector `protobuf:"bytes,2,opt,name=vector,proto3,oneof"`
+}
+
+func (*Example_PointId) isExample_Example() {}
+
+func (*Example_Vector) isExample_Example() {}
+
+// What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
+// mean of the positive ones; if there are negative ones, twice that mean less the mean of those. Under cosine each example is
+// brought to length 1 before. It is computed with 64-bit floats and rounded to 32 bits at the end; examples that cancel each other
+// out under cosine end with INVALID_VECTOR.
+type Examples struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What points shall be like; one that stands here twice counts twice.
+	Positive []*Example `protobuf:"bytes,1,rep,name=positive,proto3" json:"positive,omitempty"`
+	// What points shall not be like.
+	Negative      []*Example `protobuf:"bytes,2,rep,name=negative,proto3" json:"negative,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Examples) Reset() {
+	*x = Examples{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Examples) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Examples) ProtoMessage() {}
+
+func (x *Examples) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Examples.ProtoReflect.Descriptor instead.
+func (*Examples) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Examples) GetPositive() []*Example {
+	if x != nil {
+		return x.Positive
+	}
+	return nil
+}
+
+func (x *Examples) GetNegative() []*Example {
+	if x != nil {
+		return x.Negative
+	}
+	return nil
+}
+
 // What to look for.
 type QueryPointsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -704,6 +849,7 @@ type QueryPointsRequest struct {
 	//
 	//	*QueryPointsRequest_Vector
 	//	*QueryPointsRequest_PointId
+	//	*QueryPointsRequest_Examples
 	Query isQueryPointsRequest_Query `protobuf_oneof:"query"`
 	// Which named vector to compare; the collection's first if empty.
 	VectorName string `protobuf:"bytes,4,opt,name=vector_name,json=vectorName,proto3" json:"vector_name,omitempty"`
@@ -724,7 +870,7 @@ type QueryPointsRequest struct {
 
 func (x *QueryPointsRequest) Reset() {
 	*x = QueryPointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	mi := &file_vexfs_v1_points_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +882,7 @@ func (x *QueryPointsRequest) String() string {
 func (*QueryPointsRequest) ProtoMessage() {}
 
 func (x *QueryPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	mi := &file_vexfs_v1_points_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +895,7 @@ func (x *QueryPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryPointsRequest.ProtoReflect.Descriptor instead.
 func (*QueryPointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{10}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *QueryPointsRequest) GetCollection() *FileRef {
@@ -782,6 +928,15 @@ func (x *QueryPointsRequest) GetPointId() string {
 		}
 	}
 	return ""
+}
+
+func (x *QueryPointsRequest) GetExamples() *Examples {
+	if x != nil {
+		if x, ok := x.Query.(*QueryPointsRequest_Examples); ok {
+			return x.Examples
+		}
+	}
+	return nil
 }
 
 func (x *QueryPointsRequest) GetVectorName() string {
@@ -840,9 +995,16 @@ type QueryPointsRequest_PointId struct {
 	PointId string `protobuf:"bytes,3,opt,name=point_id,json=pointId,proto3,oneof"`
 }
 
+type QueryPointsRequest_Examples struct {
+	// What these points and vectors have in common.
+	Examples *Examples `protobuf:"bytes,9,opt,name=examples,proto3,oneof"`
+}
+
 func (*QueryPointsRequest_Vector) isQueryPointsRequest_Query() {}
 
 func (*QueryPointsRequest_PointId) isQueryPointsRequest_Query() {}
+
+func (*QueryPointsRequest_Examples) isQueryPointsRequest_Query() {}
 
 // One point that is near.
 type PointHit struct {
@@ -857,7 +1019,7 @@ type PointHit struct {
 
 func (x *PointHit) Reset() {
 	*x = PointHit{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	mi := &file_vexfs_v1_points_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +1031,7 @@ func (x *PointHit) String() string {
 func (*PointHit) ProtoMessage() {}
 
 func (x *PointHit) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	mi := &file_vexfs_v1_points_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +1044,7 @@ func (x *PointHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PointHit.ProtoReflect.Descriptor instead.
 func (*PointHit) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{11}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PointHit) GetPoint() *Point {
@@ -924,7 +1086,7 @@ type QueryPointsResponse struct {
 
 func (x *QueryPointsResponse) Reset() {
 	*x = QueryPointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[12]
+	mi := &file_vexfs_v1_points_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1098,7 @@ func (x *QueryPointsResponse) String() string {
 func (*QueryPointsResponse) ProtoMessage() {}
 
 func (x *QueryPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[12]
+	mi := &file_vexfs_v1_points_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1111,7 @@ func (x *QueryPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryPointsResponse.ProtoReflect.Descriptor instead.
 func (*QueryPointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{12}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryPointsResponse) GetRevision() int64 {
@@ -1080,14 +1242,23 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\x12ListPointsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12'\n" +
 	"\x06points\x18\x02 \x03(\v2\x0f.vexfs.v1.PointR\x06points\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x90\x03\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"m\n" +
+	"\aExample\x12$\n" +
+	"\bpoint_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01H\x00R\apointId\x12*\n" +
+	"\x06vector\x18\x02 \x01(\v2\x10.vexfs.v1.VectorH\x00R\x06vectorB\x10\n" +
+	"\aexample\x12\x05\xbaH\x02\b\x01\"~\n" +
+	"\bExamples\x129\n" +
+	"\bpositive\x18\x01 \x03(\v2\x11.vexfs.v1.ExampleB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\bpositive\x127\n" +
+	"\bnegative\x18\x02 \x03(\v2\x11.vexfs.v1.ExampleB\b\xbaH\x05\x92\x01\x02\x10dR\bnegative\"\xc2\x03\n" +
 	"\x12QueryPointsRequest\x12=\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\v2\x11.vexfs.v1.FileRefB\n" +
 	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01R\n" +
 	"collection\x12*\n" +
 	"\x06vector\x18\x02 \x01(\v2\x10.vexfs.v1.VectorH\x00R\x06vector\x12$\n" +
-	"\bpoint_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01H\x00R\apointId\x12(\n" +
+	"\bpoint_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01H\x00R\apointId\x120\n" +
+	"\bexamples\x18\t \x01(\v2\x12.vexfs.v1.ExamplesH\x00R\bexamples\x12(\n" +
 	"\vvector_name\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
 	"vectorName\x12(\n" +
 	"\x06filter\x18\x05 \x01(\v2\x10.vexfs.v1.FilterR\x06filter\x12 \n" +
@@ -1134,7 +1305,7 @@ func file_vexfs_v1_points_proto_rawDescGZIP() []byte {
 	return file_vexfs_v1_points_proto_rawDescData
 }
 
-var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_vexfs_v1_points_proto_goTypes = []any{
 	(*PointInput)(nil),           // 0: vexfs.v1.PointInput
 	(*Point)(nil),                // 1: vexfs.v1.Point
@@ -1146,50 +1317,56 @@ var file_vexfs_v1_points_proto_goTypes = []any{
 	(*DeletePointsResponse)(nil), // 7: vexfs.v1.DeletePointsResponse
 	(*ListPointsRequest)(nil),    // 8: vexfs.v1.ListPointsRequest
 	(*ListPointsResponse)(nil),   // 9: vexfs.v1.ListPointsResponse
-	(*QueryPointsRequest)(nil),   // 10: vexfs.v1.QueryPointsRequest
-	(*PointHit)(nil),             // 11: vexfs.v1.PointHit
-	(*QueryPointsResponse)(nil),  // 12: vexfs.v1.QueryPointsResponse
-	nil,                          // 13: vexfs.v1.PointInput.VectorsEntry
-	nil,                          // 14: vexfs.v1.Point.VectorsEntry
-	(*structpb.Struct)(nil),      // 15: google.protobuf.Struct
-	(*FileRef)(nil),              // 16: vexfs.v1.FileRef
-	(*Vector)(nil),               // 17: vexfs.v1.Vector
-	(*Filter)(nil),               // 18: vexfs.v1.Filter
+	(*Example)(nil),              // 10: vexfs.v1.Example
+	(*Examples)(nil),             // 11: vexfs.v1.Examples
+	(*QueryPointsRequest)(nil),   // 12: vexfs.v1.QueryPointsRequest
+	(*PointHit)(nil),             // 13: vexfs.v1.PointHit
+	(*QueryPointsResponse)(nil),  // 14: vexfs.v1.QueryPointsResponse
+	nil,                          // 15: vexfs.v1.PointInput.VectorsEntry
+	nil,                          // 16: vexfs.v1.Point.VectorsEntry
+	(*structpb.Struct)(nil),      // 17: google.protobuf.Struct
+	(*FileRef)(nil),              // 18: vexfs.v1.FileRef
+	(*Vector)(nil),               // 19: vexfs.v1.Vector
+	(*Filter)(nil),               // 20: vexfs.v1.Filter
 }
 var file_vexfs_v1_points_proto_depIdxs = []int32{
-	13, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
-	15, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
-	15, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
-	14, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
-	16, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	15, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
+	17, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
+	17, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
+	16, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
+	18, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	0,  // 5: vexfs.v1.UpsertPointsRequest.points:type_name -> vexfs.v1.PointInput
-	16, // 6: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	18, // 6: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	1,  // 7: vexfs.v1.GetPointsResponse.points:type_name -> vexfs.v1.Point
-	16, // 8: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
-	16, // 9: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	18, // 8: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
+	18, // 9: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	1,  // 10: vexfs.v1.ListPointsResponse.points:type_name -> vexfs.v1.Point
-	16, // 11: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
-	17, // 12: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
-	18, // 13: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
-	1,  // 14: vexfs.v1.PointHit.point:type_name -> vexfs.v1.Point
-	11, // 15: vexfs.v1.QueryPointsResponse.hits:type_name -> vexfs.v1.PointHit
-	17, // 16: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	17, // 17: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	2,  // 18: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
-	4,  // 19: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
-	6,  // 20: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
-	8,  // 21: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
-	10, // 22: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
-	3,  // 23: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
-	5,  // 24: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
-	7,  // 25: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
-	9,  // 26: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
-	12, // 27: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	19, // 11: vexfs.v1.Example.vector:type_name -> vexfs.v1.Vector
+	10, // 12: vexfs.v1.Examples.positive:type_name -> vexfs.v1.Example
+	10, // 13: vexfs.v1.Examples.negative:type_name -> vexfs.v1.Example
+	18, // 14: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	19, // 15: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
+	11, // 16: vexfs.v1.QueryPointsRequest.examples:type_name -> vexfs.v1.Examples
+	20, // 17: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
+	1,  // 18: vexfs.v1.PointHit.point:type_name -> vexfs.v1.Point
+	13, // 19: vexfs.v1.QueryPointsResponse.hits:type_name -> vexfs.v1.PointHit
+	19, // 20: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	19, // 21: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	2,  // 22: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
+	4,  // 23: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
+	6,  // 24: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
+	8,  // 25: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
+	12, // 26: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
+	3,  // 27: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
+	5,  // 28: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
+	7,  // 29: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
+	9,  // 30: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
+	14, // 31: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
+	27, // [27:32] is the sub-list for method output_type
+	22, // [22:27] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_points_proto_init() }
@@ -1202,8 +1379,13 @@ func file_vexfs_v1_points_proto_init() {
 	file_vexfs_v1_options_proto_init()
 	file_vexfs_v1_points_proto_msgTypes[0].OneofWrappers = []any{}
 	file_vexfs_v1_points_proto_msgTypes[10].OneofWrappers = []any{
+		(*Example_PointId)(nil),
+		(*Example_Vector)(nil),
+	}
+	file_vexfs_v1_points_proto_msgTypes[12].OneofWrappers = []any{
 		(*QueryPointsRequest_Vector)(nil),
 		(*QueryPointsRequest_PointId)(nil),
+		(*QueryPointsRequest_Examples)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1211,7 +1393,7 @@ func file_vexfs_v1_points_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vexfs_v1_points_proto_rawDesc), len(file_vexfs_v1_points_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,7 +44,7 @@ type PointsServiceClient interface {
 	DeletePoints(ctx context.Context, in *DeletePointsRequest, opts ...grpc.CallOption) (*DeletePointsResponse, error)
 	// Lists the points of a collection in byte order of their ids, a page at a time.
 	ListPoints(ctx context.Context, in *ListPointsRequest, opts ...grpc.CallOption) (*ListPointsResponse, error)
-	// Finds the points whose vectors are nearest to a vector, or to another point's.
+	// Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
 	QueryPoints(ctx context.Context, in *QueryPointsRequest, opts ...grpc.CallOption) (*QueryPointsResponse, error)
 }
 
@@ -122,7 +122,7 @@ type PointsServiceServer interface {
 	DeletePoints(context.Context, *DeletePointsRequest) (*DeletePointsResponse, error)
 	// Lists the points of a collection in byte order of their ids, a page at a time.
 	ListPoints(context.Context, *ListPointsRequest) (*ListPointsResponse, error)
-	// Finds the points whose vectors are nearest to a vector, or to another point's.
+	// Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
 	QueryPoints(context.Context, *QueryPointsRequest) (*QueryPointsResponse, error)
 	mustEmbedUnimplementedPointsServiceServer()
 }

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from typing import Any
 
-from .requests import Unsupported, file_name, filter_of, mode, point, time, vector, vector_specs
+from .requests import Unsupported, examples, file_name, filter_of, mode, point, time, vector, vector_specs
 from .responses import plain, with_revision
 
 Json = dict[str, Any]
@@ -34,6 +34,8 @@ _PARSERS: Parsers = {
     **dict.fromkeys(("atime", "mtime"), time),
     "vector": vector,
     "filter": filter_of,
+    "positive": examples,
+    "negative": examples,
     "value": base64.b64decode,
 }
 
@@ -248,7 +250,19 @@ async def list_points(client: Any, asked: Asked) -> list[Json]:
 
 
 async def query_points(client: Any, asked: Asked) -> list[Json]:
-    names = ("vector", "point_id", "vector_name", "filter", "limit", "with_vectors", "exact", "min_revision")
+    asked.request.update(asked.request.pop("examples", {}))
+    names = (
+        "vector",
+        "point_id",
+        "positive",
+        "negative",
+        "vector_name",
+        "filter",
+        "limit",
+        "with_vectors",
+        "exact",
+        "min_revision",
+    )
     return [plain(await client.points.query(**arguments(asked, *names, required=["collection"])))]
 
 

@@ -36,6 +36,11 @@ def vector(value: Mapping[str, Any]) -> Vector:
     return np.frombuffer(data, "<f4").astype(np.float32)
 
 
+def examples(values: list[Mapping[str, Any]]) -> list[Any]:
+    """Examples of a query: ids of points and vectors."""
+    return [value["point_id"] if "point_id" in value else vector(value["vector"]) for value in values]
+
+
 def time(value: str) -> datetime:
     """An RFC 3339 time."""
     return datetime.fromisoformat(value)

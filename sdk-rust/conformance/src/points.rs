@@ -1,7 +1,7 @@
 //! Calls about points.
 
 use serde_json::{Value, json};
-use vexfs_client::{Client, PointInput, PointQuery};
+use vexfs_client::{Client, Examples, PointExample, PointInput, PointQuery};
 
 use crate::fields::{Fields, cannot, walk, with};
 use crate::search::filter_of;
@@ -37,10 +37,11 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
             walk!(list, options, "points", shown::point)
         }
         _ => {
-            let query = match (fields.vector("vector")?, fields.text("point_id")?) {
-                (Some(vector), None) => PointQuery::Vector(vector),
-                (None, Some(id)) => PointQuery::point(id),
-                _ => return cannot("a query has a vector or a point"),
+            let query = match (fields.vector("vector")?, fields.text("point_id")?, fields.object("examples")?) {
+                (Some(vector), None, None) => PointQuery::Vector(vector),
+                (None, Some(id), None) => PointQuery::point(id),
+                (None, None, Some(given)) => examples(given)?.into(),
+                _ => return cannot("a query has a vector, a point or examples"),
             };
             let mut request = points.query(collection, query);
             if let Some(filter) = filter_of(&mut fields, "filter")? {
@@ -62,6 +63,28 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
             })])
         }
     }
+}
+
+fn examples(mut given: Fields) -> Result<Examples, Stop> {
+    let mut made = Examples::new();
+    for one in given.objects("positive")?.unwrap_or_default() {
+        made = made.positive(example(one)?);
+    }
+    for one in given.objects("negative")?.unwrap_or_default() {
+        made = made.negative(example(one)?);
+    }
+    given.finish()?;
+    Ok(made)
+}
+
+fn example(mut given: Fields) -> Result<PointExample, Stop> {
+    let made = match (given.vector("vector")?, given.text("point_id")?) {
+        (Some(vector), None) => vector.into(),
+        (None, Some(id)) => PointExample::point(id),
+        _ => return cannot("an example is a vector or a point"),
+    };
+    given.finish()?;
+    Ok(made)
 }
 
 fn input(mut fields: Fields) -> Result<PointInput, Stop> {

@@ -2425,6 +2425,39 @@ pub struct ListPointsResponse {
     #[prost(string, tag = "3")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// A point or a vector that shows what is looked for, or what is not.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Example {
+    /// What it is.
+    #[prost(oneof = "example::Example", tags = "1, 2")]
+    pub example: ::core::option::Option<example::Example>,
+}
+/// Nested message and enum types in `Example`.
+pub mod example {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Example {
+        /// The vector of this point, which is itself left out of the answer.
+        #[prost(string, tag = "1")]
+        PointId(::prost::alloc::string::String),
+        /// This vector.
+        #[prost(message, tag = "2")]
+        Vector(super::Vector),
+    }
+}
+/// What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
+/// mean of the positive ones; if there are negative ones, twice that mean less the mean of those. Under cosine each example is
+/// brought to length 1 before. It is computed with 64-bit floats and rounded to 32 bits at the end; examples that cancel each other
+/// out under cosine end with INVALID_VECTOR.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Examples {
+    /// What points shall be like; one that stands here twice counts twice.
+    #[prost(message, repeated, tag = "1")]
+    pub positive: ::prost::alloc::vec::Vec<Example>,
+    /// What points shall not be like.
+    #[prost(message, repeated, tag = "2")]
+    pub negative: ::prost::alloc::vec::Vec<Example>,
+}
 /// What to look for.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct QueryPointsRequest {
@@ -2451,13 +2484,13 @@ pub struct QueryPointsRequest {
     #[prost(int64, tag = "14")]
     pub min_revision: i64,
     /// What the points shall be near to.
-    #[prost(oneof = "query_points_request::Query", tags = "2, 3")]
+    #[prost(oneof = "query_points_request::Query", tags = "2, 3, 9")]
     pub query: ::core::option::Option<query_points_request::Query>,
 }
 /// Nested message and enum types in `QueryPointsRequest`.
 pub mod query_points_request {
     /// What the points shall be near to.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Query {
         /// This vector.
         #[prost(message, tag = "2")]
@@ -2465,6 +2498,9 @@ pub mod query_points_request {
         /// The vector of this point, which is itself left out of the answer.
         #[prost(string, tag = "3")]
         PointId(::prost::alloc::string::String),
+        /// What these points and vectors have in common.
+        #[prost(message, tag = "9")]
+        Examples(super::Examples),
     }
 }
 /// One point that is near.
@@ -2688,7 +2724,7 @@ pub mod points_service_client {
                 .insert(GrpcMethod::new("vexfs.v1.PointsService", "ListPoints"));
             self.inner.unary(req, path, codec).await
         }
-        /// Finds the points whose vectors are nearest to a vector, or to another point's.
+        /// Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
         pub async fn query_points(
             &mut self,
             request: impl tonic::IntoRequest<super::QueryPointsRequest>,

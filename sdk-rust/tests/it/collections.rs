@@ -1,6 +1,8 @@
 //! Collections and points, on the real server.
 
-use vexfs_client::{CollectionSchema, ErrorKind, Filter, Metadata, Metric, PointInput, PointQuery, Reason};
+use vexfs_client::{
+    CollectionSchema, ErrorKind, Examples, Filter, Metadata, Metric, PointExample, PointInput, PointQuery, Reason,
+};
 
 use crate::support::real;
 
@@ -66,6 +68,9 @@ async fn points_are_put_found_and_deleted() {
     assert_eq!(near.hits[0].point.id, "one");
     let near = points.query(path, vec![0.0, 0.0, 1.0]).vector_name("b").await.unwrap();
     assert_eq!(near.hits.len(), 1);
+    let like = Examples::new().positive(PointExample::point("one")).positive([2.0, 0.0]).negative(PointExample::point("three"));
+    let found = points.query(path, like).await.unwrap();
+    assert_eq!(found.hits.iter().map(|hit| hit.point.id.as_str()).collect::<Vec<_>>(), ["two"]);
     let error = points.query(path, [1.0]).await.unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::InvalidArgument, Some(Reason::DimensionMismatch)));
 

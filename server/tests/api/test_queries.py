@@ -6,11 +6,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from running import Client, running
+from running import Client, refused, running
 
 from vexfs.contract.v1.collections_pb2 import CollectionSchema, VectorSpec
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
-from vexfs.contract.v1.points_pb2 import PointInput, QueryPointsResponse
+from vexfs.contract.v1.points_pb2 import Example, Examples, PointInput, QueryPointsResponse
 
 COUNT = 3000
 DIMENSION = 96
@@ -68,3 +68,41 @@ def test_only_an_exact_query_compares_with_every_vector(api: Client) -> None:
 def test_a_search_with_a_named_vector_can_be_exact_too(api: Client) -> None:
     asked = {"vector": packed(rows()[5]), "vector_name": "v", "scope": POINTS, "limit": 5}
     assert (api.search(**asked).exact, api.search(**asked, exact=True).exact) == (False, True)
+
+
+def test_examples_answer_what_their_vector_answers_without_the_points_among_them(api: Client) -> None:
+    for number in range(0, COUNT - 3, 300):
+        like, unlike = [number, number + 1], [number + 2]
+        mean = 2 * rows()[like].mean(axis=0) - rows()[unlike].mean(axis=0)
+        given = Examples(
+            positive=[Example(point_id=f"p{like[0]:04}"), Example(vector=packed(rows()[like[1]]))],
+            negative=[Example(point_id=f"p{unlike[0]:04}")],
+        )
+        by_examples = api.query_points(collection=POINTS, examples=given, limit=20, exact=True)
+        by_vector = api.query_points(collection=POINTS, vector=packed(mean), limit=22, exact=True)
+        named = {f"p{place:04}" for place in (like[0], unlike[0])}
+        assert len(by_examples.hits) == 20 and not named & set(ids(by_examples))
+        assert ids(by_examples) == [id for id in ids(by_vector) if id not in named][:20]
+
+
+def test_many_examples_leave_a_full_answer(api: Client) -> None:
+    near = ids(api.query_points(collection=POINTS, point_id="p0000", limit=99, exact=True))
+    given = Examples(positive=[Example(point_id=id) for id in ["p0000", *near]])
+    for exact in (False, True):
+        answer = api.query_points(collection=POINTS, examples=given, limit=10, exact=exact)
+        assert len(answer.hits) == 10 and not {"p0000", *near} & set(ids(answer))
+
+
+def test_examples_are_checked(api: Client) -> None:
+    here = Example(point_id="p0001")
+    for reason, given in {
+        "POINT_NOT_FOUND": Examples(positive=[here, Example(point_id="nobody")]),
+        "DIMENSION_MISMATCH": Examples(positive=[here], negative=[Example(vector=Vector(values=b"\0\0\0\0"))]),
+        "INVALID_VECTOR": Examples(positive=[here, Example(vector=packed(-rows()[1]))]),
+        "INVALID_ARGUMENT": Examples(positive=[Example()]),
+    }.items():
+        with refused(reason):
+            api.query_points(collection=POINTS, examples=given)
+    for given in (Examples(negative=[here]), Examples(positive=[here] * 101), Examples(positive=[here], negative=[here] * 101)):
+        with refused("INVALID_ARGUMENT"):
+            api.query_points(collection=POINTS, examples=given)

@@ -126,7 +126,7 @@ def test_the_same_search_twice_gives_the_same_answer(served: Served) -> None:
 
 def test_the_excluded_file_is_replaced_by_the_next(served: Served) -> None:
     with_it = files_in(served.search(served.vectors[8], limit=11))
-    without = files_in(served.search(served.vectors[8], limit=10, exclude=served.inos[8]))
+    without = files_in(served.search(served.vectors[8], limit=10, exclude=(served.inos[8],)))
     assert with_it[0] == served.inos[8] and without == with_it[1:]
 
 

@@ -103,6 +103,8 @@ class AsyncPoints:
         vector: VectorLike | None = None,
         *,
         point_id: str | None = None,
+        positive: Iterable[str | VectorLike] = (),
+        negative: Iterable[str | VectorLike] = (),
         vector_name: str = "",
         filter: Filter | None = None,
         limit: int = 0,
@@ -111,7 +113,11 @@ class AsyncPoints:
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> QueryResult:
-        """The points nearest to `vector`, or to the point `point_id`, which is itself left out; give one of the two.
+        """The points nearest to `vector`, to the point `point_id`, or to what examples have in common; give one of the three.
+
+        `positive` and `negative` are examples of what points shall be like, and not: ids of points, or vectors, up to 100 each.
+        What is compared is the mean of the positive ones, with negative ones twice that less the mean of those; under cosine
+        every example is brought to length 1 before. Points that are named are left out of the answer.
 
         `vector_name` is the named vector to compare (empty: the collection's first), `limit` how many hits at most (0: 10;
         up to 1,000). `exact` compares with every vector that may be answered, so that none is missed, however long that takes.
@@ -123,6 +129,7 @@ class AsyncPoints:
             collection=to_ref(collection),
             vector=None if vector is None else to_vector(vector),
             point_id=point_id,
+            examples=_examples(positive, negative),
             vector_name=vector_name,
             filter=to_message(filter),
             limit=limit,
@@ -131,6 +138,15 @@ class AsyncPoints:
             min_revision=min_revision,
         )
         return _convert.query_result(await self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))
+
+
+def _examples(positive: Iterable[str | VectorLike], negative: Iterable[str | VectorLike]) -> v1.Examples | None:
+    made = v1.Examples(positive=[*map(_example, positive)], negative=[*map(_example, negative)])
+    return made if made.positive or made.negative else None
+
+
+def _example(example: str | VectorLike) -> v1.Example:
+    return v1.Example(point_id=example) if isinstance(example, str) else v1.Example(vector=to_vector(example))
 
 
 def _input(point: PointInput) -> v1.PointInput:

@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/points.proto.
  */
 export const file_vexfs_v1_points: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9wb2ludHMucHJvdG8SCHZleGZzLnYxItsBCgpQb2ludElucHV0EgoKAmlkGAEgASgJEjIKB3ZlY3RvcnMYAiADKAsyIS52ZXhmcy52MS5Qb2ludElucHV0LlZlY3RvcnNFbnRyeRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY29udGVudBgEIAEoDEgAiAEBGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBQgoKCF9jb250ZW50ItIBCgVQb2ludBIKCgJpZBgBIAEoCRIPCgdmaWxlX2lkGAIgASgDEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgd2ZWN0b3JzGAQgAygLMhwudmV4ZnMudjEuUG9pbnQuVmVjdG9yc0VudHJ5EhAKCHJldmlzaW9uGAUgASgDGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBInYKE1Vwc2VydFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSJAoGcG9pbnRzGAIgAygLMhQudmV4ZnMudjEuUG9pbnRJbnB1dBISCgpyZXF1ZXN0X2lkGA8gASgJIjoKFFVwc2VydFBvaW50c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEhAKCHVwc2VydGVkGAIgASgDInIKEEdldFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSCwoDaWRzGAIgAygJEhQKDHdpdGhfdmVjdG9ycxgDIAEoCBIUCgxtaW5fcmV2aXNpb24YDiABKAMiRgoRR2V0UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoGcG9pbnRzGAIgAygLMg8udmV4ZnMudjEuUG9pbnQiXQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhILCgNpZHMYAiADKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSI5ChREZWxldGVQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIPCgdkZWxldGVkGAIgASgDIo0BChFMaXN0UG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgx3aXRoX3ZlY3RvcnMYBSABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDImAKEkxpc3RQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIfCgZwb2ludHMYAiADKAsyDy52ZXhmcy52MS5Qb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAki/QEKElF1ZXJ5UG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIiCgZ2ZWN0b3IYAiABKAsyEC52ZXhmcy52MS5WZWN0b3JIABISCghwb2ludF9pZBgDIAEoCUgAEhMKC3ZlY3Rvcl9uYW1lGAQgASgJEiAKBmZpbHRlchgFIAEoCzIQLnZleGZzLnYxLkZpbHRlchINCgVsaW1pdBgGIAEoBRIUCgx3aXRoX3ZlY3RvcnMYByABKAgSDQoFZXhhY3QYCCABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDQgcKBXF1ZXJ5IjkKCFBvaW50SGl0Eh4KBXBvaW50GAEgASgLMg8udmV4ZnMudjEuUG9pbnQSDQoFc2NvcmUYAiABKAEiuQEKE1F1ZXJ5UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIAoEaGl0cxgCIAMoCzISLnZleGZzLnYxLlBvaW50SGl0EhIKCmdlbmVyYXRpb24YAyABKAkSDQoFZXhhY3QYBCABKAgSEAoIc3RyYXRlZ3kYBSABKAkSDwoHcGFydGlhbBgGIAEoCBIXCg9wYXJ0aWFsX3JlYXNvbnMYByADKAkSDwoHcGVuZGluZxgIIAEoAzLZAwoNUG9pbnRzU2VydmljZRJhCgxVcHNlcnRQb2ludHMSHS52ZXhmcy52MS5VcHNlcnRQb2ludHNSZXF1ZXN0Gh4udmV4ZnMudjEuVXBzZXJ0UG9pbnRzUmVzcG9uc2UiEpACAoq1GAsIAhIHCwUGCCAiJRJSCglHZXRQb2ludHMSGi52ZXhmcy52MS5HZXRQb2ludHNSZXF1ZXN0GhsudmV4ZnMudjEuR2V0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJbCgxEZWxldGVQb2ludHMSHS52ZXhmcy52MS5EZWxldGVQb2ludHNSZXF1ZXN0Gh4udmV4ZnMudjEuRGVsZXRlUG9pbnRzUmVzcG9uc2UiDJACAoq1GAUIAhIBCxJVCgpMaXN0UG9pbnRzEhsudmV4ZnMudjEuTGlzdFBvaW50c1JlcXVlc3QaHC52ZXhmcy52MS5MaXN0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJdCgtRdWVyeVBvaW50cxIcLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVxdWVzdBodLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVzcG9uc2UiEZACAYq1GAoIARIGCwwFBgdRYgZwcm90bzM", [file_google_protobuf_struct, file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9wb2ludHMucHJvdG8SCHZleGZzLnYxItsBCgpQb2ludElucHV0EgoKAmlkGAEgASgJEjIKB3ZlY3RvcnMYAiADKAsyIS52ZXhmcy52MS5Qb2ludElucHV0LlZlY3RvcnNFbnRyeRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY29udGVudBgEIAEoDEgAiAEBGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBQgoKCF9jb250ZW50ItIBCgVQb2ludBIKCgJpZBgBIAEoCRIPCgdmaWxlX2lkGAIgASgDEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgd2ZWN0b3JzGAQgAygLMhwudmV4ZnMudjEuUG9pbnQuVmVjdG9yc0VudHJ5EhAKCHJldmlzaW9uGAUgASgDGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBInYKE1Vwc2VydFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSJAoGcG9pbnRzGAIgAygLMhQudmV4ZnMudjEuUG9pbnRJbnB1dBISCgpyZXF1ZXN0X2lkGA8gASgJIjoKFFVwc2VydFBvaW50c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEhAKCHVwc2VydGVkGAIgASgDInIKEEdldFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSCwoDaWRzGAIgAygJEhQKDHdpdGhfdmVjdG9ycxgDIAEoCBIUCgxtaW5fcmV2aXNpb24YDiABKAMiRgoRR2V0UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoGcG9pbnRzGAIgAygLMg8udmV4ZnMudjEuUG9pbnQiXQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhILCgNpZHMYAiADKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSI5ChREZWxldGVQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIPCgdkZWxldGVkGAIgASgDIo0BChFMaXN0UG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgx3aXRoX3ZlY3RvcnMYBSABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDImAKEkxpc3RQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIfCgZwb2ludHMYAiADKAsyDy52ZXhmcy52MS5Qb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiTAoHRXhhbXBsZRISCghwb2ludF9pZBgBIAEoCUgAEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAQgkKB2V4YW1wbGUiVAoIRXhhbXBsZXMSIwoIcG9zaXRpdmUYASADKAsyES52ZXhmcy52MS5FeGFtcGxlEiMKCG5lZ2F0aXZlGAIgAygLMhEudmV4ZnMudjEuRXhhbXBsZSKlAgoSUXVlcnlQb2ludHNSZXF1ZXN0EiUKCmNvbGxlY3Rpb24YASABKAsyES52ZXhmcy52MS5GaWxlUmVmEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAEhIKCHBvaW50X2lkGAMgASgJSAASJgoIZXhhbXBsZXMYCSABKAsyEi52ZXhmcy52MS5FeGFtcGxlc0gAEhMKC3ZlY3Rvcl9uYW1lGAQgASgJEiAKBmZpbHRlchgFIAEoCzIQLnZleGZzLnYxLkZpbHRlchINCgVsaW1pdBgGIAEoBRIUCgx3aXRoX3ZlY3RvcnMYByABKAgSDQoFZXhhY3QYCCABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDQgcKBXF1ZXJ5IjkKCFBvaW50SGl0Eh4KBXBvaW50GAEgASgLMg8udmV4ZnMudjEuUG9pbnQSDQoFc2NvcmUYAiABKAEiuQEKE1F1ZXJ5UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIAoEaGl0cxgCIAMoCzISLnZleGZzLnYxLlBvaW50SGl0EhIKCmdlbmVyYXRpb24YAyABKAkSDQoFZXhhY3QYBCABKAgSEAoIc3RyYXRlZ3kYBSABKAkSDwoHcGFydGlhbBgGIAEoCBIXCg9wYXJ0aWFsX3JlYXNvbnMYByADKAkSDwoHcGVuZGluZxgIIAEoAzLZAwoNUG9pbnRzU2VydmljZRJhCgxVcHNlcnRQb2ludHMSHS52ZXhmcy52MS5VcHNlcnRQb2ludHNSZXF1ZXN0Gh4udmV4ZnMudjEuVXBzZXJ0UG9pbnRzUmVzcG9uc2UiEpACAoq1GAsIAhIHCwUGCCAiJRJSCglHZXRQb2ludHMSGi52ZXhmcy52MS5HZXRQb2ludHNSZXF1ZXN0GhsudmV4ZnMudjEuR2V0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJbCgxEZWxldGVQb2ludHMSHS52ZXhmcy52MS5EZWxldGVQb2ludHNSZXF1ZXN0Gh4udmV4ZnMudjEuRGVsZXRlUG9pbnRzUmVzcG9uc2UiDJACAoq1GAUIAhIBCxJVCgpMaXN0UG9pbnRzEhsudmV4ZnMudjEuTGlzdFBvaW50c1JlcXVlc3QaHC52ZXhmcy52MS5MaXN0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJdCgtRdWVyeVBvaW50cxIcLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVxdWVzdBodLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVzcG9uc2UiEZACAYq1GAoIARIGCwwFBgdRYgZwcm90bzM", [file_google_protobuf_struct, file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
 
 /**
  * A point to put.
@@ -392,6 +392,74 @@ export const ListPointsResponseSchema: GenMessage<ListPointsResponse> = /*@__PUR
   messageDesc(file_vexfs_v1_points, 9);
 
 /**
+ * A point or a vector that shows what is looked for, or what is not.
+ *
+ * @generated from message vexfs.v1.Example
+ */
+export type Example = Message<"vexfs.v1.Example"> & {
+  /**
+   * What it is.
+   *
+   * @generated from oneof vexfs.v1.Example.example
+   */
+  example: {
+    /**
+     * The vector of this point, which is itself left out of the answer.
+     *
+     * @generated from field: string point_id = 1;
+     */
+    value: string;
+    case: "pointId";
+  } | {
+    /**
+     * This vector.
+     *
+     * @generated from field: vexfs.v1.Vector vector = 2;
+     */
+    value: Vector;
+    case: "vector";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message vexfs.v1.Example.
+ * Use `create(ExampleSchema)` to create a new message.
+ */
+export const ExampleSchema: GenMessage<Example> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_points, 10);
+
+/**
+ * What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
+ * mean of the positive ones; if there are negative ones, twice that mean less the mean of those. Under cosine each example is
+ * brought to length 1 before. It is computed with 64-bit floats and rounded to 32 bits at the end; examples that cancel each other
+ * out under cosine end with INVALID_VECTOR.
+ *
+ * @generated from message vexfs.v1.Examples
+ */
+export type Examples = Message<"vexfs.v1.Examples"> & {
+  /**
+   * What points shall be like; one that stands here twice counts twice.
+   *
+   * @generated from field: repeated vexfs.v1.Example positive = 1;
+   */
+  positive: Example[];
+
+  /**
+   * What points shall not be like.
+   *
+   * @generated from field: repeated vexfs.v1.Example negative = 2;
+   */
+  negative: Example[];
+};
+
+/**
+ * Describes the message vexfs.v1.Examples.
+ * Use `create(ExamplesSchema)` to create a new message.
+ */
+export const ExamplesSchema: GenMessage<Examples> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_points, 11);
+
+/**
  * What to look for.
  *
  * @generated from message vexfs.v1.QueryPointsRequest
@@ -425,6 +493,14 @@ export type QueryPointsRequest = Message<"vexfs.v1.QueryPointsRequest"> & {
      */
     value: string;
     case: "pointId";
+  } | {
+    /**
+     * What these points and vectors have in common.
+     *
+     * @generated from field: vexfs.v1.Examples examples = 9;
+     */
+    value: Examples;
+    case: "examples";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -476,7 +552,7 @@ export type QueryPointsRequest = Message<"vexfs.v1.QueryPointsRequest"> & {
  * Use `create(QueryPointsRequestSchema)` to create a new message.
  */
 export const QueryPointsRequestSchema: GenMessage<QueryPointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 10);
+  messageDesc(file_vexfs_v1_points, 12);
 
 /**
  * One point that is near.
@@ -504,7 +580,7 @@ export type PointHit = Message<"vexfs.v1.PointHit"> & {
  * Use `create(PointHitSchema)` to create a new message.
  */
 export const PointHitSchema: GenMessage<PointHit> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 11);
+  messageDesc(file_vexfs_v1_points, 13);
 
 /**
  * The nearest points, best first; equal scores by file id.
@@ -574,7 +650,7 @@ export type QueryPointsResponse = Message<"vexfs.v1.QueryPointsResponse"> & {
  * Use `create(QueryPointsResponseSchema)` to create a new message.
  */
 export const QueryPointsResponseSchema: GenMessage<QueryPointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 12);
+  messageDesc(file_vexfs_v1_points, 14);
 
 /**
  * Vectors with a payload. A point is a file in the collection's directory: its id is the file's name, its payload the file's
@@ -625,7 +701,7 @@ export const PointsService: GenService<{
     output: typeof ListPointsResponseSchema;
   },
   /**
-   * Finds the points whose vectors are nearest to a vector, or to another point's.
+   * Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
    *
    * @generated from rpc vexfs.v1.PointsService.QueryPoints
    */

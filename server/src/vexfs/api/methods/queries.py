@@ -1,9 +1,9 @@
-"""PointsService, queries: the points nearest to a vector, or to another point."""
+"""PointsService, queries: the points nearest to a vector, to another point, or to several examples."""
 
 from collections.abc import Sequence
 
 from vexfs.api.context import CallContext
-from vexfs.api.methods import points
+from vexfs.api.methods import examples, points
 from vexfs.api.methods.defaults import SEARCH_LIMIT_DEFAULT
 from vexfs.api.methods.filters import filter_of
 from vexfs.api.methods.search import reached
@@ -70,12 +70,15 @@ def _question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsReque
         raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(known) or 'none'}")
     limit = request.limit or SEARCH_LIMIT_DEFAULT
     asked = VectorSearch(collection.ino, request.vector.values, name, limit, with_metadata=True, exact=request.exact)
-    if request.WhichOneof("query") == "point_id":
+    spec = collections.vector_spec(collection, name)
+    kind = request.WhichOneof("query")
+    if kind == "point_id":
         point = core_points.get(view, collection, request.point_id)
-        if name not in point.vectors:
-            raise InvalidRequest(f"the point {request.point_id!r} has no vector named {name!r} to compare with")
-        asked = asked._replace(vector=point.vectors[name], exclude=point.ino)
-    core_points.check_vector(collections.vector_spec(collection, name), asked.vector)
+        asked = asked._replace(vector=examples.vector_named(point, name), exclude=(point.ino,))
+    elif kind == "examples":
+        vector, exclude = examples.resolve(view, collection, spec, request.examples)
+        asked = asked._replace(vector=vector, exclude=exclude)
+    core_points.check_vector(spec, asked.vector)
     return asked
 
 

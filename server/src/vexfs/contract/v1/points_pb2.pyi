@@ -404,6 +404,70 @@ class ListPointsResponse(_message.Message):
 Global___ListPointsResponse: _TypeAlias = ListPointsResponse  # noqa: Y015
 
 @_typing.final
+class Example(_message.Message):
+    """A point or a vector that shows what is looked for, or what is not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    """The vector of this point, which is itself left out of the answer."""
+    @_builtins.property
+    def vector(self) -> _common_pb2.Vector:
+        """This vector."""
+
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        vector: _common_pb2.Vector | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["example", b"example", "point_id", b"point_id", "vector", b"vector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["example", b"example", "point_id", b"point_id", "vector", b"vector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_example: _TypeAlias = _typing.Literal["point_id", "vector"]  # noqa: Y015
+    _WhichOneofArgType_example: _TypeAlias = _typing.Literal["example", b"example"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_example) -> _WhichOneofReturnType_example | None: ...
+
+Global___Example: _TypeAlias = Example  # noqa: Y015
+
+@_typing.final
+class Examples(_message.Message):
+    """What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
+    mean of the positive ones; if there are negative ones, twice that mean less the mean of those. Under cosine each example is
+    brought to length 1 before. It is computed with 64-bit floats and rounded to 32 bits at the end; examples that cancel each other
+    out under cosine end with INVALID_VECTOR.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITIVE_FIELD_NUMBER: _builtins.int
+    NEGATIVE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def positive(self) -> _containers.RepeatedCompositeFieldContainer[Global___Example]:
+        """What points shall be like; one that stands here twice counts twice."""
+
+    @_builtins.property
+    def negative(self) -> _containers.RepeatedCompositeFieldContainer[Global___Example]:
+        """What points shall not be like."""
+
+    def __init__(
+        self,
+        *,
+        positive: _abc.Iterable[Global___Example] | None = ...,
+        negative: _abc.Iterable[Global___Example] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["negative", b"negative", "positive", b"positive"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Examples: _TypeAlias = Examples  # noqa: Y015
+
+@_typing.final
 class QueryPointsRequest(_message.Message):
     """What to look for."""
 
@@ -412,6 +476,7 @@ class QueryPointsRequest(_message.Message):
     COLLECTION_FIELD_NUMBER: _builtins.int
     VECTOR_FIELD_NUMBER: _builtins.int
     POINT_ID_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
     VECTOR_NAME_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
@@ -441,6 +506,10 @@ class QueryPointsRequest(_message.Message):
         """This vector."""
 
     @_builtins.property
+    def examples(self) -> Global___Examples:
+        """What these points and vectors have in common."""
+
+    @_builtins.property
     def filter(self) -> _filter_pb2.Filter:
         """Which points may be answered."""
 
@@ -450,6 +519,7 @@ class QueryPointsRequest(_message.Message):
         collection: _common_pb2.FileRef | None = ...,
         vector: _common_pb2.Vector | None = ...,
         point_id: _builtins.str = ...,
+        examples: Global___Examples | None = ...,
         vector_name: _builtins.str = ...,
         filter: _filter_pb2.Filter | None = ...,
         limit: _builtins.int = ...,
@@ -457,11 +527,11 @@ class QueryPointsRequest(_message.Message):
         exact: _builtins.bool = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "filter", b"filter", "point_id", b"point_id", "query", b"query", "vector", b"vector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "examples", b"examples", "filter", b"filter", "point_id", b"point_id", "query", b"query", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exact", b"exact", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exact", b"exact", "examples", b"examples", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["vector", "point_id"]  # noqa: Y015
+    _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["vector", "point_id", "examples"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_query) -> _WhichOneofReturnType_query | None: ...
 

@@ -98,7 +98,7 @@ class PointsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def QueryPoints(self, request, context):
-        """Finds the points whose vectors are nearest to a vector, or to another point's.
+        """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

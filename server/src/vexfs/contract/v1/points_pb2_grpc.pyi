@@ -46,7 +46,7 @@ class PointsServiceStub:
     ListPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.ListPointsRequest, _points_pb2.ListPointsResponse]
     """Lists the points of a collection in byte order of their ids, a page at a time."""
     QueryPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.QueryPointsRequest, _points_pb2.QueryPointsResponse]
-    """Finds the points whose vectors are nearest to a vector, or to another point's."""
+    """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
 
 @_typing.type_check_only
 class PointsServiceAsyncStub(PointsServiceStub):
@@ -66,7 +66,7 @@ class PointsServiceAsyncStub(PointsServiceStub):
     ListPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.ListPointsRequest, _points_pb2.ListPointsResponse]  # type: ignore[assignment]
     """Lists the points of a collection in byte order of their ids, a page at a time."""
     QueryPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.QueryPointsRequest, _points_pb2.QueryPointsResponse]  # type: ignore[assignment]
-    """Finds the points whose vectors are nearest to a vector, or to another point's."""
+    """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
 
 class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Vectors with a payload. A point is a file in the collection's directory: its id is the file's name, its payload the file's
@@ -113,6 +113,6 @@ class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _points_pb2.QueryPointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_points_pb2.QueryPointsResponse, _abc.Awaitable[_points_pb2.QueryPointsResponse]]:
-        """Finds the points whose vectors are nearest to a vector, or to another point's."""
+        """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
 
 def add_PointsServiceServicer_to_server(servicer: PointsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -70,7 +70,7 @@ class VectorRanking:
         usable = state is not None and (state.spec.dimension, state.spec.metric) == (spec.dimension, spec.metric)
         self._half = _DenseHalf(state, query, request.exact) if usable and state is not None else None
         self._exclude = request.exclude
-        self.first_depth = request.limit + 1
+        self.first_depth = request.limit + max(1, len(request.exclude))
         self.reasons = [] if usable else ["the collection is new, and its index not there yet"]
         self.strategy = EXACT
         self.generation = "" if self._half is None else self._half.generation
@@ -81,8 +81,8 @@ class VectorRanking:
             return [], True
         places, complete = self._half.places(matcher, depth)
         self.exact, self.strategy = self._half.exact, self._half.strategy
-        if self._exclude is not None:
-            places.pop(self._exclude, None)
+        for ino in self._exclude:
+            places.pop(ino, None)
         return fusion.one_ranking(places, None), complete
 
 

@@ -42,8 +42,8 @@ class VectorSearch(NamedTuple):
     limit: int = LIMIT_DEFAULT
     scope: Ino | None = None
     filter: Filter | None = None
-    exclude: Ino | None = None
-    """A file that is not answered: the one whose vector this is."""
+    exclude: tuple[Ino, ...] = ()
+    """Files that are not answered: those whose vectors this was made of."""
     with_metadata: bool = False
     """Whether the hits carry the metadata of their files."""
     exact: bool = False

@@ -23,6 +23,8 @@ __all__ = (
     "ErrorContract",
     "ErrorReason",
     "ErrorScope",
+    "Example",
+    "Examples",
     "File",
     "FileKind",
     "FileRef",
@@ -1357,6 +1359,52 @@ default_message_pool.register_message("vexfs.v1", "ErrorContract", ErrorContract
 
 
 @dataclass(eq=False, repr=False)
+class Example(betterproto2.Message):
+    """
+    A point or a vector that shows what is looked for, or what is not.
+
+    Oneofs:
+        - example: What it is.
+    """
+
+    point_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="example")
+    """
+    The vector of this point, which is itself left out of the answer.
+    """
+
+    vector: "Vector | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True, group="example")
+    """
+    This vector.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "Example", Example)
+
+
+@dataclass(eq=False, repr=False)
+class Examples(betterproto2.Message):
+    """
+    What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
+    mean of the positive ones; if there are negative ones, twice that mean less the mean of those. Under cosine each example is
+    brought to length 1 before. It is computed with 64-bit floats and rounded to 32 bits at the end; examples that cancel each other
+    out under cosine end with INVALID_VECTOR.
+    """
+
+    positive: "list[Example]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What points shall be like; one that stands here twice counts twice.
+    """
+
+    negative: "list[Example]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What points shall not be like.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "Examples", Examples)
+
+
+@dataclass(eq=False, repr=False)
 class File(betterproto2.Message):
     """
     A file as stat(2) shows it.
@@ -2606,6 +2654,11 @@ class QueryPointsRequest(betterproto2.Message):
     point_id: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True, group="query")
     """
     The vector of this point, which is itself left out of the answer.
+    """
+
+    examples: "Examples | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True, group="query")
+    """
+    What these points and vectors have in common.
     """
 
     vector_name: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
