@@ -55,8 +55,9 @@ class Dispatcher:
         with self._observed(method, caller, self._slow_seconds):
             timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
             context = self._context(method, caller, timeout)
-            request = await self._load(context, load)
             async with asyncio.timeout(context.deadline.remaining_seconds()):
+                request = await load()
+                await self._prepare(context, request)
                 return cast(Message, await method.handler(context, request))
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
@@ -85,22 +86,15 @@ class Dispatcher:
     def _observed(self, method: Method, caller: Caller, slow_seconds: float) -> Iterator[None]:
         """Around a whole call: its place among those that run, its translated error, and what is counted of both."""
         with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer):
+            if self._running >= CALLS_MAX:
+                raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
+            self._running += 1
             try:
-                with self._place():
-                    yield
+                yield
             except Exception as error:
                 raise translate(error, method.name) from error
-
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the calls that may run at the same time. Raises QueueFull."""
-        if self._running >= CALLS_MAX:
-            raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
+            finally:
+                self._running -= 1
 
     def _context(self, method: Method, caller: Caller, timeout_seconds: float | None) -> CallContext:
         permissions = self.admit(caller)

@@ -22,9 +22,7 @@ from vexfs.store.reader import Reader, Snapshot
 
 async def query_points(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
     compiled = filter_of(request.filter) if request.HasField("filter") else None
-    application = context.application
-
-    engine, volume = application.engine, application.volume
+    engine, volume = context.application.engine, context.application.volume
 
     def run(deadline_s: float | None) -> pb.QueryPointsResponse:
         # All in one visit to a thread, on one snapshot: either costs as much as a tenth of the search.

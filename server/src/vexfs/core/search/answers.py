@@ -89,17 +89,19 @@ class _Hits:
         """By file, in their order; without those whose file, or passage, is there no more."""
         found = nodes.get_many(self._view, [candidate.ino for candidate in candidates])
         paths = self._matcher.paths_of(list(found))
-        metadata = versioned.metadata_of(self._view, list(found)) if self._show.metadata else {}
+        shows_metadata = self._show.metadata
+        metadata = versioned.metadata_of(self._view, list(found)) if shows_metadata else {}
         passages = self._passages([candidate for candidate in candidates if candidate.ino in paths])
         hits = {}
         for candidate in candidates:
             ino = candidate.ino
-            if ino not in paths or (passages is not None and ino not in passages):
+            path = paths.get(ino)
+            if path is None or (passages is not None and ino not in passages):
                 continue
             passage = None if passages is None else passages[ino]
-            payload = metadata.get(ino, _NO_METADATA).encode() if self._show.metadata else None
+            payload = metadata.get(ino, _NO_METADATA).encode() if shows_metadata else None
             matches = _matches(candidate, passage, self._spotter)
-            hits[ino] = Hit(found[ino], paths[ino], candidate.score, passage, matches, payload)
+            hits[ino] = Hit(found[ino], path, candidate.score, passage, matches, payload)
         return hits
 
     def _passages(self, candidates: Sequence[Candidate]) -> dict[int, PassageText] | None:
@@ -114,10 +116,9 @@ class _Hits:
 
 
 def _matches(candidate: Candidate, passage: PassageText | None, spotter: Spotter | None) -> tuple[Match, ...]:
-    matches = []
-    if candidate.dense is not None:
-        matches.append(Match(DENSE, candidate.dense.rank, candidate.dense.score))
-    if candidate.lexical is not None:
-        terms = () if passage is None or spotter is None else tuple(spotter.terms(passage.text))
-        matches.append(Match(LEXICAL, candidate.lexical.rank, candidate.lexical.score, terms))
-    return tuple(matches)
+    dense, lexical = candidate.dense, candidate.lexical
+    by_meaning = () if dense is None else (Match(DENSE, dense.rank, dense.score),)
+    if lexical is None:
+        return by_meaning
+    terms = () if passage is None or spotter is None else tuple(spotter.terms(passage.text))
+    return (*by_meaning, Match(LEXICAL, lexical.rank, lexical.score, terms))

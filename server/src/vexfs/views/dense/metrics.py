@@ -50,11 +50,12 @@ def prepare_query(vector: bytes, dimension: int, metric: str) -> Query:
             found=str(len(vector) // 4),
         )
     query = np.frombuffer(vector, dtype="<f4").astype(np.float32)
-    if not np.isfinite(query).all():
+    wide = query.astype(np.float64)
+    length = math.sqrt(float(np.dot(wide, wide)))
+    if not math.isfinite(length):  # no sum of squares of finite float32 overflows a float64
         raise InvalidVector("the query vector holds NaN or infinity")
     if metric != COSINE:
         return Query(query)
-    length = math.sqrt(float(np.dot(query.astype(np.float64), query.astype(np.float64))))
     if length == 0.0:
         raise InvalidVector("the query vector has zero length, so it has no cosine to anything")
     return Query((query / length).astype(np.float32))
