@@ -56,6 +56,9 @@ def test_settings_change_one_by_one_and_go_back_to_the_default(queries: Bench) -
     assert change(queries, ino, "mode", "dense").mode == "dense"
     told = change(queries, ino, "filter", '{"metadata": {"key": "a", "exists": true}}')
     assert told == SavedQuery("what else", 50, path, '{"metadata":{"key":"a","exists":true}}', "dense")
+    assert change(queries, ino, "live", "yes").live is True
+    assert saved_queries.show(saved_queries.read(queries.view, ino), "live") == "yes\n"
+    assert change(queries, ino, "live", "no").live is False
     for setting in saved_queries.SETTINGS:
         change(queries, ino, setting, "\n")
     assert saved_queries.read(queries.view, ino) == SavedQuery("q")
@@ -76,6 +79,7 @@ def names(bench: Bench) -> list[tuple[bytes, Ino]]:
         ("mode", "fuzzy", InvalidRequest),
         ("path", "relative", InvalidPath),
         ("path", "/absent", NotFound),
+        ("live", "1", InvalidRequest),
         ("filter", "{", InvalidRequest),
         ("filter", '"text"', InvalidRequest),
         ("filter", "[" * 100_000, InvalidRequest),

@@ -185,7 +185,7 @@ def test_vim_edits_a_file_and_a_setting_although_it_cannot_make_its_swap_file_th
     assert limit.stat() == limit.stat()
     run("vim", "-e", "-s", "-u", "NONE", "-c", "%s/20/30/ | wq", str(limit), cwd=limit.parent)
     assert limit.read_text() == "30\n"
-    assert os.listdir(limit.parent) == ["query", "limit", "path", "filter", "mode"]
+    assert os.listdir(limit.parent) == ["query", "limit", "path", "filter", "mode", "live"]
 
 
 def test_names_that_programs_make_for_themselves_are_refused_at_once(root: Path, searches_nothing: None, saved: Path) -> None:

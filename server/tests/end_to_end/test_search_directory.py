@@ -88,7 +88,7 @@ def test_settings_are_read_and_written_as_files_and_change_what_is_found(root: P
     query.mkdir()
     meta = query / ".meta"
     shown = {name: (meta / name).read_text() for name in os.listdir(meta)}
-    assert shown == {"query": "dinner\n", "limit": "20\n", "path": "/\n", "filter": "\n", "mode": "hybrid\n"}
+    assert shown == {"query": "dinner\n", "limit": "20\n", "path": "/\n", "filter": "\n", "mode": "hybrid\n", "live": "no\n"}
     shell("echo 'food for the cat' > query; echo 1 > limit; echo /here > path; echo lexical > mode", meta)
     assert [(meta / name).read_text() for name in ("query", "limit", "path", "mode")] == [
         "food for the cat\n", "1\n", "/here\n", "lexical\n",
@@ -124,6 +124,7 @@ def test_a_filter_is_the_contracts_in_json(root: Path, saved: Path) -> None:
         ("path", "here", "starts with"),
         ("path", "/nowhere", "there is no /nowhere"),
         ("path", "/here/cats.md", "not a directory"),
+        ("live", "sometimes", "yes or no"),
         ("filter", "size > 5", "JSON"),
         ("filter", "[]", "JSON object"),
         ("filter", '{"colour": "red"}', "colour"),

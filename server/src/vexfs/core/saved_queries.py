@@ -23,18 +23,22 @@ TEXT_MAX_BYTES = 8192
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 20
 MODES = ("hybrid", "dense", "lexical")
-SETTINGS = ("query", "limit", "path", "filter", "mode")
+SETTINGS = ("query", "limit", "path", "filter", "mode", "live")
 """What a saved query can be told, and the keys of its metadata."""
+_LIVE = {"yes": True, "no": False}
 
 
 class SavedQuery(NamedTuple):
-    """What is asked. `path` is where to look, "/" for everywhere; `filter` a Filter of the contract as JSON, or empty."""
+    """What is asked. `path` is where to look, "/" for everywhere; `filter` a Filter of the contract as JSON, or empty. Who
+    shows a `live` one sees to it that the answer is the present one, and tells who watches it.
+    """
 
     query: str
     limit: int = LIMIT_DEFAULT
     path: str = "/"
     filter: str = ""
     mode: str = MODES[0]
+    live: bool = False
 
 
 def listed(view: Reader) -> list[tuple[bytes, Ino]]:
@@ -120,6 +124,8 @@ def parse(setting: str, text: str) -> Any:
     value: Any = text
     if setting == "limit":
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    elif setting == "live":
+        value = _LIVE.get(text, text)
     elif setting == "filter":
         try:
             value = msgspec.json.decode(text)
@@ -131,7 +137,8 @@ def parse(setting: str, text: str) -> Any:
 
 def show(saved: SavedQuery, setting: str) -> str:
     """A setting as a person reads it, and could write it."""
-    return f"{getattr(saved, setting)}\n"
+    value = getattr(saved, setting)
+    return f"{('no', 'yes')[value] if setting == 'live' else value}\n"
 
 
 def _checked(setting: str, value: Any) -> Any:
@@ -145,6 +152,9 @@ def _checked(setting: str, value: Any) -> Any:
         if not isinstance(value, dict):
             raise InvalidRequest("filter takes a Filter of the contract: a JSON object")
         return msgspec.json.encode(value).decode()
+    elif setting == "live":
+        if not isinstance(value, bool):
+            raise InvalidRequest(f"live takes yes or no, not {value!r}")
     elif not isinstance(value, str):
         raise InvalidRequest(f"{setting} takes text, not {value!r}")
     elif setting == "mode" and value not in MODES:

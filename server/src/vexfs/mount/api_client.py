@@ -23,6 +23,7 @@ class Hit(NamedTuple):
     """One file that answers a query, best first. `record` is what `.results.jsonl` shows."""
 
     path: bytes
+    ino: int
     score: float
     record: dict[str, Any]
 
@@ -65,7 +66,12 @@ class ApiClient:
             request.limit += 1  # the file itself is the nearest
         response = self._call("SearchService/Search", request, search_pb2.SearchResponse, timeout_s, job)
         hits = [
-            Hit(hit.file.path_bytes or hit.file.path.encode(), hit.score, MessageToDict(hit, preserving_proto_field_name=True))
+            Hit(
+                path=hit.file.path_bytes or hit.file.path.encode(),
+                ino=hit.file.id,
+                score=hit.score,
+                record=MessageToDict(hit, preserving_proto_field_name=True),
+            )
             for hit in response.hits
             if hit.file.id != but
         ]

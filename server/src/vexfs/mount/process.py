@@ -159,6 +159,7 @@ class Mount:
                 orphans.sweep(self._engine)
             self._invalidator.start()
             self._findable.start()
+            self._search.start()
             facts = {
                 "mountpoint": str(self._options.mountpoint),
                 "locks_shared": self._shares_locks,

@@ -6,8 +6,9 @@ fails is an I/O error, told in `.status`, never an empty directory. Names that b
 the mount may use it: hits are not filtered by permission.
 
 `.search/.saved` has the queries that the volume keeps (`vexfs.core.saved_queries`), each a directory like the others with its
-settings in `.meta`; they can be made, moved and removed there (`search_saved`). `.search/NAME` is a link to the saved query of
-that name: the kernel looks a name up before it asks for a new directory, so where every name is there, none can be made.
+settings in `.meta`; they can be made, moved and removed there (`search_saved`), and be live (`search_live`). `.search/NAME` is
+a link to the saved query of that name: the kernel looks a name up before it asks for a new directory, so where every name is
+there, none can be made.
 """
 
 import errno
@@ -16,6 +17,7 @@ from vexfs.mount import replies, wire
 from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
 from vexfs.mount.requests import BODY, DONE, Answer, Handler, RequestBuffer, Table
+from vexfs.mount.search_live import LiveQueries
 from vexfs.mount.search_nodes import ROOT, Attributes, Place
 from vexfs.mount.search_queries import Queries
 from vexfs.mount.search_reading import SearchReading
@@ -23,9 +25,7 @@ from vexfs.mount.search_saved import SavedChanges
 from vexfs.mount.search_tree import SearchTree
 
 _WRITING = (
-    wire.FUSE_SYMLINK,
     wire.FUSE_MKNOD,
-    wire.FUSE_UNLINK,
     wire.FUSE_LINK,
     wire.FUSE_CREATE,
     wire.FUSE_TMPFILE,
@@ -49,6 +49,7 @@ class SearchDirectory:
         self._tree = SearchTree(engine, self._queries, self._attributes)
         self._reading = SearchReading(engine, api, self._queries, self._tree, buffer)
         self._saved = SavedChanges(engine, api, self._queries, self._attributes, buffer)
+        self._live = LiveQueries(engine, self._queries, self._attributes, buffer)
 
     def table(self) -> Table:
         handlers: dict[int, Handler] = {
@@ -61,8 +62,13 @@ class SearchDirectory:
             **dict.fromkeys(_WRITING, lambda *_: -errno.EROFS),
             **self._reading.table(),
             **self._saved.table(),
+            **self._live.table(),
         }
         return {opcode: handler if opcode in _ENDING else self._owned(handler) for opcode, handler in handlers.items()}
+
+    def start(self) -> None:
+        """Once the mount is served."""
+        self._live.start()
 
     def _owned(self, handler: Handler) -> Handler:
         """The handler, for the owner's uid only."""
@@ -98,4 +104,5 @@ class SearchDirectory:
 
     def close(self) -> None:
         """Give up what is running; idempotent."""
+        self._live.close()
         self._queries.close()

@@ -55,6 +55,19 @@ class Query:
         """Why the last setting was refused."""
         self.changed_ns = 0
         """When `.status` changed."""
+        self.live_until_s = 0.0
+        """Until then `search_live` sees to it that the newest result is the present one."""
+        self.arriving: dict[bytes, tuple[ResultSet, int]] = {}
+        """Names that `search_live` is about to make, and what they lead to; once they are made they are in `arrived`, too."""
+        self.arrived: dict[bytes, tuple[ResultSet, int]] = {}
+        self.leaving: frozenset[bytes] = frozenset()
+        """Names that it is about to remove."""
+        self.hidden: frozenset[bytes] = frozenset()
+        """Names that lead nowhere although an older result has them."""
+
+    @property
+    def is_live(self) -> bool:
+        return time.monotonic() <= self.live_until_s
 
     def fail(self, reason: str) -> None:
         """The last search brought nothing."""
@@ -67,6 +80,8 @@ class Query:
     def found(self, results: ResultSet) -> None:
         """The last search found something; what the one before found is kept beside it."""
         self.sets = [results, *self.sets[:1]]
+        self.hidden = self.leaving
+        self.arriving, self.arrived, self.leaving = {}, {}, frozenset()
         self.failure = self.refused = ""
         self.changed_ns = results.time_ns
 
@@ -74,13 +89,17 @@ class Query:
         """The newest result when it is young enough and answers that question."""
         if not self.sets or self.sets[0].question != question:
             return None
-        return self.sets[0] if time.monotonic() - self.sets[0].made_s <= age_s else None
+        return self.sets[0] if self.is_live or time.monotonic() - self.sets[0].made_s <= age_s else None
 
     def find(self, name: bytes) -> tuple[ResultSet, int] | None:
         """The link of that name in what was listed lately."""
+        if name in self.arrived:
+            return self.arrived[name]
+        if name in self.hidden:
+            return None
         for results in self.sets:
             place = results.index.get(name)
-            if place is not None and time.monotonic() - results.made_s <= KEEP_S:
+            if place is not None and (self.is_live or time.monotonic() - results.made_s <= KEEP_S):
                 return results, place
         return None
 
@@ -167,22 +186,38 @@ class Queries:
             self._engine.session.answer(unique, answer)
 
     def _search(self, query: Query, question: Question, job: Job) -> ResultSet:
-        begun = time.monotonic()
         try:
-            found = self._ask(question, job)
+            results, _ = self.ask(question, query.up, job)
         except Cancelled:
             raise
         except VexfsError as error:
             query.fail(error.message)
             raise
+        query.found(results)
+        return results
+
+    def ask(self, question: Question, up: bytes, job: Job) -> tuple[ResultSet, bool]:
+        """Ask the API, in the caller's thread; the answer, which no directory shows yet, and whether something was pending.
+
+        Raises what `ApiClient.search` raises.
+        """
+        begun = time.monotonic()
+        found = self._ask(question, job)
         with self._lock:
             self._set_number += 1
-            results = ResultSet(self._set_number, question, found, query.up, time.monotonic() - begun)
+            results = ResultSet(self._set_number, question, found, up, time.monotonic() - begun)
             self._sets[results.number] = results
-            query.found(results)
             while len(self._sets) > _SETS_MAX:
                 self._sets.popitem(last=False)
-        return results
+        return results, bool(int(found.facts.get("pending", 0)) or found.facts.get("partial"))
+
+    def hold(self, query: Query, for_s: float) -> None:
+        """What the query shows is the present, for so long."""
+        query.live_until_s = time.monotonic() + for_s
+        with self._lock:
+            for results in query.sets[:1]:
+                self._sets[results.number] = results
+                self._sets.move_to_end(results.number)
 
     def _ask(self, question: Question, job: Job) -> Found:
         """Ask the API. An empty answer from views that lack something is no answer: they get a moment, then it is a failure."""

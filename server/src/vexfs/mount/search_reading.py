@@ -32,7 +32,7 @@ from vexfs.mount.search_nodes import (
     Place,
     place_of,
 )
-from vexfs.mount.search_queries import FRESH_S, Queries
+from vexfs.mount.search_queries import FRESH_S, Queries, Query
 from vexfs.mount.search_results import EXPLAIN_NAME, RESULTS_NAME, STATUS_NAME, ResultSet, document
 from vexfs.mount.search_saved import writable
 from vexfs.mount.search_tree import META_NAME, SAVED_NAME, Content, SearchTree
@@ -151,7 +151,7 @@ class SearchReading:
         for name, _ in saved_queries.listed(self._writer):
             yield _Entry(name, self._tree.shortcut(name).nodeid, stat.S_IFLNK)
 
-    def _listing(self, place: Place, results: ResultSet) -> list[_Entry]:
+    def _listing(self, place: Place, query: Query, results: ResultSet) -> list[_Entry]:
         listing = [
             _Entry(RESULTS_NAME, Place(RESULTS, results.number).nodeid, stat.S_IFREG),
             _Entry(STATUS_NAME, place.status.nodeid, stat.S_IFREG),
@@ -159,8 +159,10 @@ class SearchReading:
         ]
         if place.kind == SAVED:
             listing.append(_Entry(META_NAME, Place(META, place.number).nodeid, stat.S_IFDIR))
-        ranked = enumerate(results.names)
-        return listing + [_Entry(name, Place(LINK, results.number, rank).nodeid, stat.S_IFLNK) for rank, name in ranked]
+        shown = [(name, (results, rank)) for name, rank in results.index.items() if name not in query.leaving]
+        arrived = [item for item in list(query.arrived.items()) if item[0] not in results.index]
+        links = [(name, Place(LINK, found.number, rank).nodeid) for name, (found, rank) in shown + arrived]
+        return listing + [_Entry(name, nodeid, stat.S_IFLNK) for name, nodeid in links]
 
     def _readdir(self, unique: int, nodeid: int, before: bytes) -> Answer:
         """Directory entries, each with `before` in front: readdirplus takes an empty fuse_entry_out as "not looked up".
@@ -179,7 +181,7 @@ class SearchReading:
             return -errno.ESTALE
 
         def read(results: ResultSet) -> bytes:
-            directory.entries = self._listing(place, results)
+            directory.entries = self._listing(place, query, results)
             return _entries(directory.entries, nodeid, offset, size, before)
 
         return self._tree.with_results(unique, place, query, FRESH_S, read)

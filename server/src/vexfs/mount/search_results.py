@@ -34,6 +34,7 @@ class ResultSet:
         width = max(3, len(str(len(found.hits))))
         self.names = [_name(rank, width, hit.score, hit.path) for rank, hit in enumerate(found.hits, start=1)]
         self.targets = [up + hit.path for hit in found.hits]
+        self.inos = [hit.ino for hit in found.hits]
         self.index = {name: place for place, name in enumerate(self.names)}
         self.results = b"".join(
             _line({"rank": rank, "name": shown(self.names[rank - 1]), "path": shown(hit.path), **hit.record})

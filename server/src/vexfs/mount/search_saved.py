@@ -127,6 +127,7 @@ class SavedChanges:
         except (InvalidRequest, NotFound, PreconditionFailed) as error:
             return self._refuse(query, error.message)
         query.refuse("")
+        query.live_until_s = 0.0  # what it shows may be the answer to something else now
         return wire.fuse_write_out.pack(len(text.encode()))
 
     @staticmethod

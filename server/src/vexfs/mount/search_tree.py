@@ -49,7 +49,7 @@ _CACHE_SECONDS = 1
 _NO_CACHE_SECONDS = 0
 """The next answer may have the same name for another file: rank, score and file name are equal when a file has moved."""
 _SHORTCUT_TARGET = SAVED_NAME + b"/"
-_UP, _UP_FROM_SAVED = b"../..", b"../../.."
+UP, UP_FROM_SAVED = b"../..", b"../../.."
 _FACTS = {RESULTS_NAME: RESULTS, EXPLAIN_NAME: EXPLAIN}
 
 
@@ -117,6 +117,8 @@ class SearchTree:
 
     def _setting(self, place: Place) -> Content | None:
         ino = Ino(place.number)
+        if place.place >= len(saved_queries.SETTINGS):
+            return None
         try:
             text = saved_queries.show(saved_queries.read(self._writer, ino), saved_queries.SETTINGS[place.place])
         except NotFound:
@@ -184,7 +186,7 @@ class SearchTree:
         except InvalidRequest:
             return -errno.ENOENT  # no path, so no file is there
         place = Place(QUERY, self._number(name))
-        self._queries.need(place.nodeid, text, _UP)
+        self._queries.need(place.nodeid, text, UP)
         return self._directory_entry(place, _CACHE_SECONDS)
 
     def _number(self, name: bytes) -> int:
@@ -217,6 +219,8 @@ class SearchTree:
         found = query.find(name)
         if found is not None:
             return replies.entry(self._link(*found), _NO_CACHE_SECONDS)
+        if query.is_live:
+            return -errno.ENOENT
         return self.with_results(unique, place, query, FRESH_S, lambda results: self._link_entry(results, name))
 
     def _facts_entry(self, kind: int, results: ResultSet) -> Answer:
@@ -239,7 +243,7 @@ class SearchTree:
             name = saved_queries.name_of(self._writer, Ino(ino))
         except NotFound:
             return None
-        return self._queries.need(Place(SAVED, ino).nodeid, name.decode("utf-8", "replace"), _UP_FROM_SAVED)
+        return self._queries.need(Place(SAVED, ino).nodeid, name.decode("utf-8", "replace"), UP_FROM_SAVED)
 
     def _question(self, place: Place, query: Query) -> Question:
         """What the directory asks now. Raises NotFound, InvalidRequest."""
