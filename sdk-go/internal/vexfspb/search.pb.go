@@ -475,7 +475,7 @@ type SearchResponse struct {
 	Generation string `protobuf:"bytes,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	// No nearer vector can have been missed: the dense part compared every candidate.
 	Exact bool `protobuf:"varint,4,opt,name=exact,proto3" json:"exact,omitempty"`
-	// How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`.
+	// How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`; `+rerank` at its end: a reranker ordered the hits.
 	Strategy string `protobuf:"bytes,5,opt,name=strategy,proto3" json:"strategy,omitempty"`
 	// Something that was asked for could not be looked through: a view is missing or being rebuilt. `partial_reasons` says what.
 	Partial bool `protobuf:"varint,6,opt,name=partial,proto3" json:"partial,omitempty"`

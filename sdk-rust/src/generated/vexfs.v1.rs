@@ -2862,7 +2862,7 @@ pub struct SearchResponse {
     /// No nearer vector can have been missed: the dense part compared every candidate.
     #[prost(bool, tag = "4")]
     pub exact: bool,
-    /// How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`.
+    /// How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`; `+rerank` at its end: a reranker ordered the hits.
     #[prost(string, tag = "5")]
     pub strategy: ::prost::alloc::string::String,
     /// Something that was asked for could not be looked through: a view is missing or being rebuilt. `partial_reasons` says what.

@@ -53,6 +53,10 @@ SETTINGS = (
     Setting(None, "VEXFS_MODEL_KEY", "none", "the endpoint's key"),
     Setting(None, "VEXFS_MODEL_KEY_FILE", "none", "the file with that key"),
     Setting(None, "VEXFS_MODEL_DIR", "the cache", "the folder with the built-in model's weights"),
+    Setting(
+        None, "VEXFS_RERANKER", "none", "the folder with a cross-encoder as ONNX that orders the first hits of a search anew"
+    ),
+    Setting(None, "VEXFS_RERANKER_HITS", "20", "how many hits it scores; a search for more is not reranked"),
     Setting(None, "VEXFS_CACHE_DIR", "~/.cache/vexfs", "where `make setup` puts the weights"),
     Setting(None, "VEXFS_OFFLINE", "not set", "if set, nothing is ever downloaded"),
     Setting(None, "VEXFS_RESULT_CACHE_MIB", "32", "memory for answers of searches that are asked again, in MiB; 0 keeps none"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.views.embedding_server import KEY, EmbeddingServer
-from tests.views.model_folders import bag_of_words
+from tests.views.model_folders import bag_of_words, cross_encoder
 
 from .running import Server, settings_removed, wait_until
 
@@ -104,3 +104,18 @@ def test_an_endpoint_embeds_and_while_it_is_away_words_answer(
     pids = [running.process.pid, *(running.pid_of(name) for name in ("api", "indexer"))]
     assert not any(KEY.encode() in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
     assert not any(KEY.encode() in path.read_bytes() for path in running.data.rglob("*") if path.is_file())
+
+
+def test_a_server_reranks_with_the_model_of_a_folder(
+    make_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"VEXFS_RERANKER": str(cross_encoder(tmp_path / "reranker"))}
+    monkeypatch.setattr("tests.end_to_end.running.settings_removed", lambda: settings_removed() | variables)
+    running = make_server().start()
+    put_notes(running)
+    running.vexfs("wait", "--timeout", "60")
+    question = {"text": "what does my pet eat"}
+    wait_until(lambda: running.post("/v1/search", question)["strategy"].endswith("+rerank"), 30, "the reranker is loaded")
+    answer = running.post("/v1/search", question)
+    assert not answer.get("partial") and len(answer["hits"]) == 2
+    assert 1 > answer["hits"][0]["score"] >= answer["hits"][1]["score"] > 0

@@ -40,6 +40,38 @@ def bag_of_words(folder: Path, *, dimension: int = 24, seed: int = 1, outside: b
     return folder
 
 
+def cross_encoder(folder: Path, *, seed: int = 1, scores: int = 1, scale: float = 0.05) -> Path:
+    """A reranker: the inner product of the words of a question with those of a passage, with the table of `bag_of_words`."""
+    bag_of_words(folder, seed=seed)
+    table = onnx.load(str(folder / "model.onnx")).graph.initializer[0]
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["words"]),
+        helper.make_node("Cast", ["token_type_ids"], ["of_passage"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["one", "of_passage"], ["of_question"]),
+        *(helper.make_node("Unsqueeze", [name, "middle"], [f"{name}_row"]) for name in ("of_question", "of_passage")),
+        helper.make_node("MatMul", ["of_question_row", "words"], ["question"]),
+        helper.make_node("MatMul", ["of_passage_row", "words"], ["passage"]),
+        helper.make_node("Mul", ["question", "passage"], ["products"]),
+        helper.make_node("ReduceSum", ["products", "both"], ["product"], keepdims=0),
+        helper.make_node("Mul", ["product", "scale"], ["score"]),
+        helper.make_node("Unsqueeze", ["score", "middle"], ["score_column"]),
+        helper.make_node("Concat", ["score_column"] * scores, ["logits"], axis=1),
+    ]
+    constants = [
+        table,
+        *(numpy_helper.from_array(np.array([number], np.float32), name) for name, number in (("one", 1), ("scale", scale))),
+        numpy_helper.from_array(np.array([1]), "middle"),
+        numpy_helper.from_array(np.array([1, 2]), "both"),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", "token_type_ids")
+    ]
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", scores])
+    graph = helper.make_graph(nodes, "words in common", inputs, [output], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(folder / "model.onnx"))
+    return folder
+
+
 def built_in_with_tokens(folder: Path) -> Path:
     """The built-in weights as sentence-transformers lays them out: a graph that answers a vector a token, and the rest."""
     folder.mkdir(parents=True)

@@ -16,13 +16,15 @@ from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
 from vexfs.core.search.caches import result_cache_bytes
 from vexfs.core.search.engine import SearchEngine
+from vexfs.core.search.reranking import Reranking
 from vexfs.security import token as token_files
 from vexfs.security.origins import OriginGuard
 from vexfs.security.token import TokenGuard
 from vexfs.store.volume import Volume
 from vexfs.views.derived import DerivedReader, derived_folder
-from vexfs.views.embedding import choice
+from vexfs.views.embedding import choice, cross_encoder
 from vexfs.views.embedding.choice import TextModel
+from vexfs.views.embedding.cross_encoder import CrossEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,12 @@ class Application:
 async def open_application(settings: Settings) -> Application:
     """Open everything the API process owns. Raises domain errors that name what is wrong: data folder, token, settings."""
     cache_bytes = result_cache_bytes()
+    reranking = _reranking()
     folder = runtime.DataFolder(settings.data)
     folder.create()
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
     volume = Volume.open(folder.volume, "api", create=True)
-    engine = SearchEngine(volume, _load_model, load_again=_load_again, result_cache_bytes=cache_bytes)
+    engine = SearchEngine(volume, _load_model, load_again=_load_again, reranking=reranking, result_cache_bytes=cache_bytes)
     engine.start()
     return Application(
         settings=settings,
@@ -90,6 +93,12 @@ async def open_application(settings: Settings) -> Application:
 
 def _load_model() -> TextModel:
     return choice.load(questions=True)
+
+
+def _reranking() -> Reranking | None:
+    """As the settings say: none by default. Raises InvalidRequest for a number of hits that makes no sense."""
+    folder = cross_encoder.chosen_folder()
+    return None if folder is None else Reranking(lambda: CrossEncoder.load(folder), cross_encoder.hit_count())
 
 
 def _load_again(name: str, source: str) -> TextModel:

@@ -277,7 +277,7 @@ export type SearchResponse = Message<"vexfs.v1.SearchResponse"> & {
   exact: boolean;
 
   /**
-   * How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`.
+   * How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`; `+rerank` at its end: a reranker ordered the hits.
    *
    * @generated from field: string strategy = 5;
    */

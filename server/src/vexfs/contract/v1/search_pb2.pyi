@@ -253,7 +253,7 @@ class SearchResponse(_message.Message):
     exact: _builtins.bool
     """No nearer vector can have been missed: the dense part compared every candidate."""
     strategy: _builtins.str
-    """How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`."""
+    """How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`; `+rerank` at its end: a reranker ordered the hits."""
     partial: _builtins.bool
     """Something that was asked for could not be looked through: a view is missing or being rebuilt. `partial_reasons` says what."""
     pending: _builtins.int

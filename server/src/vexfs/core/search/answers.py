@@ -13,6 +13,7 @@ from vexfs.core.errors import ViewUnavailable
 from vexfs.core.search.fusion import Candidate
 from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.rankings import Ranking
+from vexfs.core.search.reranking import SUFFIX, Reranking
 from vexfs.core.search.types import DENSE, LEXICAL, Hit, Match, PassageText, SearchAnswer
 from vexfs.core.status import Trust
 from vexfs.store import nodes, versioned
@@ -30,6 +31,8 @@ class Shown(NamedTuple):
     question: str | None = None
     """The text whose passages and words are shown; None shows none."""
     metadata: bool = False
+    reranking: Reranking | None = None
+    """Orders the first hits anew, by the question."""
 
 
 class Answers:
@@ -43,23 +46,31 @@ class Answers:
         self, view: Snapshot, matcher: Matcher, ranking: Ranking, limit: int, trust: Trust, show: Shown
     ) -> SearchAnswer:
         """Up to `limit` hits."""
+        wanted = limit if show.reranking is None else max(limit, show.reranking.hits)
         make = _Hits(view, matcher, self._derived, self._lexical, show)
         depth = ranking.first_depth
         while True:
             candidates, complete = ranking.candidates(matcher, depth)
-            hits = make.first(candidates, limit)
-            if len(hits) == limit or complete:
+            hits = make.first(candidates, wanted)
+            if len(hits) == wanted or complete:
                 break
             depth *= _DEEPER
-        reasons = (*trust.reasons, *ranking.reasons)
+        reasons = [*trust.reasons, *ranking.reasons]
+        strategy = ranking.strategy
+        if show.reranking is not None and hits:
+            try:
+                hits = show.reranking.ordered(show.question or "", hits)
+                strategy += SUFFIX
+            except ViewUnavailable as error:
+                reasons.append(error.message)
         return SearchAnswer(
-            tuple(hits),
+            tuple(hits[:limit]),
             trust.revision,
             ranking.generation,
-            ranking.strategy,
+            strategy,
             ranking.exact,
             bool(reasons),
-            reasons,
+            tuple(reasons),
             trust.pending,
         )
 

@@ -16,6 +16,7 @@ from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
 from vexfs.core.search.matcher import MatchCache, Matcher
 from vexfs.core.search.queries import Embedder, QueryVectors
 from vexfs.core.search.rankings import TextRanking, VectorRanking
+from vexfs.core.search.reranking import Reranking
 from vexfs.core.search.results import Results
 from vexfs.core.search.types import DENSE, LEXICAL, LIMIT_MAX, MODES, TEXT_MAX_BYTES, SearchAnswer, TextSearch, VectorSearch
 from vexfs.core.status import Progress
@@ -39,9 +40,13 @@ class SearchEngine:
         load_embedder: Callable[[], Embedder],
         *,
         load_again: Callable[[str, str], Embedder] | None = None,
+        reranking: Reranking | None = None,
         result_cache_bytes: int = RESULTS_DEFAULT_MIB << 20,
     ) -> None:
-        """`load_again` loads the model of that name from where it was, for vectors of another than `load_embedder` loads."""
+        """`load_again` loads the model of that name from where it was, for vectors of another than `load_embedder` loads.
+
+        `reranking` orders the first hits of text searches anew; started and stopped with the engine.
+        """
         folder = derived_folder(volume.folder)
         self._volume = volume
         self._derived = DerivedReader(folder)
@@ -51,6 +56,7 @@ class SearchEngine:
         self.dense = DenseView(volume)
         self.queries = QueryVectors(load_embedder, None if load_again is None else self._load_served)
         self._load_again = load_again
+        self._reranking = reranking
         self.progress = Progress(volume, self.dense, self._derived)
         self._answers = Answers(self._derived, self._lexical)
 
@@ -58,10 +64,14 @@ class SearchEngine:
         """Begin to follow the volume and to load the model; returns at once."""
         self.dense.start()
         self.queries.start()
+        if self._reranking is not None:
+            self._reranking.start()
 
     def stop(self) -> None:
         """End the view's thread and a running builder. Idempotent."""
         self.queries.stop()
+        if self._reranking is not None:
+            self._reranking.stop()
         self.dense.stop()
         self._derived.close()
 
@@ -89,7 +99,8 @@ class SearchEngine:
 
             def search() -> SearchAnswer:
                 ranking = TextRanking(state, model, self.queries, self._lexical, request)
-                return self._answers.assemble(view, matcher, ranking, request.limit, trust, Shown(request.text))
+                shown = Shown(request.text, reranking=self._reranking_of(request))
+                return self._answers.assemble(view, matcher, ranking, request.limit, trust, shown)
 
             return self._results.obtain(request, seen, search)
 
@@ -130,6 +141,12 @@ class SearchEngine:
     def wait_for_vectors(self, revision: int, deadline_s: float | None) -> None:
         """Wait until the views have every client vector up to `revision` (0: no wait). Raises RevisionNotReached."""
         self._reach(revision, deadline_s, self.progress.vector_revision)
+
+    def _reranking_of(self, request: TextSearch) -> Reranking | None:
+        """For a question in words; unless more hits are wanted than are scored, since scores of two kinds have no order."""
+        reranking = self._reranking
+        asked = request.vector is None and reranking is not None and request.limit <= reranking.hits
+        return reranking if asked else None
 
     def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
         """Wait until all views have `revision` (0: the newest now); the revision they have. Raises RevisionNotReached."""

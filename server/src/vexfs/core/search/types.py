@@ -89,7 +89,10 @@ class SearchAnswer(NamedTuple):
     """Everything up to this revision has been looked through."""
     generation: str
     strategy: str
-    """"exact" or "scann" (by vectors), "lexical", or "hybrid" with the way of its dense half: "hybrid+scann"."""
+    """"exact" or "scann" (by vectors), "lexical", or "hybrid" with the way of its dense half: "hybrid+scann".
+
+    "+rerank" at its end: the reranker ordered the hits, and their scores are its own.
+    """
     exact: bool
     partial: bool
     partial_reasons: tuple[str, ...]

@@ -70,7 +70,7 @@ def read_settings(folder: Path) -> FolderSettings:
     passage = prompts.get("passage", prompts.get("document", ""))
     return FolderSettings(
         own.pooling or _pooling(folder),
-        _max_tokens(folder) if own.max_tokens is None else own.max_tokens,
+        read_max_tokens(folder) if own.max_tokens is None else own.max_tokens,
         str(prompts.get("query", "")) if own.query_prefix is None else own.query_prefix,
         str(passage) if own.passage_prefix is None else own.passage_prefix,
         str(_object(folder, "config.json").get("model_type") or "model"),
@@ -120,8 +120,8 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
     return [module for module in found if isinstance(module, dict)] if isinstance(found, list) else []
 
 
-def _max_tokens(folder: Path) -> int:
-    """What it was made for, else what it can read."""
+def read_max_tokens(folder: Path) -> int:
+    """How many tokens the model was made for, or can read, whichever is less. Raises ModelUnusable."""
     made_for = _object(folder, "sentence_bert_config.json").get("max_seq_length")
     config = _object(folder, "config.json")
     positions = config.get("max_position_embeddings")

@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vexfs.views.embedding.folder_settings import TOKENIZER, FolderSettings, Pooling, find_graph, read_settings
+from vexfs.views.embedding.graph_inputs import GraphInputs
 from vexfs.views.embedding.session import open_session
 from vexfs.views.embedding.weights import ModelUnusable
 
 _POOLED = "sentence_embedding"
 """An output of this name is the text's vector, pooled by the graph."""
-_ID = "input_ids"
-_INPUTS = frozenset({_ID, "attention_mask", "token_type_ids", "position_ids"})
-_TYPES: dict[str, type[np.integer[Any]]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_EXPORT = "embedding texts (feature extraction)"
 _PROBE = "The dimension of a vector is known once there is one."
 RUNNING_VERSION = 1
 """Part of every model's name: raise it when the same files give other vectors."""
@@ -43,7 +42,7 @@ class OnnxModel:
         self._session = session
         self._tokenizer = tokenizer
         self._prefix = prefix
-        self._inputs = _inputs(session)
+        self._inputs = GraphInputs(session, _EXPORT)
         self._output = _output(session, settings.pooling)
         self.name = name
         """Identifies files and settings; vectors of different names are not compared."""
@@ -79,15 +78,8 @@ class OnnxModel:
 
     def _vector(self, text: str) -> npt.NDArray[np.float32]:
         encoding = self._tokenizer.encode(self._prefix + text)
-        length = len(encoding.ids)
-        values = {
-            _ID: encoding.ids,
-            "attention_mask": [1] * length,
-            "token_type_ids": encoding.type_ids,
-            "position_ids": list(range(length)),
-        }
-        feed = {name: np.array([values[name]], kind) for name, kind in self._inputs.items()}
-        return _unit(_pooled(self._session.run([self._output.name], feed)[0][0], self._output.pooling))
+        found = self._session.run([self._output.name], self._inputs.of(encoding))[0][0]
+        return _unit(_pooled(found, self._output.pooling))
 
     def _probe(self) -> npt.NDArray[np.float32]:
         try:
@@ -129,17 +121,6 @@ def _outside(graph: Path) -> list[Path]:
     return [graph.parent / name for name in sorted(names)]
 
 
-def _inputs(session: Any) -> dict[str, type[np.integer[Any]]]:
-    inputs = {given.name: given.type for given in session.get_inputs()}
-    unknown = sorted(name for name, kind in inputs.items() if name not in _INPUTS or kind not in _TYPES)
-    if _ID not in inputs or unknown:
-        raise ModelUnusable(
-            f"the graph wants the inputs {', '.join(sorted(inputs))}; VexFS gives integer {', '.join(sorted(_INPUTS))}:"
-            " export the model for embedding texts (feature extraction)"
-        )
-    return {name: _TYPES[kind] for name, kind in inputs.items()}
-
-
 def _output(session: Any, pooling: Pooling) -> _Output:
     """The vector of the text if the graph gives it, else the vectors of its tokens."""
     ranks = {given.name: len(given.shape) for given in session.get_outputs()}
@@ -152,7 +133,7 @@ def _output(session: Any, pooling: Pooling) -> _Output:
         return _Output(next(iter(ranks)), None)
     raise ModelUnusable(
         f"the graph's outputs {', '.join(sorted(ranks))} are neither one vector a text nor one a token:"
-        " export the model for embedding texts (feature extraction)"
+        f" export the model for {_EXPORT}"
     )
 
 

@@ -3065,7 +3065,7 @@ class SearchResponse(betterproto2.Message):
 
     strategy: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`.
+    How the answer was found, such as `exact`, `scann`, `lexical` or `hybrid`; `+rerank` at its end: a reranker ordered the hits.
     """
 
     partial: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
