@@ -157,7 +157,10 @@ func TestSearchAndTheViews(t *testing.T) {
 		}
 		equal(t, "line", result.Hits[0].Passage.StartLine, 1)
 	}
-	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Vector: []float32{1}})
+	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Mode: vexfs.SearchDense, DenseWeight: 2})
+	is(t, err, vexfs.ErrInvalidArgument)
+	must(client.Search(ctx, vexfs.SearchQuery{Text: "x", DenseWeight: 2, LexicalWeight: 0.5}))(t)
+	_, err = client.Search(ctx, vexfs.SearchQuery{Text: "x", Vector: []float32{1}})
 	is(t, err, vexfs.ErrInvalidArgument)
 	_, err = client.Search(ctx, vexfs.SearchQuery{})
 	is(t, err, vexfs.ErrInvalidArgument)

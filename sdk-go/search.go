@@ -43,6 +43,10 @@ type SearchQuery struct {
 	VectorName string
 	// Exact compares, by meaning, with every passage that may be answered, so that none is missed, however long that takes.
 	Exact bool
+	// DenseWeight is, for a hybrid search, how much the ranking by meaning counts, 0.001 to 1,000; 0: 1.
+	DenseWeight float64
+	// LexicalWeight is how much the ranking by words counts, likewise; 0: 1.
+	LexicalWeight float64
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
 }
@@ -97,7 +101,8 @@ type SearchResult struct {
 func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, error) {
 	request := &pb.SearchRequest{
 		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
-		Exact: query.Exact, MinRevision: query.MinRevision,
+		Exact: query.Exact, DenseWeight: query.DenseWeight, LexicalWeight: query.LexicalWeight,
+		MinRevision: query.MinRevision,
 	}
 	switch {
 	case query.Text != "" && query.Vector != nil:

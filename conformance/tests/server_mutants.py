@@ -573,6 +573,20 @@ _SEARCH = {
         "a search with `min_revision` does not wait until the write can be found",
         "SearchRefused/what-was-waited-for-is-found",
     ),
+    "weights-are-exchanged": _everywhere(
+        "core/search/rankings.py",
+        "return fusion.fused(dense, lexical, self._request.weights), dense_complete and lexical_complete",
+        "return fusion.fused(dense, lexical, self._request.weights[::-1]), dense_complete and lexical_complete",
+        "the weight of one ranking is given to the other",
+        "Search/weights",
+    ),
+    "weights-may-be-next-to-nothing": _everywhere(
+        "core/search/engine.py",
+        "if not all(WEIGHT_MIN <= weight <= WEIGHT_MAX for weight in request.weights):",
+        "if False:",
+        "a weight below the least is taken",
+        "SearchRefused/a-weight-of-next-to-nothing",
+    ),
     "a-scope-is-ignored": _everywhere(
         "api/methods/search.py",
         "return references.find(view, request.scope).node.ino",

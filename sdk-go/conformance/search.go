@@ -66,19 +66,22 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 }
 
 func search(ctx context.Context, v *invocation, r *struct {
-	Text        string   `json:"text"`
-	Vector      *vector  `json:"vector"`
-	Scope       *fileRef `json:"scope"`
-	Filter      *filter  `json:"filter"`
-	Mode        enum     `json:"mode"`
-	Limit       number   `json:"limit"`
-	VectorName  string   `json:"vector_name"`
-	Exact       bool     `json:"exact"`
-	MinRevision number   `json:"min_revision"`
+	Text          string   `json:"text"`
+	Vector        *vector  `json:"vector"`
+	Scope         *fileRef `json:"scope"`
+	Filter        *filter  `json:"filter"`
+	Mode          enum     `json:"mode"`
+	Limit         number   `json:"limit"`
+	VectorName    string   `json:"vector_name"`
+	Exact         bool     `json:"exact"`
+	DenseWeight   float64  `json:"dense_weight"`
+	LexicalWeight float64  `json:"lexical_weight"`
+	MinRevision   number   `json:"min_revision"`
 },
 ) (object, error) {
 	query := vexfs.SearchQuery{
-		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact, MinRevision: int64(r.MinRevision),
+		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact,
+		DenseWeight: r.DenseWeight, LexicalWeight: r.LexicalWeight, MinRevision: int64(r.MinRevision),
 	}
 	var errs [4]error
 	query.Vector, errs[0] = r.Vector.floats()

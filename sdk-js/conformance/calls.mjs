@@ -122,7 +122,7 @@ const unary = {
       throw new Unsupported("the SDK's method takes a text or a vector always");
     }
     const all = {
-      ...options(r, ["limit", "vector_name", "exact", "min_revision"]),
+      ...options(r, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight", "min_revision"]),
       ...(r.scope === undefined ? {} : { scope: ref(r.scope, "scope") }),
       ...(r.mode === undefined ? {} : { mode: decode.enumName(r.mode, "SEARCH_MODE_") }),
       ...filtered(r),

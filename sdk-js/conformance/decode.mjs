@@ -57,6 +57,8 @@ const optionNames = {
   with_vectors: ["withVectors", Boolean],
   vector_name: ["vectorName", String],
   exact: ["exact", Boolean],
+  dense_weight: ["denseWeight", number],
+  lexical_weight: ["lexicalWeight", number],
   limit: ["limit", number],
   mode: ["mode", number],
   offset: ["offset", number],

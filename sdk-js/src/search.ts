@@ -37,6 +37,10 @@ export interface SearchOptions extends ReadOptions {
   vectorName?: string | undefined;
   /** By meaning, compare with every passage that may be answered, so that none is missed, however long that takes. */
   exact?: boolean | undefined;
+  /** Hybrid: how much the ranking by meaning counts, 0.001 to 1,000; 1 if not set. */
+  denseWeight?: number | undefined;
+  /** Hybrid: how much the ranking by words counts, likewise. */
+  lexicalWeight?: number | undefined;
 }
 
 /** A passage of a file's text. */
@@ -125,6 +129,8 @@ export async function search(caller: Caller, query: SearchQuery, options: Search
       limit: options.limit ?? 0,
       vectorName: options.vectorName ?? "",
       exact: options.exact ?? false,
+      denseWeight: options.denseWeight ?? 0,
+      lexicalWeight: options.lexicalWeight ?? 0,
       minRevision: options.minRevision ?? 0n,
     },
     options,

@@ -159,6 +159,10 @@ for (const [name, makeClient] of Object.entries(transports)) {
         assert.ok(hit.matches.every((match) => ["dense", "lexical"].includes(match.mode)));
         assert.equal(found.partial, false);
       }
+      const weights = { denseWeight: 0.5, lexicalWeight: 2 };
+      const weighed = await client.search("boil carrots", { scope: at("/text"), ...weights });
+      assert.equal(weighed.hits[0].file.path, at("/text/soup.md"));
+      await assert.rejects(client.search("boil", { mode: "dense", ...weights }), { reason: "INVALID_ARGUMENT" });
       const filter = { attribute: { name: "parser*" } };
       const filtered = await client.search("boil carrots", { scope: at("/text"), filter, mode: "dense" });
       assert.deepEqual(

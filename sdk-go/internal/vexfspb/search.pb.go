@@ -105,6 +105,11 @@ type SearchRequest struct {
 	// By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
 	// without it is measured against. By words none is missed in any case.
 	Exact bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
+	// Hybrid: how much the ranking by meaning counts in the fusion of the two, 0.001 to 1,000; 1 if 0. Each ranking a file stands in
+	// gives it this weight, divided by its place there plus 10.
+	DenseWeight float64 `protobuf:"fixed64,9,opt,name=dense_weight,json=denseWeight,proto3" json:"dense_weight,omitempty"`
+	// Hybrid: how much the ranking by words counts, likewise; 1 if 0.
+	LexicalWeight float64 `protobuf:"fixed64,10,opt,name=lexical_weight,json=lexicalWeight,proto3" json:"lexical_weight,omitempty"`
 	// Wait, until the deadline, for this revision; 0: do not wait.
 	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -206,6 +211,20 @@ func (x *SearchRequest) GetExact() bool {
 		return x.Exact
 	}
 	return false
+}
+
+func (x *SearchRequest) GetDenseWeight() float64 {
+	if x != nil {
+		return x.DenseWeight
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetLexicalWeight() float64 {
+	if x != nil {
+		return x.LexicalWeight
+	}
+	return 0
 }
 
 func (x *SearchRequest) GetMinRevision() int64 {
@@ -870,7 +889,7 @@ var File_vexfs_v1_search_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\x92\x04\n" +
+	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\x8e\x05\n" +
 	"\rSearchRequest\x12 \n" +
 	"\x04text\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80@H\x00R\x04text\x12*\n" +
@@ -882,7 +901,10 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12(\n" +
 	"\vvector_name\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
 	"vectorName\x12\x14\n" +
-	"\x05exact\x18\b \x01(\bR\x05exact\x12*\n" +
+	"\x05exact\x18\b \x01(\bR\x05exact\x12:\n" +
+	"\fdense_weight\x18\t \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\vdenseWeight\x12>\n" +
+	"\x0elexical_weight\x18\n" +
+	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x8d\x01\xbaH\x89\x01\x1a\x86\x01\n" +
 	"\x12vector_needs_dense\x129a vector has no words: leave `mode` out, or ask for dense\x1a5!has(this.vector) || this.mode == 0 || this.mode == 2B\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"\x91\x01\n" +

@@ -270,7 +270,8 @@ async def query_points(client: Any, asked: Asked) -> list[Json]:
 
 
 async def search(client: Any, asked: Asked) -> list[Json]:
-    names = ("text", "vector", "scope", "filter", "mode", "limit", "vector_name", "exact", "min_revision")
+    said = ("text", "vector", "scope", "filter", "mode", "limit", "vector_name", "exact")
+    names = (*said, "dense_weight", "lexical_weight", "min_revision")
     return [plain(await client.search(**arguments(asked, *names, mode=mode)))]
 
 

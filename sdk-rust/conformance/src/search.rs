@@ -57,7 +57,7 @@ async fn search(client: &Client, mut fields: Fields, options: Options) -> Answer
         Some("LEXICAL") => request = request.mode(SearchMode::Lexical),
         Some(other) => return cannot(format!("there is no mode {other}")),
     }
-    with!(request, fields, options, uint limit, text vector_name, flag exact, int min_revision);
+    with!(request, fields, options, uint limit, text vector_name, flag exact, number dense_weight, number lexical_weight, int min_revision);
     let answer = request.answer().await?;
     let found = &answer.value;
     Ok(vec![json!({

@@ -2773,6 +2773,13 @@ pub struct SearchRequest {
     /// without it is measured against. By words none is missed in any case.
     #[prost(bool, tag = "8")]
     pub exact: bool,
+    /// Hybrid: how much the ranking by meaning counts in the fusion of the two, 0.001 to 1,000; 1 if 0. Each ranking a file stands in
+    /// gives it this weight, divided by its place there plus 10.
+    #[prost(double, tag = "9")]
+    pub dense_weight: f64,
+    /// Hybrid: how much the ranking by words counts, likewise; 1 if 0.
+    #[prost(double, tag = "10")]
+    pub lexical_weight: f64,
     /// Wait, until the deadline, for this revision; 0: do not wait.
     #[prost(int64, tag = "14")]
     pub min_revision: i64,

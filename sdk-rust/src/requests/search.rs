@@ -51,6 +51,18 @@ impl Search {
         self.request.exact = exact;
         self
     }
+
+    /// Hybrid: how much the ranking by meaning counts, 0.001 to 1,000; 1 if not set.
+    pub fn dense_weight(mut self, weight: f64) -> Self {
+        self.request.dense_weight = weight;
+        self
+    }
+
+    /// Hybrid: how much the ranking by words counts, likewise.
+    pub fn lexical_weight(mut self, weight: f64) -> Self {
+        self.request.lexical_weight = weight;
+        self
+    }
 }
 
 request! {

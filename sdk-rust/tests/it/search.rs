@@ -28,6 +28,9 @@ async fn what_was_written_is_found() {
     assert_eq!((matched.mode, matched.rank), (SearchMode::Lexical, 1));
     assert!(!matched.terms.is_empty());
 
+    let found = client.search("galaxies").dense_weight(0.5).lexical_weight(2.0).scope(&directory).limit(1).await.unwrap();
+    assert_eq!(found.hits[0].file.path, format!("{directory}/stars.md"));
+
     let found = client
         .search("food")
         .filter(Filter::all([Filter::name("*.md"), !Filter::name("bread*")]))

@@ -1,5 +1,9 @@
 """Fusion: files by their best passage, two rankings into one."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from vexfs.core.search import fusion
 from vexfs.core.search.fusion import Place
 
@@ -32,3 +36,32 @@ def test_the_passage_shown_is_that_of_the_ranking_where_the_file_stands_higher()
     dense = fusion.by_file([(1, 10, 0.9), (2, 20, 0.8)])
     lexical = fusion.by_file([(2, 21, 9.0), (1, 11, 8.0)])
     assert {candidate.ino: candidate.ordinal for candidate in fusion.fused(dense, lexical)} == {1: 10, 2: 21}
+
+
+_RANKINGS = st.lists(st.integers(1, 12), unique=True, max_size=8)
+_WEIGHTS = st.floats(0.001, 1000)
+
+
+@given(_RANKINGS, _RANKINGS, _WEIGHTS, _WEIGHTS)
+def test_each_ranking_counts_as_much_as_its_weight(
+    meaning: list[int], words: list[int], dense_weight: float, lexical_weight: float
+) -> None:
+    dense, lexical = (fusion.by_file([(ino, 0, 1.0) for ino in ranking]) for ranking in (meaning, words))
+    found = fusion.fused(dense, lexical, (dense_weight, lexical_weight))
+
+    def score(ino: int) -> float:
+        parts = [(meaning, dense_weight), (words, lexical_weight)]
+        reached = sum(weight / (11 + ranking.index(ino)) for ranking, weight in parts if ino in ranking)
+        return reached / ((dense_weight + lexical_weight) / 11)
+
+    expected = {ino: score(ino) for ino in {*meaning, *words}}
+    assert {candidate.ino: candidate.score for candidate in found} == pytest.approx(expected)
+    assert [-candidate.score for candidate in found] == sorted(-candidate.score for candidate in found)
+
+
+@given(_RANKINGS, _RANKINGS, _WEIGHTS)
+def test_equal_weights_change_nothing(meaning: list[int], words: list[int], weight: float) -> None:
+    dense, lexical = (fusion.by_file([(ino, 0, 1.0) for ino in ranking]) for ranking in (meaning, words))
+    plain, weighted = fusion.fused(dense, lexical), fusion.fused(dense, lexical, (weight, weight))
+    assert [candidate.score for candidate in weighted] == pytest.approx([candidate.score for candidate in plain])
+    assert fusion.fused(dense, lexical, (1.0, 1.0)) == plain

@@ -144,6 +144,18 @@ def test_hybrid_finds_both_ways_and_says_which(served: Served) -> None:
     assert 0 < answer.hits[-1].score <= answer.hits[0].score <= 1
 
 
+def test_weights_decide_between_meaning_and_words(served: Served) -> None:
+    question = "cancelling rental agreements early: quagga"
+    assert names(served.search(question, "dense"))[0] == names(served.search(question, weights=(100.0, 1.0)))[0] == "law.txt"
+    assert names(served.search(question, "lexical"))[0] == names(served.search(question, weights=(1.0, 100.0)))[0] == "zebra.py"
+
+
+def test_weights_are_for_two_rankings_and_within_limits(served: Served) -> None:
+    for refused in ({"mode": "dense"}, {"mode": "lexical"}, {"weights": (0.0001, 1.0)}, {"weights": (1.0, float("nan"))}):
+        with pytest.raises(InvalidRequest, match="weight"):
+            served.search("loaf", **{"weights": (2.0, 1.0), **refused})
+
+
 def test_a_hit_shows_the_bytes_and_lines_of_its_passage(served: Served) -> None:
     hit = served.search("count striped animals").hits[0]
     assert hit.passage is not None

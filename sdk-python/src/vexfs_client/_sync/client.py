@@ -85,6 +85,8 @@ class Client:
         limit: int = 0,
         vector_name: str = "",
         exact: bool = False,
+        dense_weight: float = 0.0,
+        lexical_weight: float = 0.0,
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> SearchResult:
@@ -93,9 +95,10 @@ class Client:
         `scope` looks only in this directory and below it, `filter` only at files that pass it. `mode` is `hybrid` (the
         default), `dense` or `lexical`; `limit` how many hits at most (0: 10; up to 1,000). A vector is one of the model that
         embeds the files (`server_info` names it), or of `vector_name` in the collection that `scope` names. `exact` compares,
-        by meaning, with every passage that may be answered, so that none is missed, however long that takes. A search answers
-        from what the views have, and says how much is pending; `min_revision` waits for a revision. Raises
-        InvalidArgumentError, UnavailableError (VIEW_UNAVAILABLE).
+        by meaning, with every passage that may be answered, so that none is missed, however long that takes.
+        `dense_weight` and `lexical_weight` say how much each ranking of a hybrid search counts (0: 1). A search answers from
+        what the views have, and says how much is pending; `min_revision` waits for a revision. Raises InvalidArgumentError,
+        UnavailableError (VIEW_UNAVAILABLE).
         """
         check_32_bits(limit=limit)
         request = v1.SearchRequest(
@@ -107,6 +110,8 @@ class Client:
             limit=limit,
             vector_name=vector_name,
             exact=exact,
+            dense_weight=dense_weight,
+            lexical_weight=lexical_weight,
             min_revision=min_revision,
         )
         return _convert.search_result(self._transport.unary(_methods.SEARCH, request, timeout=timeout))

@@ -27,6 +27,8 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
     "--mode", type=click.Choice(list(_MODES)), default="hybrid", show_default=True, help="By meaning and words, or one."
 )
 @click.option("--exact", is_flag=True, help="Compare every passage by meaning; slow where there is much.")
+@click.option("--dense-weight", type=float, default=1.0, show_default=True, help="Hybrid: how much the meaning counts.")
+@click.option("--lexical-weight", type=float, default=1.0, show_default=True, help="Hybrid: how much the words count.")
 @click.option("--min-revision", type=click.IntRange(0), default=0, help="Wait for this revision first.")
 @server_options()
 def search_command(
@@ -35,6 +37,8 @@ def search_command(
     limit: int,
     mode: str,
     exact: bool,
+    dense_weight: float,
+    lexical_weight: float,
     min_revision: int,
     target: Target,
     as_json: bool,
@@ -50,7 +54,15 @@ def search_command(
     text = " ".join(query)
     if any("\udc80" <= letter <= "\udcff" for letter in text):  # bytes that are no text
         raise click.UsageError("the question is not UTF-8")
-    request = search_pb2.SearchRequest(text=text, limit=limit, mode=_MODES[mode], exact=exact, min_revision=min_revision)
+    request = search_pb2.SearchRequest(
+        text=text,
+        limit=limit,
+        mode=_MODES[mode],
+        exact=exact,
+        dense_weight=dense_weight,
+        lexical_weight=lexical_weight,
+        min_revision=min_revision,
+    )
     if scope is not None:
         request.scope.CopyFrom(reference(scope))
     with connected(target) as client:

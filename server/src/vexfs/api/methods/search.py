@@ -57,6 +57,7 @@ async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchRe
                 filter=compiled,
                 vector=request.vector.values if request.HasField("vector") else None,
                 exact=request.exact,
+                weights=(request.dense_weight or 1.0, request.lexical_weight or 1.0),
             )
             return engine.search(asked, **reach)  # type: ignore[arg-type]
         if scope is None or not request.HasField("vector"):

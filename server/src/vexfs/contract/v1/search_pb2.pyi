@@ -63,6 +63,8 @@ class SearchRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     VECTOR_NAME_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
+    DENSE_WEIGHT_FIELD_NUMBER: _builtins.int
+    LEXICAL_WEIGHT_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
@@ -79,6 +81,12 @@ class SearchRequest(_message.Message):
     """By meaning, compare with every passage that may be answered, so that none is missed, however long that takes: what an answer
     without it is measured against. By words none is missed in any case.
     """
+    dense_weight: _builtins.float
+    """Hybrid: how much the ranking by meaning counts in the fusion of the two, 0.001 to 1,000; 1 if 0. Each ranking a file stands in
+    gives it this weight, divided by its place there plus 10.
+    """
+    lexical_weight: _builtins.float
+    """Hybrid: how much the ranking by words counts, likewise; 1 if 0."""
     min_revision: _builtins.int
     """Wait, until the deadline, for this revision; 0: do not wait."""
     @_builtins.property
@@ -104,11 +112,13 @@ class SearchRequest(_message.Message):
         limit: _builtins.int = ...,
         vector_name: _builtins.str = ...,
         exact: _builtins.bool = ...,
+        dense_weight: _builtins.float = ...,
+        lexical_weight: _builtins.float = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "exact", b"exact", "filter", b"filter", "lexical_weight", b"lexical_weight", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015

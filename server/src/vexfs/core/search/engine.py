@@ -18,7 +18,19 @@ from vexfs.core.search.queries import Embedder, QueryVectors
 from vexfs.core.search.rankings import TextRanking, VectorRanking
 from vexfs.core.search.reranking import Reranking
 from vexfs.core.search.results import Results
-from vexfs.core.search.types import DENSE, LEXICAL, LIMIT_MAX, MODES, TEXT_MAX_BYTES, SearchAnswer, TextSearch, VectorSearch
+from vexfs.core.search.types import (
+    DENSE,
+    HYBRID,
+    LEXICAL,
+    LIMIT_MAX,
+    MODES,
+    TEXT_MAX_BYTES,
+    WEIGHT_MAX,
+    WEIGHT_MIN,
+    SearchAnswer,
+    TextSearch,
+    VectorSearch,
+)
 from vexfs.core.status import Progress
 from vexfs.core.types import Collection, Ino
 from vexfs.store.reader import Snapshot
@@ -180,10 +192,19 @@ def _check(request: TextSearch) -> None:
         raise InvalidRequest(f"the mode {request.mode!r} is none of {', '.join(MODES)}")
     if request.vector is not None and request.mode == LEXICAL:
         raise InvalidRequest("a vector has no words to search by: leave the mode out, or ask for dense")
+    if request.weights != (1.0, 1.0):
+        _check_weights(request)
     if request.vector is None and not request.text.strip():
         raise InvalidRequest("the question is empty")
     if len(request.text.encode("utf-8", "surrogatepass")) > TEXT_MAX_BYTES:
         raise InvalidRequest(f"the question is longer than {TEXT_MAX_BYTES} bytes", limit=str(TEXT_MAX_BYTES))
+
+
+def _check_weights(request: TextSearch) -> None:
+    if request.mode != HYBRID or request.vector is not None:
+        raise InvalidRequest("weights are for the fusion of two rankings: leave them out, or ask for a hybrid search by text")
+    if not all(WEIGHT_MIN <= weight <= WEIGHT_MAX for weight in request.weights):
+        raise InvalidRequest(f"a weight is {WEIGHT_MIN} to {WEIGHT_MAX:g}, or 0 for 1")
 
 
 def _check_limit(limit: int) -> None:

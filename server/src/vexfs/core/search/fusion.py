@@ -55,13 +55,14 @@ def one_ranking(dense: dict[int, Place] | None, lexical: dict[int, Place] | None
     return _ordered([Candidate(ino, place.score, None, place) for ino, place in (lexical or {}).items()])
 
 
-def fused(dense: dict[int, Place], lexical: dict[int, Place]) -> list[Candidate]:
-    """The files of both rankings, by reciprocal rank fusion."""
-    scale = (RRF_K + 1) / 2
+def fused(dense: dict[int, Place], lexical: dict[int, Place], weights: tuple[float, float] = (1.0, 1.0)) -> list[Candidate]:
+    """The files of both rankings, by reciprocal rank fusion; `weights` says how much the dense and the lexical one count."""
+    scale = (RRF_K + 1) / sum(weights)
     found = []
     for ino in {**dense, **lexical}:
         places = (dense.get(ino), lexical.get(ino))
-        score = scale * sum(1 / (RRF_K + place.rank) for place in places if place is not None)
+        parts = [weight / (RRF_K + place.rank) for place, weight in zip(places, weights, strict=True) if place is not None]
+        score = scale * sum(parts)
         found.append(Candidate(ino, score, *places))
     return _ordered(found)
 

@@ -111,7 +111,7 @@ class TextRanking:
         lexical, lexical_complete = self._words(matcher, depth)
         if self.mode == LEXICAL:
             return fusion.one_ranking(None, lexical), lexical_complete
-        return fusion.fused(dense, lexical), dense_complete and lexical_complete
+        return fusion.fused(dense, lexical, self._request.weights), dense_complete and lexical_complete
 
     def _words(self, matcher: Matcher, depth: int) -> tuple[dict[int, Place], bool]:
         try:

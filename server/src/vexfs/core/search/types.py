@@ -8,6 +8,7 @@ from vexfs.core.types import Ino, Node
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 10
 TEXT_MAX_BYTES = 8192
+WEIGHT_MIN, WEIGHT_MAX = 0.001, 1000.0
 
 HYBRID = "hybrid"
 DENSE = "dense"
@@ -29,6 +30,8 @@ class TextSearch(NamedTuple):
     """Compare the passages with this vector of the embedding model, instead of `text`, which is then empty."""
     exact: bool = False
     """Compare every passage by meaning, whatever generation there is."""
+    weights: tuple[float, float] = (1.0, 1.0)
+    """Hybrid: how much the dense and the lexical ranking count."""
 
 
 class VectorSearch(NamedTuple):

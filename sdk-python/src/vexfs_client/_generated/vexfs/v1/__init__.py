@@ -3028,6 +3028,17 @@ class SearchRequest(betterproto2.Message):
     without it is measured against. By words none is missed in any case.
     """
 
+    dense_weight: "float" = betterproto2.field(9, betterproto2.TYPE_DOUBLE)
+    """
+    Hybrid: how much the ranking by meaning counts in the fusion of the two, 0.001 to 1,000; 1 if 0. Each ranking a file stands in
+    gives it this weight, divided by its place there plus 10.
+    """
+
+    lexical_weight: "float" = betterproto2.field(10, betterproto2.TYPE_DOUBLE)
+    """
+    Hybrid: how much the ranking by words counts, likewise; 1 if 0.
+    """
+
     min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
     """
     Wait, until the deadline, for this revision; 0: do not wait.
