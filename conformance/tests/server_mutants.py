@@ -470,8 +470,8 @@ _POINTS = {
     ),
     "vectors-of-hits-come-unasked": _everywhere(
         "api/methods/queries.py",
-        "return _response(answer, _vectors(application.volume, answer.hits) if request.with_vectors else {})",
-        "return _response(answer, _vectors(application.volume, answer.hits))",
+        "return _response(answer, _vectors(view, answer.hits) if request.with_vectors else {})",
+        "return _response(answer, _vectors(view, answer.hits))",
         "the vectors of hits are answered without being asked for",
         "QueryPoints/payload-without-vectors",
     ),
@@ -491,8 +491,8 @@ _POINTS = {
     ),
     "a-point-finds-itself": _everywhere(
         "core/search/rankings.py",
-        "return [found for found in fusion.one_ranking(places, None) if found.ino not in self._exclude], complete",
-        "return fusion.one_ranking(places, None), complete",
+        "places.pop(ino, None)",
+        "pass",
         "a query by a point answers the point itself",
         "QueryPoints/by-another-point",
         "QueryPoints/by-examples",

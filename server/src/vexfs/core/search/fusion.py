@@ -50,8 +50,8 @@ def by_file(rows: Iterable[tuple[int, int, float]]) -> dict[int, Place]:
 
 def one_ranking(dense: dict[int, Place] | None, lexical: dict[int, Place] | None) -> list[Candidate]:
     """The files of the only ranking there is, with its own scores."""
-    if dense is not None:  # the dense ranking has the order of answers already
-        return [Candidate(ino, place.score, place, None) for ino, place in dense.items()]
+    if dense is not None:
+        return _ordered([Candidate(ino, place.score, place, None) for ino, place in dense.items()])
     return _ordered([Candidate(ino, place.score, None, place) for ino, place in (lexical or {}).items()])
 
 
