@@ -268,6 +268,7 @@ def test_without_a_model_words_answer_and_the_answer_says_so(served: Served) -> 
     def load() -> EmbedderProtocol:
         raise FileNotFoundError("there are no weights")
 
+    served.ready()  # the words, too, after what the test before this one took away
     engine = SearchEngine(served.volume, load)
     engine.start()
     try:
