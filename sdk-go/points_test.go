@@ -157,7 +157,14 @@ func TestSearchAndTheViews(t *testing.T) {
 		}
 		equal(t, "line", result.Hits[0].Passage.StartLine, 1)
 	}
-	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Mode: vexfs.SearchDense, DenseWeight: 2})
+	like := must(client.Search(ctx, vexfs.SearchQuery{Like: vexfs.Path(dir + "/b.md"), Scope: vexfs.Path(dir)}))(t)
+	for _, hit := range like.Hits {
+		equal(t, "the file itself", hit.File.Path == dir+"/b.md", false)
+	}
+	equal(t, "partial", like.Partial, false)
+	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Like: vexfs.Path(dir)})
+	is(t, err, vexfs.ErrInvalidArgument)
+	_, err = client.Search(ctx, vexfs.SearchQuery{Text: "x", Mode: vexfs.SearchDense, DenseWeight: 2})
 	is(t, err, vexfs.ErrInvalidArgument)
 	must(client.Search(ctx, vexfs.SearchQuery{Text: "x", DenseWeight: 2, LexicalWeight: 0.5}))(t)
 	_, err = client.Search(ctx, vexfs.SearchQuery{Text: "x", Vector: []float32{1}})

@@ -24,12 +24,14 @@ const (
 // String is the contract's name of the mode, such as "SEARCH_MODE_DENSE".
 func (m SearchMode) String() string { return pb.SearchMode(m).String() }
 
-// SearchQuery is what to look for. Either Text or Vector is set.
+// SearchQuery is what to look for. Text, Vector or Like is set.
 type SearchQuery struct {
 	// Text is a question or a few words, in any language the model knows.
 	Text string
 	// Vector is one of the model that embeds the files (see [Client.ServerInfo]), or of VectorName.
 	Vector []float32
+	// Like is a file: what is near to the mean of its passages is answered, without the file itself.
+	Like FileRef
 	// Scope limits the search to files in this directory or below it; the zero FileRef: everywhere.
 	Scope FileRef
 	// Filter limits it to files that pass; nil: all.
@@ -99,14 +101,17 @@ type SearchResult struct {
 
 // Search finds the files that answer a question best. It answers from what is indexed; [Client.WaitForViews] waits for that.
 func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, error) {
+	like := query.Like.scope()
 	request := &pb.SearchRequest{
 		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
 		Exact: query.Exact, DenseWeight: query.DenseWeight, LexicalWeight: query.LexicalWeight,
 		MinRevision: query.MinRevision,
 	}
 	switch {
-	case query.Text != "" && query.Vector != nil:
-		return nil, invalid(errors.New("a search has a text or a vector, not both"))
+	case query.Text != "" && query.Vector != nil, like != nil && (query.Text != "" || query.Vector != nil):
+		return nil, invalid(errors.New("a search has a text, a vector or a file to be like, and one of them only"))
+	case like != nil:
+		request.Query = &pb.SearchRequest_Like{Like: like}
 	case query.Vector != nil:
 		request.Query = &pb.SearchRequest_Vector{Vector: toVector(query.Vector)}
 	default:

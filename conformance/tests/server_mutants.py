@@ -573,6 +573,13 @@ _SEARCH = {
         "a search with `min_revision` does not wait until the write can be found",
         "SearchRefused/what-was-waited-for-is-found",
     ),
+    "a-file-is-like-itself": _everywhere(
+        "core/search/rankings.py",
+        "return [found for found in fusion.one_ranking(dense, None) if found.ino != self._request.like], dense_complete",
+        "return fusion.one_ranking(dense, None), dense_complete",
+        "a search for what is like a file answers the file",
+        "Search/like-a-file-is-not-that-file",
+    ),
     "weights-are-exchanged": _everywhere(
         "core/search/rankings.py",
         "return fusion.fused(dense, lexical, self._request.weights), dense_complete and lexical_complete",

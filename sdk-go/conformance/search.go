@@ -68,6 +68,7 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 func search(ctx context.Context, v *invocation, r *struct {
 	Text          string   `json:"text"`
 	Vector        *vector  `json:"vector"`
+	Like          *fileRef `json:"like"`
 	Scope         *fileRef `json:"scope"`
 	Filter        *filter  `json:"filter"`
 	Mode          enum     `json:"mode"`
@@ -80,7 +81,7 @@ func search(ctx context.Context, v *invocation, r *struct {
 },
 ) (object, error) {
 	query := vexfs.SearchQuery{
-		Text: r.Text, Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact,
+		Text: r.Text, Like: r.Like.ref(), Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact,
 		DenseWeight: r.DenseWeight, LexicalWeight: r.LexicalWeight, MinRevision: int64(r.MinRevision),
 	}
 	var errs [4]error

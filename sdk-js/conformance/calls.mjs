@@ -118,9 +118,6 @@ const unary = {
     return { ...found, hits: found.hits.map(({ point, score }) => ({ point: encode.point(point), score })) };
   },
   Search: async (client, r, o) => {
-    if (r.vector === undefined && r.text === undefined) {
-      throw new Unsupported("the SDK's method takes a text or a vector always");
-    }
     const all = {
       ...options(r, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight", "min_revision"]),
       ...(r.scope === undefined ? {} : { scope: ref(r.scope, "scope") }),
@@ -128,7 +125,7 @@ const unary = {
       ...filtered(r),
       ...o,
     };
-    const found = await client.search(r.vector === undefined ? r.text : decode.vector(r.vector), all);
+    const found = await client.search(decode.searchQuery(r), all);
     return { ...found, hits: found.hits.map(encode.searchHit) };
   },
   WaitForViews: async (client, r, o) => {

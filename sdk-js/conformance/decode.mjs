@@ -80,6 +80,17 @@ export function pointsQuery({ vector: near, point_id: pointId, examples }) {
   return { positive: positive.map(example), ...(negative === undefined ? {} : { negative: negative.map(example) }) };
 }
 
+/** What files shall answer. */
+export function searchQuery({ text, vector: near, like }) {
+  if (like !== undefined) {
+    return { like: ref(like, "like") };
+  }
+  if (near === undefined && text === undefined) {
+    throw new Unsupported("the SDK's method takes a text, a vector or a file always");
+  }
+  return near === undefined ? text : vector(near);
+}
+
 const example = ({ point_id: pointId, vector: near }) => (near === undefined ? pointId : vector(near));
 
 /** The options of a call: those of the request's fields in `names` that are set. */

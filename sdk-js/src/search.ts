@@ -20,8 +20,11 @@ import { toViewPosition, type ViewPosition } from "./views.js";
 /** How to look: by meaning and by words with the two rankings fused, by meaning only, or by words only. */
 export type SearchMode = "hybrid" | "dense" | "lexical";
 
-/** What files shall answer: a question or a few words of at most 8,192 bytes, or a vector. */
-export type SearchQuery = string | VectorInput;
+/**
+ * What files shall answer: a question or a few words of at most 8,192 bytes, a vector, or a file that they shall be like: what is
+ * near to the mean of its passages is answered, without the file itself.
+ */
+export type SearchQuery = string | VectorInput | { readonly like: FileRef };
 
 /** Options of a search. */
 export interface SearchOptions extends ReadOptions {
@@ -119,10 +122,7 @@ export async function search(caller: Caller, query: SearchQuery, options: Search
   const response = await caller.unary(
     SearchService.method.search,
     {
-      query:
-        typeof query === "string"
-          ? { case: "text", value: query }
-          : { case: "vector", value: { values: packVector(query) } },
+      query: toWireQuery(query),
       ...(scope === undefined ? {} : { scope: toFileRef(scope) }),
       ...(filter === undefined ? {} : { filter: toWireFilter(filter) }),
       mode: mode === undefined ? WireMode.UNSPECIFIED : toWireMode[mode],
@@ -154,6 +154,15 @@ export function listSkippedFiles(caller: Caller, options: ListSkippedFilesOption
     const items = response.files.map(({ file, reason }) => ({ file: toFileInfo(file), reason }));
     return { revision: response.revision, items, nextPageToken: response.nextPageToken };
   }, options.pageToken);
+}
+
+function toWireQuery(query: SearchQuery) {
+  if (typeof query === "string") {
+    return { case: "text", value: query } as const;
+  }
+  return "like" in query
+    ? ({ case: "like", value: toFileRef(query.like) } as const)
+    : ({ case: "vector", value: { values: packVector(query) } } as const);
 }
 
 function toHit(hit: WireHit): SearchHit {

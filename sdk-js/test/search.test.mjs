@@ -159,6 +159,11 @@ for (const [name, makeClient] of Object.entries(transports)) {
         assert.ok(hit.matches.every((match) => ["dense", "lexical"].includes(match.mode)));
         assert.equal(found.partial, false);
       }
+      const like = await client.search({ like: at("/text/soup.md") }, { scope: at("/text") });
+      assert.deepEqual(
+        like.hits.map(({ file }) => file.path),
+        [at("/text/parser.md")],
+      );
       const weights = { denseWeight: 0.5, lexicalWeight: 2 };
       const weighed = await client.search("boil carrots", { scope: at("/text"), ...weights });
       assert.equal(weighed.hits[0].file.path, at("/text/soup.md"));

@@ -33,6 +33,9 @@ def test_search_by_meaning_and_by_words(client: Client, documents: str) -> None:
     assert (best.passage.start_byte, best.passage.end_byte, best.passage.start_line) == (0, len(DOCUMENTS["keys.md"]), 1)
     assert result.strategy == "hybrid"
     assert (result.partial, result.partial_reasons) == (False, [])
+    like = client.search(like=f"{documents}/keys.md", scope=documents)
+    assert like.hits
+    assert "keys.md" not in {hit.file.name for hit in like.hits}
     weighed = client.search("canteen", scope=documents, dense_weight=0.5, lexical_weight=2)
     assert weighed.hits[0].file.name == "lunch.md"
     with pytest.raises(InvalidArgumentError, match="weights"):

@@ -1,10 +1,10 @@
 //! What is searched for, and what is found.
 
-use crate::File;
 use crate::convert::{count, to_vector};
 use crate::generated::proto;
+use crate::{File, FileRef};
 
-/// What the files shall answer: made from text, or from a vector.
+/// What the files shall answer: made from text, from a vector, or from a file that they shall be like.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SearchQuery {
@@ -12,6 +12,15 @@ pub enum SearchQuery {
     Text(String),
     /// A vector of the model that embeds the files (`server_info` names it), or of the vector that the search names.
     Vector(Vec<f32>),
+    /// This file: what is near to the mean of its passages is answered, without the file itself.
+    Like(FileRef),
+}
+
+impl SearchQuery {
+    /// What is like this file.
+    pub fn like(file: impl Into<FileRef>) -> Self {
+        Self::Like(file.into())
+    }
 }
 
 impl From<&str> for SearchQuery {
@@ -43,6 +52,7 @@ impl From<SearchQuery> for proto::search_request::Query {
         match query {
             SearchQuery::Text(text) => Self::Text(text),
             SearchQuery::Vector(vector) => Self::Vector(to_vector(&vector)),
+            SearchQuery::Like(file) => Self::Like(file.into()),
         }
     }
 }

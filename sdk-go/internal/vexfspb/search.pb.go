@@ -91,6 +91,7 @@ type SearchRequest struct {
 	//
 	//	*SearchRequest_Text
 	//	*SearchRequest_Vector
+	//	*SearchRequest_Like
 	Query isSearchRequest_Query `protobuf_oneof:"query"`
 	// Only files in this directory or below it; everywhere if not set.
 	Scope *FileRef `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -166,6 +167,15 @@ func (x *SearchRequest) GetVector() *Vector {
 	if x != nil {
 		if x, ok := x.Query.(*SearchRequest_Vector); ok {
 			return x.Vector
+		}
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetLike() *FileRef {
+	if x != nil {
+		if x, ok := x.Query.(*SearchRequest_Like); ok {
+			return x.Like
 		}
 	}
 	return nil
@@ -250,9 +260,17 @@ type SearchRequest_Vector struct {
 	Vector *Vector `protobuf:"bytes,2,opt,name=vector,proto3,oneof"`
 }
 
+type SearchRequest_Like struct {
+	// This file: what is near to the mean of its passages' vectors, each of length 1, is answered, without the file itself. If none
+	// of its text is indexed there is nothing to compare: the answer is empty, and `partial`.
+	Like *FileRef `protobuf:"bytes,11,opt,name=like,proto3,oneof"`
+}
+
 func (*SearchRequest_Text) isSearchRequest_Query() {}
 
 func (*SearchRequest_Vector) isSearchRequest_Query() {}
+
+func (*SearchRequest_Like) isSearchRequest_Query() {}
 
 // A passage of a file's text.
 type Passage struct {
@@ -889,11 +907,12 @@ var File_vexfs_v1_search_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\x8e\x05\n" +
+	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n" +
 	"\rSearchRequest\x12 \n" +
 	"\x04text\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80@H\x00R\x04text\x12*\n" +
 	"\x06vector\x18\x02 \x01(\v2\x10.vexfs.v1.VectorH\x00R\x06vector\x12'\n" +
+	"\x04like\x18\v \x01(\v2\x11.vexfs.v1.FileRefH\x00R\x04like\x12'\n" +
 	"\x05scope\x18\x03 \x01(\v2\x11.vexfs.v1.FileRefR\x05scope\x12(\n" +
 	"\x06filter\x18\x04 \x01(\v2\x10.vexfs.v1.FilterR\x06filter\x122\n" +
 	"\x04mode\x18\x05 \x01(\x0e2\x14.vexfs.v1.SearchModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12 \n" +
@@ -905,8 +924,8 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\fdense_weight\x18\t \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\vdenseWeight\x12>\n" +
 	"\x0elexical_weight\x18\n" +
 	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12*\n" +
-	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x8d\x01\xbaH\x89\x01\x1a\x86\x01\n" +
-	"\x12vector_needs_dense\x129a vector has no words: leave `mode` out, or ask for dense\x1a5!has(this.vector) || this.mode == 0 || this.mode == 2B\x0e\n" +
+	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\xba\x01\xbaH\xb6\x01\x1a\xb3\x01\n" +
+	"\x12vector_needs_dense\x12Ra vector or a file is compared by meaning only: leave `mode` out, or ask for dense\x1aI!(has(this.vector) || has(this.like)) || this.mode == 0 || this.mode == 2B\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"\x91\x01\n" +
 	"\aPassage\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1d\n" +
@@ -1003,29 +1022,30 @@ var file_vexfs_v1_search_proto_goTypes = []any{
 }
 var file_vexfs_v1_search_proto_depIdxs = []int32{
 	11, // 0: vexfs.v1.SearchRequest.vector:type_name -> vexfs.v1.Vector
-	12, // 1: vexfs.v1.SearchRequest.scope:type_name -> vexfs.v1.FileRef
-	13, // 2: vexfs.v1.SearchRequest.filter:type_name -> vexfs.v1.Filter
-	0,  // 3: vexfs.v1.SearchRequest.mode:type_name -> vexfs.v1.SearchMode
-	0,  // 4: vexfs.v1.Match.mode:type_name -> vexfs.v1.SearchMode
-	14, // 5: vexfs.v1.SearchHit.file:type_name -> vexfs.v1.File
-	2,  // 6: vexfs.v1.SearchHit.passage:type_name -> vexfs.v1.Passage
-	3,  // 7: vexfs.v1.SearchHit.matches:type_name -> vexfs.v1.Match
-	4,  // 8: vexfs.v1.SearchResponse.hits:type_name -> vexfs.v1.SearchHit
-	15, // 9: vexfs.v1.WaitForViewsResponse.views:type_name -> vexfs.v1.ViewPosition
-	12, // 10: vexfs.v1.ListSkippedFilesRequest.scope:type_name -> vexfs.v1.FileRef
-	14, // 11: vexfs.v1.SkippedFile.file:type_name -> vexfs.v1.File
-	9,  // 12: vexfs.v1.ListSkippedFilesResponse.files:type_name -> vexfs.v1.SkippedFile
-	1,  // 13: vexfs.v1.SearchService.Search:input_type -> vexfs.v1.SearchRequest
-	6,  // 14: vexfs.v1.SearchService.WaitForViews:input_type -> vexfs.v1.WaitForViewsRequest
-	8,  // 15: vexfs.v1.SearchService.ListSkippedFiles:input_type -> vexfs.v1.ListSkippedFilesRequest
-	5,  // 16: vexfs.v1.SearchService.Search:output_type -> vexfs.v1.SearchResponse
-	7,  // 17: vexfs.v1.SearchService.WaitForViews:output_type -> vexfs.v1.WaitForViewsResponse
-	10, // 18: vexfs.v1.SearchService.ListSkippedFiles:output_type -> vexfs.v1.ListSkippedFilesResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 1: vexfs.v1.SearchRequest.like:type_name -> vexfs.v1.FileRef
+	12, // 2: vexfs.v1.SearchRequest.scope:type_name -> vexfs.v1.FileRef
+	13, // 3: vexfs.v1.SearchRequest.filter:type_name -> vexfs.v1.Filter
+	0,  // 4: vexfs.v1.SearchRequest.mode:type_name -> vexfs.v1.SearchMode
+	0,  // 5: vexfs.v1.Match.mode:type_name -> vexfs.v1.SearchMode
+	14, // 6: vexfs.v1.SearchHit.file:type_name -> vexfs.v1.File
+	2,  // 7: vexfs.v1.SearchHit.passage:type_name -> vexfs.v1.Passage
+	3,  // 8: vexfs.v1.SearchHit.matches:type_name -> vexfs.v1.Match
+	4,  // 9: vexfs.v1.SearchResponse.hits:type_name -> vexfs.v1.SearchHit
+	15, // 10: vexfs.v1.WaitForViewsResponse.views:type_name -> vexfs.v1.ViewPosition
+	12, // 11: vexfs.v1.ListSkippedFilesRequest.scope:type_name -> vexfs.v1.FileRef
+	14, // 12: vexfs.v1.SkippedFile.file:type_name -> vexfs.v1.File
+	9,  // 13: vexfs.v1.ListSkippedFilesResponse.files:type_name -> vexfs.v1.SkippedFile
+	1,  // 14: vexfs.v1.SearchService.Search:input_type -> vexfs.v1.SearchRequest
+	6,  // 15: vexfs.v1.SearchService.WaitForViews:input_type -> vexfs.v1.WaitForViewsRequest
+	8,  // 16: vexfs.v1.SearchService.ListSkippedFiles:input_type -> vexfs.v1.ListSkippedFilesRequest
+	5,  // 17: vexfs.v1.SearchService.Search:output_type -> vexfs.v1.SearchResponse
+	7,  // 18: vexfs.v1.SearchService.WaitForViews:output_type -> vexfs.v1.WaitForViewsResponse
+	10, // 19: vexfs.v1.SearchService.ListSkippedFiles:output_type -> vexfs.v1.ListSkippedFilesResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_search_proto_init() }
@@ -1039,6 +1059,7 @@ func file_vexfs_v1_search_proto_init() {
 	file_vexfs_v1_search_proto_msgTypes[0].OneofWrappers = []any{
 		(*SearchRequest_Text)(nil),
 		(*SearchRequest_Vector)(nil),
+		(*SearchRequest_Like)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -28,7 +28,7 @@ class Asked:
 Parsers = Mapping[str, Callable[[Any], Any]]
 Handler = Callable[[Any, Asked], Awaitable[list[Json]]]
 _PARSERS: Parsers = {
-    **dict.fromkeys(("file", "directory", "source", "destination", "link", "collection", "scope"), file_name),
+    **dict.fromkeys(("file", "directory", "source", "destination", "link", "collection", "scope", "like"), file_name),
     **dict.fromkeys(("at_revision", "min_revision", "offset", "length", "page_size", "limit", "mode", "uid", "gid"), int),
     **dict.fromkeys(("size_bytes", "if_content_revision"), int),
     **dict.fromkeys(("atime", "mtime"), time),
@@ -270,7 +270,7 @@ async def query_points(client: Any, asked: Asked) -> list[Json]:
 
 
 async def search(client: Any, asked: Asked) -> list[Json]:
-    said = ("text", "vector", "scope", "filter", "mode", "limit", "vector_name", "exact")
+    said = ("text", "vector", "like", "scope", "filter", "mode", "limit", "vector_name", "exact")
     names = (*said, "dense_weight", "lexical_weight", "min_revision")
     return [plain(await client.search(**arguments(asked, *names, mode=mode)))]
 

@@ -38,10 +38,11 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
 }
 
 async fn search(client: &Client, mut fields: Fields, options: Options) -> Answered {
-    let query = match (fields.text("text")?, fields.vector("vector")?) {
-        (Some(text), None) => SearchQuery::Text(text),
-        (None, Some(vector)) => SearchQuery::Vector(vector),
-        _ => return cannot("a search has words or a vector"),
+    let query = match (fields.text("text")?, fields.vector("vector")?, fields.file_or_none("like")?) {
+        (Some(text), None, None) => SearchQuery::Text(text),
+        (None, Some(vector), None) => SearchQuery::Vector(vector),
+        (None, None, Some(file)) => SearchQuery::like(file),
+        _ => return cannot("a search has words, a vector or a file"),
     };
     let mut request = client.search(query);
     if let Some(scope) = fields.file_or_none("scope")? {

@@ -2784,7 +2784,7 @@ pub struct SearchRequest {
     #[prost(int64, tag = "14")]
     pub min_revision: i64,
     /// What the files shall answer.
-    #[prost(oneof = "search_request::Query", tags = "1, 2")]
+    #[prost(oneof = "search_request::Query", tags = "1, 2, 11")]
     pub query: ::core::option::Option<search_request::Query>,
 }
 /// Nested message and enum types in `SearchRequest`.
@@ -2800,6 +2800,10 @@ pub mod search_request {
         /// A vector of the model that embeds the files (GetServerInfo names it), or of `vector_name`.
         #[prost(message, tag = "2")]
         Vector(super::Vector),
+        /// This file: what is near to the mean of its passages' vectors, each of length 1, is answered, without the file itself. If none
+        /// of its text is indexed there is nothing to compare: the answer is empty, and `partial`.
+        #[prost(message, tag = "11")]
+        Like(super::FileRef),
     }
 }
 /// A passage of a file's text.

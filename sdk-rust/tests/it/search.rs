@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vexfs_client::{Filter, Reason, SearchMode, ViewState};
+use vexfs_client::{Filter, Reason, SearchMode, SearchQuery, ViewState};
 
 use crate::support::real;
 
@@ -27,6 +27,9 @@ async fn what_was_written_is_found() {
     let matched = &found.hits[0].matches[0];
     assert_eq!((matched.mode, matched.rank), (SearchMode::Lexical, 1));
     assert!(!matched.terms.is_empty());
+
+    let like = client.search(SearchQuery::like(format!("{directory}/stars.md"))).scope(&directory).await.unwrap();
+    assert_eq!(like.hits.iter().map(|hit| hit.file.path.as_str()).collect::<Vec<_>>(), [format!("{directory}/bread.md")]);
 
     let found = client.search("galaxies").dense_weight(0.5).lexical_weight(2.0).scope(&directory).limit(1).await.unwrap();
     assert_eq!(found.hits[0].file.path, format!("{directory}/stars.md"));

@@ -1,6 +1,7 @@
 """Search over gRPC and REST with a real indexer and the real model: meaning, words, vectors, scopes, filters, waiting."""
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -116,6 +117,18 @@ def test_hybrid_is_the_default_and_says_why_each_hit_is_there(served: Served) ->
     assert answer.strategy.startswith("hybrid")
     assert {match.mode for match in answer.hits[0].matches} == {SEARCH_MODE_DENSE, SEARCH_MODE_LEXICAL}
     assert [hit.score for hit in answer.hits] == sorted((hit.score for hit in answer.hits), reverse=True)
+
+
+def test_what_is_like_a_file_is_found_from_the_command_line_too(served: Served) -> None:
+    answer = served.api.search(like=FileRef(path="/docs/bread.md"), limit=2)
+    assert len(answer.hits) == 2 and "/docs/bread.md" not in [hit.file.path for hit in answer.hits]
+    command = [sys.executable, "-m", "vexfs.cli.main", "search", "--json", "--limit", "2", "--like", "/docs/bread.md"]
+    variables = {**os.environ, "VEXFS_ADDRESS": served.server.grpc_address, "VEXFS_TOKEN": served.server.token}
+    outcome = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=60, check=True)
+    shown = [json.loads(line)["file"] for line in outcome.stdout.splitlines()]
+    assert shown == [hit.file.path for hit in answer.hits]
+    both = subprocess.run([*command, "a question"], capture_output=True, text=True, env=variables, timeout=60, check=False)
+    assert both.returncode == 2 and "--like" in both.stderr
 
 
 def test_rest_answers_the_same(served: Served) -> None:

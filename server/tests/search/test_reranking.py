@@ -105,6 +105,13 @@ def test_a_vector_has_no_words_to_rerank_by(served: Served, engine: Callable[...
     assert not answer.strategy.endswith("+rerank") and names(answer) == names(served.search(QUESTION, "dense"))
 
 
+def test_a_file_has_no_words_to_rerank_by(served: Served, engine: Callable[..., SearchEngine], folder: Path) -> None:
+    file = served.search(QUESTION, "dense").hits[0].node.ino
+    answer = engine(folder).search(TextSearch("", like=file))
+    assert not answer.strategy.endswith("+rerank") and not answer.partial
+    assert names(answer) == names(served.search("", like=file)) != []
+
+
 def unchanged(served: Served, answer: SearchAnswer, reason: str) -> None:
     """The order and the scores of a search without reranker, and the reason."""
     plain = served.search(QUESTION)

@@ -144,6 +144,34 @@ def test_hybrid_finds_both_ways_and_says_which(served: Served) -> None:
     assert 0 < answer.hits[-1].score <= answer.hits[0].score <= 1
 
 
+def test_what_is_like_a_file_is_found_without_the_file(served: Served) -> None:
+    long = "\n\n".join(f"# Part {part}\n\n" + DOCUMENTS["law.txt"] * 40 for part in range(3))
+    twin = put(served.volume, served.docs, "lease.txt", long)
+    try:
+        served.ready()
+        for file, other in ((twin, "law.txt"), (served.inos["law.txt"], "lease.txt")):
+            answer = served.search("", like=file, limit=3)
+            assert names(answer)[0] == other and file not in [hit.node.ino for hit in answer.hits] and len(answer.hits) == 3
+            assert (answer.strategy, answer.partial) == ("exact", False)
+            assert "tenant" in answer.hits[0].passage.text and answer.hits[0].score > 0.8
+        assert served.search("", like=twin, scope=twin).hits == ()
+        assert names(served.search("", like=twin, limit=1, filter=Name("*.txt"), exact=True)) == ["law.txt"]
+    finally:
+        write(served.volume, lambda txn: files.remove(txn, served.docs, b"lease.txt"))
+        served.ready()
+
+
+def test_a_file_without_text_leaves_nothing_to_compare_and_the_answer_says_so(served: Served) -> None:
+    answer = served.search("", like=served.docs)
+    assert answer.hits == () and answer.partial and "no text of the file" in answer.partial_reasons[0]
+
+
+def test_a_file_has_no_words_and_no_weights(served: Served) -> None:
+    for refused in ({"mode": "lexical"}, {"weights": (2.0, 1.0)}):
+        with pytest.raises(InvalidRequest):
+            served.search("", like=served.inos["law.txt"], **refused)
+
+
 def test_weights_decide_between_meaning_and_words(served: Served) -> None:
     question = "cancelling rental agreements early: quagga"
     assert names(served.search(question, "dense"))[0] == names(served.search(question, weights=(100.0, 1.0)))[0] == "law.txt"

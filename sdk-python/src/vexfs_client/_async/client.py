@@ -78,6 +78,7 @@ class AsyncClient:
         text: str | None = None,
         *,
         vector: VectorLike | None = None,
+        like: FileName | None = None,
         scope: FileName | None = None,
         filter: Filter | None = None,
         mode: SearchMode | str | None = None,
@@ -89,7 +90,9 @@ class AsyncClient:
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> SearchResult:
-        """The files that answer a question best, each with its best passage. Give `text` or `vector`.
+        """The files that answer a question best, each with its best passage. Give `text`, `vector` or `like`.
+
+        `like` is a file: what is near to the mean of its passages is answered, without the file itself.
 
         `scope` looks only in this directory and below it, `filter` only at files that pass it. `mode` is `hybrid` (the
         default), `dense` or `lexical`; `limit` how many hits at most (0: 10; up to 1,000). A vector is one of the model that
@@ -103,6 +106,7 @@ class AsyncClient:
         request = v1.SearchRequest(
             text=text,
             vector=None if vector is None else to_vector(vector),
+            like=None if like is None else to_ref(like),
             scope=None if scope is None else to_ref(scope),
             filter=to_message(filter),
             mode=to_mode(mode),

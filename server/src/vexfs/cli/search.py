@@ -20,12 +20,11 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
 
 
 @click.command("search")
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
+@click.option("--like", metavar="P", help="Instead of a question: what is like this file.")
 @click.option("--path", "scope", metavar="P", help="Only in this directory and below it.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits at most.")
-@click.option(
-    "--mode", type=click.Choice(list(_MODES)), default="hybrid", show_default=True, help="By meaning and words, or one."
-)
+@click.option("--mode", type=click.Choice(list(_MODES)), help="By meaning and words (hybrid, the default), or one of them.")
 @click.option("--exact", is_flag=True, help="Compare every passage by meaning; slow where there is much.")
 @click.option("--dense-weight", type=float, default=1.0, show_default=True, help="Hybrid: how much the meaning counts.")
 @click.option("--lexical-weight", type=float, default=1.0, show_default=True, help="Hybrid: how much the words count.")
@@ -33,9 +32,10 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
 @server_options()
 def search_command(
     query: tuple[str, ...],
+    like: str | None,
     scope: str | None,
     limit: int,
-    mode: str,
+    mode: str | None,
     exact: bool,
     dense_weight: float,
     lexical_weight: float,
@@ -43,7 +43,7 @@ def search_command(
     target: Target,
     as_json: bool,
 ) -> None:
-    """Find files by meaning and by words.
+    """Find files by meaning and by words, or by what they are like.
 
     In the question, "words in quotes" are a phrase and begin* is the beginning of a word; quote them for the shell:
     '"rotate keys"', 'conf*'.
@@ -51,18 +51,22 @@ def search_command(
     The best file comes first, with its best passage. With --json each hit is an object: file, score, passage, start_byte,
     end_byte, start_line, end_line, matches.
     """
+    if (like is None) != bool(query):
+        raise click.UsageError("give a question, or --like and a file")
     text = " ".join(query)
     if any("\udc80" <= letter <= "\udcff" for letter in text):  # bytes that are no text
         raise click.UsageError("the question is not UTF-8")
     request = search_pb2.SearchRequest(
         text=text,
         limit=limit,
-        mode=_MODES[mode],
+        mode=search_pb2.SEARCH_MODE_UNSPECIFIED if mode is None else _MODES[mode],
         exact=exact,
         dense_weight=dense_weight,
         lexical_weight=lexical_weight,
         min_revision=min_revision,
     )
+    if like is not None:
+        request.like.CopyFrom(reference(like))
     if scope is not None:
         request.scope.CopyFrom(reference(scope))
     with connected(target) as client:

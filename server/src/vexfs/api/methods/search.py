@@ -57,6 +57,7 @@ async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchRe
                 filter=compiled,
                 vector=request.vector.values if request.HasField("vector") else None,
                 exact=request.exact,
+                like=_like(context, request),
                 weights=(request.dense_weight or 1.0, request.lexical_weight or 1.0),
             )
             return engine.search(asked, **reach)  # type: ignore[arg-type]
@@ -156,6 +157,13 @@ def _scope(context: CallContext, request: pb.SearchRequest) -> Ino | None:
         return None
     with context.application.volume.snapshot() as view:
         return references.find(view, request.scope).node.ino
+
+
+def _like(context: CallContext, request: pb.SearchRequest) -> Ino | None:
+    if not request.HasField("like"):
+        return None
+    with context.application.volume.snapshot() as view:
+        return references.find(view, request.like).node.ino
 
 
 def _in_scope(view: Reader, request: pb.ListSkippedFilesRequest) -> Callable[[Ino], bool]:

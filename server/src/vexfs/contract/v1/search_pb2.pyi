@@ -57,6 +57,7 @@ class SearchRequest(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     VECTOR_FIELD_NUMBER: _builtins.int
+    LIKE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
@@ -94,6 +95,12 @@ class SearchRequest(_message.Message):
         """A vector of the model that embeds the files (GetServerInfo names it), or of `vector_name`."""
 
     @_builtins.property
+    def like(self) -> _common_pb2.FileRef:
+        """This file: what is near to the mean of its passages' vectors, each of length 1, is answered, without the file itself. If none
+        of its text is indexed there is nothing to compare: the answer is empty, and `partial`.
+        """
+
+    @_builtins.property
     def scope(self) -> _common_pb2.FileRef:
         """Only files in this directory or below it; everywhere if not set."""
 
@@ -106,6 +113,7 @@ class SearchRequest(_message.Message):
         *,
         text: _builtins.str = ...,
         vector: _common_pb2.Vector | None = ...,
+        like: _common_pb2.FileRef | None = ...,
         scope: _common_pb2.FileRef | None = ...,
         filter: _filter_pb2.Filter | None = ...,
         mode: Global___SearchMode.ValueType = ...,
@@ -116,11 +124,11 @@ class SearchRequest(_message.Message):
         lexical_weight: _builtins.float = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "like", b"like", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "exact", b"exact", "filter", b"filter", "lexical_weight", b"lexical_weight", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "exact", b"exact", "filter", b"filter", "lexical_weight", b"lexical_weight", "like", b"like", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector"]  # noqa: Y015
+    _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector", "like"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_query) -> _WhichOneofReturnType_query | None: ...
 

@@ -100,7 +100,8 @@ class SearchEngine:
         """
         _check(request)
         compiled = None if request.filter is None else filters.compile(request.filter)
-        dense, lexical = request.mode != LEXICAL, request.vector is None and request.mode != DENSE
+        by_text = request.vector is None and request.like is None
+        dense, lexical = request.mode != LEXICAL, by_text and request.mode != DENSE
         self._reach(min_revision, deadline_s, lambda: self.progress.text_revision(dense=dense, lexical=lexical))
         with self._volume.snapshot() as view:
             matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
@@ -157,7 +158,8 @@ class SearchEngine:
     def _reranking_of(self, request: TextSearch) -> Reranking | None:
         """For a question in words; unless more hits are wanted than are scored, since scores of two kinds have no order."""
         reranking = self._reranking
-        asked = request.vector is None and reranking is not None and request.limit <= reranking.hits
+        by_text = request.vector is None and request.like is None
+        asked = by_text and reranking is not None and request.limit <= reranking.hits
         return reranking if asked else None
 
     def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
@@ -190,18 +192,19 @@ def _check(request: TextSearch) -> None:
     _check_limit(request.limit)
     if request.mode not in MODES:
         raise InvalidRequest(f"the mode {request.mode!r} is none of {', '.join(MODES)}")
-    if request.vector is not None and request.mode == LEXICAL:
-        raise InvalidRequest("a vector has no words to search by: leave the mode out, or ask for dense")
+    by_text = request.vector is None and request.like is None
+    if not by_text and request.mode == LEXICAL:
+        raise InvalidRequest("a vector or a file is compared by meaning only: leave the mode out, or ask for dense")
     if request.weights != (1.0, 1.0):
         _check_weights(request)
-    if request.vector is None and not request.text.strip():
+    if by_text and not request.text.strip():
         raise InvalidRequest("the question is empty")
     if len(request.text.encode("utf-8", "surrogatepass")) > TEXT_MAX_BYTES:
         raise InvalidRequest(f"the question is longer than {TEXT_MAX_BYTES} bytes", limit=str(TEXT_MAX_BYTES))
 
 
 def _check_weights(request: TextSearch) -> None:
-    if request.mode != HYBRID or request.vector is not None:
+    if request.mode != HYBRID or request.vector is not None or request.like is not None:
         raise InvalidRequest("weights are for the fusion of two rankings: leave them out, or ask for a hybrid search by text")
     if not all(WEIGHT_MIN <= weight <= WEIGHT_MAX for weight in request.weights):
         raise InvalidRequest(f"a weight is {WEIGHT_MIN} to {WEIGHT_MAX:g}, or 0 for 1")

@@ -7,7 +7,7 @@ strategy, generation, whether exact, and why a half could not answer.
 from typing import Protocol
 
 from vexfs.core.errors import ViewUnavailable
-from vexfs.core.search import fusion, planner
+from vexfs.core.search import fusion, planner, recommend
 from vexfs.core.search.fusion import Candidate, Place
 from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.queries import QueryVectors
@@ -94,7 +94,7 @@ class TextRanking:
     ) -> None:
         self._request = request
         self._lexical = lexical
-        self.mode = DENSE if request.vector is not None else request.mode
+        self.mode = DENSE if request.vector is not None or request.like is not None else request.mode
         self.reasons: list[str] = []
         self._half = self._dense_half(state, model, queries) if self.mode != LEXICAL else None
         self.first_depth = max(100, 8 * request.limit)
@@ -107,7 +107,7 @@ class TextRanking:
         self.exact = self._half is not None and self._half.exact
         if self.mode == DENSE:
             self.strategy = EXACT if self._half is None else self._half.strategy
-            return fusion.one_ranking(dense, None), dense_complete
+            return [found for found in fusion.one_ranking(dense, None) if found.ino != self._request.like], dense_complete
         lexical, lexical_complete = self._words(matcher, depth)
         if self.mode == LEXICAL:
             return fusion.one_ranking(None, lexical), lexical_complete
@@ -123,7 +123,12 @@ class TextRanking:
 
     def _dense_half(self, state: IndexState | None, model: str, queries: QueryVectors) -> _DenseHalf | None:
         vector = self._request.vector
-        if vector is None:
+        if self._request.like is not None:
+            vector = None if state is None else recommend.vector_of_file(state, self._request.like)
+            if vector is None:
+                self._cannot("no text of the file is indexed, so there is nothing to compare; ListSkippedFiles may say why")
+                return None
+        elif vector is None:
             try:
                 vector = queries.vector_of(parse(self._request.text).text, model if state is not None else "")
             except ViewUnavailable as error:

@@ -30,6 +30,8 @@ class TextSearch(NamedTuple):
     """Compare the passages with this vector of the embedding model, instead of `text`, which is then empty."""
     exact: bool = False
     """Compare every passage by meaning, whatever generation there is."""
+    like: Ino | None = None
+    """Compare the passages with those of this file, which is not answered, instead of `text`, which is then empty."""
     weights: tuple[float, float] = (1.0, 1.0)
     """Hybrid: how much the dense and the lexical ranking count."""
 

@@ -2997,6 +2997,12 @@ class SearchRequest(betterproto2.Message):
     A vector of the model that embeds the files (GetServerInfo names it), or of `vector_name`.
     """
 
+    like: "FileRef | None" = betterproto2.field(11, betterproto2.TYPE_MESSAGE, optional=True, group="query")
+    """
+    This file: what is near to the mean of its passages' vectors, each of length 1, is answered, without the file itself. If none
+    of its text is indexed there is nothing to compare: the answer is empty, and `partial`.
+    """
+
     scope: "FileRef | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Only files in this directory or below it; everywhere if not set.
