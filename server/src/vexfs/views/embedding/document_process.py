@@ -88,7 +88,9 @@ class DocumentReader:
             self.close_process()
             arguments = [str(os.getpid()), str(MEMORY_MAX_BYTES), str(PROCESSOR_MAX_S)]
             command = [sys.executable, "-m", "vexfs.views.embedding.document_process", *arguments]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            # What documents can make of it sees no settings, some of which are secret.
+            settings = {name: value for name, value in os.environ.items() if not name.startswith("VEXFS_")}
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
             self._read_before = False
         return self._process
 
