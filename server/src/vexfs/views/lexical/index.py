@@ -6,6 +6,7 @@ marker document says up to which change, in the same commit as the words, so a c
 can be deleted at any time: the indexer notices and fills it again. A writer belongs to one thread.
 """
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,7 +132,8 @@ class LexicalWriter:
         """Ends merging and gives the index free; idempotent. What was not committed is dropped; the marker knows."""
         if not self._closed:
             self._closed = True
-            self._writer.wait_merging_threads()
+            with contextlib.suppress(ValueError):  # a thread that wrote into a folder that was removed meanwhile
+                self._writer.wait_merging_threads()
 
 
 def marker_of(searcher: tantivy.Searcher) -> Marker | None:
