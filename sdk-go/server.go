@@ -30,10 +30,18 @@ type Limits struct {
 
 // EmbeddingModel is how the text of files is embedded.
 type EmbeddingModel struct {
-	// Name is the model's name.
+	// Name is that of the model whose vectors are searched.
 	Name string
 	// Dimension is how many components its vectors have.
 	Dimension int32
+	// NextName is the model that embeds everything anew, to take over once it has; empty when none does.
+	NextName string
+	// NextDone is how many passages it has embedded, each distinct text once.
+	NextDone int64
+	// NextTotal is how many passages it has to embed in all.
+	NextTotal int64
+	// Failure is why passages cannot be embedded now; empty when they can.
+	Failure string
 }
 
 // StorePosition is where the store is.
@@ -106,7 +114,10 @@ func (c *Client) ServerInfo(ctx context.Context, options ...WaitOptions) (*Serve
 		Text:  TextCounts{text.GetReady(), text.GetPending(), text.GetSkipped(), text.GetPassages()},
 	}
 	if model := m.GetEmbedding(); model != nil {
-		info.Embedding = &EmbeddingModel{model.GetName(), model.GetDimension()}
+		info.Embedding = &EmbeddingModel{
+			Name: model.GetName(), Dimension: model.GetDimension(), NextName: model.GetNextName(),
+			NextDone: model.GetNextDone(), NextTotal: model.GetNextTotal(), Failure: model.GetFailure(),
+		}
 	}
 	return info, nil
 }

@@ -53,10 +53,18 @@ export interface TextCounts {
 
 /** How the text of files is embedded. */
 export interface EmbeddingModel {
-  /** The model's name. */
+  /** The name of the model whose vectors are searched. */
   readonly name: string;
   /** Components of its vectors. */
   readonly dimension: number;
+  /** The model that embeds everything anew, to take over once it has; empty when none does. */
+  readonly nextName: string;
+  /** Passages that it has embedded, each distinct text once. */
+  readonly nextDone: number;
+  /** Passages that it has to embed in all. */
+  readonly nextTotal: number;
+  /** Why passages cannot be embedded now; empty when they can. */
+  readonly failure: string;
 }
 
 /** About the server. */
@@ -102,7 +110,14 @@ export async function serverInfo(caller: Caller, options: ReadOptions | undefine
       skipped: Number(text?.skipped ?? 0),
       passages: Number(text?.passages ?? 0),
     },
-    embedding: { name: embedding?.name ?? "", dimension: embedding?.dimension ?? 0 },
+    embedding: {
+      name: embedding?.name ?? "",
+      dimension: embedding?.dimension ?? 0,
+      nextName: embedding?.nextName ?? "",
+      nextDone: Number(embedding?.nextDone ?? 0),
+      nextTotal: Number(embedding?.nextTotal ?? 0),
+      failure: embedding?.failure ?? "",
+    },
   };
 }
 

@@ -188,14 +188,29 @@ impl From<proto::TextCounts> for TextCounts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmbeddingModel {
-    /// The model's name.
+    /// The name of the model whose vectors are searched.
     pub name: String,
     /// Components of its vectors.
     pub dimension: u32,
+    /// The model that embeds everything anew, to take over once it has; empty when none does.
+    pub next_name: String,
+    /// Passages that it has embedded, each distinct text once.
+    pub next_done: u64,
+    /// Passages that it has to embed in all.
+    pub next_total: u64,
+    /// Why passages cannot be embedded now; empty when they can.
+    pub failure: String,
 }
 
 impl From<proto::EmbeddingModel> for EmbeddingModel {
     fn from(model: proto::EmbeddingModel) -> Self {
-        Self { name: model.name, dimension: model.dimension.unsigned_abs() }
+        Self {
+            name: model.name,
+            dimension: model.dimension.unsigned_abs(),
+            next_name: model.next_name,
+            next_done: count(model.next_done),
+            next_total: count(model.next_total),
+            failure: model.failure,
+        }
     }
 }

@@ -434,9 +434,17 @@ class EmbeddingModel:
     """How the text of files is embedded."""
 
     name: str
-    """The model's name."""
+    """The name of the model whose vectors are searched."""
     dimension: int
     """Components of its vectors."""
+    next_name: str
+    """The model that embeds everything anew, to take over once it has; empty when none does."""
+    next_done: int
+    """Passages that it has embedded, each distinct text once."""
+    next_total: int
+    """Passages that it has to embed in all."""
+    failure: str
+    """Why passages cannot be embedded now; empty when they can."""
 
 
 @dataclass(frozen=True, slots=True)
