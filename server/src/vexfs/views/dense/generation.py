@@ -108,7 +108,8 @@ def write(root: Path, spec: IndexSpec, rows: Rows, *, source: str, position: int
     (building / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     _sync_tree(building)
     building.rename(root / identifier)
-    _sync(root)
+    for folder in (root, *list(root.parents)[:2]):  # up to the volume's: who made the folders between did not sync their names
+        _sync(folder)
     return manifest
 
 
