@@ -28,7 +28,7 @@ from dense.volumes import (
 from vexfs.core import collections, files, points
 from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, Revision, VectorSpec
 from vexfs.store.volume import Volume
-from vexfs.views.dense import builder, generation, metrics, ranking
+from vexfs.views.dense import builder, generation, launcher, metrics, ranking
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import files_of
 from vexfs.views.dense.view import DenseView
@@ -210,6 +210,30 @@ def test_stopping_the_view_ends_its_builder(volume: Volume) -> None:
         pid = view.builder_pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_builder_that_takes_too_long_is_ended_and_its_index_waits(volume: Volume) -> None:
+    collection = make_collection(volume, b"c", DIMENSION)
+    put_points(volume, collection, text_vectors(20_200)[:8000])
+    spec = IndexSpec(collection.ino, VECTOR, DIMENSION, metrics.COSINE)
+    now = 100.0
+    starter = launcher.Launcher(volume.folder, clock=lambda: now)
+    ended: list[launcher.Finished] = []
+    try:
+        assert starter.start(spec) and starter.poll() is None
+        now += launcher.BUILD_MAX_S
+
+        def polled() -> bool:
+            ended.extend(found for found in [starter.poll()] if found)
+            return bool(ended)
+
+        wait_until(polled, 10, "the builder is ended")
+        assert ended == [(spec, -signal.SIGKILL)] and starter.pid == 0
+        assert not starter.start(spec), "it waits before it is built again"
+        now += launcher.RETRY_FIRST_S
+        assert starter.start(spec) and starter.poll() is None, "and has its time anew"
+    finally:
+        starter.stop()
 
 
 def test_two_builders_do_not_work_at_once(volume: Volume) -> None:

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 60.0
+BUILD_MAX_S = 2 * 3600.0
+"""A builder that takes longer is ended: it may hang, and while it runs no index gets a generation. A builder has the lowest
+priority, so on a busy machine a large index may well need an hour."""
 
 
 class Finished(NamedTuple):
@@ -34,6 +37,7 @@ class Launcher:
         self._clock = clock
         self._pid = 0
         self._spec: IndexSpec | None = None
+        self._overdue_at = 0.0
         self._failures: dict[tuple[int, str], tuple[int, float]] = {}
 
     @property
@@ -63,21 +67,31 @@ class Launcher:
         finally:
             os.close(null)
         self._spec = spec
+        self._overdue_at = self._clock() + BUILD_MAX_S
         logger.info("builder started", extra={"builder_pid": self._pid, "collection": spec.collection, "vector": spec.vector})
         return True
 
     def poll(self) -> Finished | None:
-        """The builder that has ended since the last call, if one has."""
+        """The builder that has ended since the last call, if one has; one that takes longer than BUILD_MAX_S is ended."""
         if not self._pid or self._spec is None:
             return None
         pid, wait_status = os.waitpid(self._pid, os.WNOHANG)
         if pid == 0:
+            self._end_overdue()
             return None
         finished = Finished(self._spec, os.waitstatus_to_exitcode(wait_status))
         self._pid, self._spec = 0, None
         if finished.status:
             self.failed(finished.spec, f"the builder ended with status {finished.status}")
         return finished
+
+    def _end_overdue(self) -> None:
+        """Told once: the kill is reaped, as a failure, by a later `poll`."""
+        if self._clock() < self._overdue_at:
+            return
+        self._overdue_at = float("inf")
+        logger.warning("a builder took longer than %.0f s and is ended", BUILD_MAX_S, extra={"builder_pid": self._pid})
+        os.kill(self._pid, signal.SIGKILL)
 
     def succeeded(self, spec: IndexSpec) -> None:
         """The generation was adopted: the index may be built again at once."""
