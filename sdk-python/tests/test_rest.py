@@ -396,12 +396,17 @@ def test_an_interrupt_ends_the_call_on_the_server() -> None:
         hanging.arrived.wait(30)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell that starts these tests in the background has them ignore SIGINT; what a person starts does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with FaultyHttpServer(hanging) as server, Client(**server.reach) as client:
         thread = threading.Thread(target=interrupt)
         thread.start()
-        with pytest.raises(KeyboardInterrupt):
-            client.files.stat("/a")
-        thread.join()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.files.stat("/a")
+            thread.join()
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert server.seen[0].ended.wait(10)
         hanging.release.set()
         server.answers = [STAT]
