@@ -25,8 +25,8 @@ Server CPU is what the server's processes used while the workload ran, all of th
 
 # workload -> smallest median of VexFS / fuser_memory, by pinning
 SMALLEST_RATIO = {
-    processes.FREE: {"create": 0.9, "create_4k": 0.7, "rename": 0.6, "stat": 0.9},
-    processes.ONE_CORE: {"create": 0.35, "create_4k": 0.3, "rename": 0.35, "stat": 0.9},
+    processes.FREE: {"create": 1.3, "create_4k": 1.0, "stat": 0.9, "open_read": 1.5, "rename": 0.9, "unlink": 0.9},
+    processes.ONE_CORE: {"create": 0.5, "create_4k": 0.4, "stat": 0.9, "open_read": 0.7, "rename": 0.45, "unlink": 0.35},
 }
 SMALLEST_BEST_CREATE_4K = 4200.0
 

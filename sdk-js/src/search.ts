@@ -24,7 +24,13 @@ export type SearchMode = "hybrid" | "dense" | "lexical";
  * What files shall answer: a question or a few words of at most 8,192 bytes, a vector, or a file that they shall be like: what is
  * near to the mean of its passages is answered, without the file itself.
  */
-export type SearchQuery = string | VectorInput | { readonly like: FileRef };
+export type SearchQuery =
+  | string
+  | VectorInput
+  | {
+      /** The file. */
+      readonly like: FileRef;
+    };
 
 /** Options of a search. */
 export interface SearchOptions extends ReadOptions {
