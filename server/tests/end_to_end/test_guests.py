@@ -62,11 +62,9 @@ def searches(server: Server) -> float:
 
 
 def run(*command: str, cwd: Path, check: bool = True, **variables: str) -> str:
-    outcome = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **variables}
-    )
+    outcome = subprocess.run(command, cwd=cwd, capture_output=True, timeout=60, check=False, env={**os.environ, **variables})
     assert not check or outcome.returncode == 0, outcome.stderr
-    return outcome.stdout
+    return os.fsdecode(outcome.stdout)  # names are bytes, and other tests leave such that are no UTF-8
 
 
 def test_the_counter_of_searches_counts(server: Server, root: Path) -> None:
