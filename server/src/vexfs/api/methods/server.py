@@ -51,7 +51,9 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
             pass  # the positions say that the view is being rebuilt
         else:
             response.text.CopyFrom(pb.TextCounts(**counts._asdict()))
-        response.embedding.CopyFrom(_embedding(application))
+        embedding = _embedding(application)
+        if application.engine.queries.model is not None or embedding.failure:  # until then questions go by words alone
+            response.embedding.CopyFrom(embedding)
         return response
 
     return await context.read(run)
