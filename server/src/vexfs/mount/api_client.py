@@ -52,18 +52,13 @@ class ApiClient:
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
 
-    def search(self, asked: str, timeout_s: float, job: "Job", *, like: bytes = b"", but: int = 0) -> Found:
-        """What answers a SearchRequest, given as JSON; with `like` (little-endian float32) it looks for what is near to that
-        vector instead, and leaves out the file `but`. Raises InvalidRequest when it is no SearchRequest, Failed, Cancelled.
-        """
+    def search(self, asked: str, timeout_s: float, job: "Job") -> Found:
+        """What answers a SearchRequest, given as JSON. Raises InvalidRequest when it is no SearchRequest, Failed, Cancelled."""
         from google.protobuf.json_format import MessageToDict
 
         from vexfs.contract.v1 import search_pb2
 
         request = _parsed(asked, search_pb2.SearchRequest())
-        if like:
-            request.vector.values = like
-            request.limit += 1  # the file itself is the nearest
         response = self._call("SearchService/Search", request, search_pb2.SearchResponse, timeout_s, job)
         hits = [
             Hit(
@@ -73,10 +68,7 @@ class ApiClient:
                 record=MessageToDict(hit, preserving_proto_field_name=True),
             )
             for hit in response.hits
-            if hit.file.id != but
         ]
-        if like:
-            hits = hits[: request.limit - 1]
         facts = MessageToDict(response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
         facts.pop("hits", None)
         return Found(hits, {**facts, "hits": len(hits)})

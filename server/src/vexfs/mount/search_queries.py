@@ -9,19 +9,16 @@ import errno
 import logging
 import threading
 import time
-from array import array
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from vexfs.core.errors import InvalidRequest, VexfsError
-from vexfs.core.types import Ino
 from vexfs.mount.api_client import ApiClient, Cancelled, Failed, Found, Job
 from vexfs.mount.engine import Engine
 from vexfs.mount.requests import Answer
 from vexfs.mount.search_questions import Question
 from vexfs.mount.search_results import ResultSet, document
-from vexfs.views.derived import DerivedReader, derived_folder
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +33,6 @@ QUERIES_MAX = 128
 _SETS_MAX = 128
 _RUNNING_MAX = 16
 _WORKERS = 4
-_LIKE_PASSAGES_MAX = 64
-"""Of a longer file the first passages say what it is like."""
 
 
 class Query:
@@ -118,7 +113,6 @@ class Queries:
     def __init__(self, engine: Engine, api: ApiClient) -> None:
         self._engine = engine
         self._api = api
-        self._indexed = DerivedReader(derived_folder(engine.volume.folder))
         self._lock = threading.Lock()
         self._queries: OrderedDict[int, Query] = OrderedDict()
         self._sets: OrderedDict[int, ResultSet] = OrderedDict()
@@ -223,7 +217,7 @@ class Queries:
         """Ask the API. An empty answer from views that lack something is no answer: they get a moment, then it is a failure."""
         deadline = time.monotonic() + CATCH_UP_S
         while True:
-            found = self._found(question, job)
+            found = self._api.search(question.request, TIMEOUT_S, job)
             if found.hits or not found.facts.get("partial"):
                 return found
             if time.monotonic() >= deadline:
@@ -233,22 +227,8 @@ class Queries:
                 raise Cancelled("the request was interrupted")
             time.sleep(_ASK_AGAIN_S)
 
-    def _found(self, question: Question, job: Job) -> Found:
-        if question.like is None:
-            return self._api.search(question.request, TIMEOUT_S, job)
-        return self._api.search(question.request, TIMEOUT_S, job, like=self._mean(question.like), but=question.like)
-
-    def _mean(self, ino: Ino) -> bytes:
-        """The mean of the vectors of a file's passages, little-endian float32. Raises Failed when there is none."""
-        found = self._indexed.vectors(ino, self._indexed.model())[:_LIKE_PASSAGES_MAX]
-        if not found:
-            raise Failed("the file has no vectors: it holds no text, or it is still being indexed")
-        columns = zip(*(array("f", passage.vector) for passage in found), strict=True)
-        return array("f", [sum(column) / len(found) for column in columns]).tobytes()
-
     def close(self) -> None:
         """Give up what is running; idempotent."""
         for end in list(self._engine.interruptible.values()):
             end()
         self._workers.shutdown(wait=True, cancel_futures=True)
-        self._indexed.close()

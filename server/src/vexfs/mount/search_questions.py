@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from vexfs.core import paths, saved_queries
 from vexfs.core.saved_queries import SavedQuery
-from vexfs.core.types import Ino
 from vexfs.store.reader import Reader
 
 LIMIT = saved_queries.LIMIT_DEFAULT
@@ -21,17 +20,16 @@ _LIKE = "like:"
 
 
 class Question(NamedTuple):
-    """A SearchRequest as JSON. With `like` it lacks what to look for: the mean of the vectors of that file's passages."""
+    """A SearchRequest as JSON."""
 
     request: str
-    like: Ino | None = None
 
 
 def of_name(view: Reader, name: str) -> Question:
     """The question that a made-up name asks. Raises NotFound, InvalidPath and the like for a file that is not there."""
     if name.startswith(_LIKE):
         path = posixpath.join(b"/", urllib.parse.unquote_to_bytes(name.removeprefix(_LIKE)))
-        return Question(json.dumps({"limit": LIMIT}), paths.resolve(view, paths.parse(path)).ino)
+        return Question(json.dumps({"like": {"id": paths.resolve(view, paths.parse(path)).ino}, "limit": LIMIT}))
     if name.startswith("{"):
         return Question(name)
     request = {"text": name, "limit": LIMIT}

@@ -77,7 +77,6 @@ def _explanation(question: Question, found: Found, took_s: float) -> bytes:
     compared = "every candidate was compared" if facts.get("exact") else "the most likely candidates were compared"
     lines = [
         f"asked     {question.request}",
-        f"          {'for files like the file with id %d' % question.like if question.like else 'in words'}",
         f"answered  {facts.get('strategy') or 'by nobody'}, revision {facts.get('revision')}, {took_s * 1000:.0f} ms",
         f"vectors   {dense}; {compared}",
         f"pending   {facts.get('pending')}",

@@ -126,7 +126,7 @@ class TextRanking:
         if self._request.like is not None:
             vector = None if state is None else recommend.vector_of_file(state, self._request.like)
             if vector is None:
-                self._cannot("no text of the file is indexed, so there is nothing to compare; ListSkippedFiles may say why")
+                self._cannot("no text of the file is indexed, so it has no vectors to compare; ListSkippedFiles may say why")
                 return None
         elif vector is None:
             try:
