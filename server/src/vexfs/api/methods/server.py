@@ -52,20 +52,26 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
         else:
             response.text.CopyFrom(pb.TextCounts(**counts._asdict()))
         embedding = _embedding(application)
-        if application.engine.queries.model is not None or embedding.failure:  # until then questions go by words alone
+        if embedding is not None:
             response.embedding.CopyFrom(embedding)
         return response
 
     return await context.read(run)
 
 
-def _embedding(application: Application) -> pb.EmbeddingModel:
-    """The models as the contract has them. Before anything is embedded, the one that was chosen is said to serve."""
-    name, dimension = application.engine.queries.model or ("", 0)
+def _embedding(application: Application) -> pb.EmbeddingModel | None:
+    """The models as the contract has them; None until questions can be embedded, unless it is known why they cannot.
+
+    Before anything is embedded, the model that was chosen is said to serve.
+    """
+    model = application.engine.queries.model
+    name, dimension = model or ("", 0)
     try:
         status = application.engine.progress.embedding()
     except ViewUnavailable:
-        return pb.EmbeddingModel(name=name, dimension=dimension)
+        return None if model is None else pb.EmbeddingModel(name=name, dimension=dimension)
+    if model is None and not status.failure:
+        return None
     if status.model:
         name, dimension = status.model, status.dimension or dimension
     return pb.EmbeddingModel(
