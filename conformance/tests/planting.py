@@ -1,7 +1,8 @@
 """A copy of the server's package in which one line differs, and a server that runs from it.
 
-Called by `test_server_mutants.py`. The copy is made of links to the package as it is installed; only the file with the changed
-line, and the folders above it, are new. The sources of the package itself are never written to.
+Called by `test_server_mutants.py`; `everywhere` and `on` make the mutants of `server_mutants.py`. The copy is made of links to
+the package as it is installed; only the file with the changed line, and the folders above it, are new. The sources of the
+package itself are never written to.
 """
 
 import sys
@@ -13,6 +14,7 @@ import vexfs
 from vexfs_conformance.server import OwnServer
 
 PACKAGE = Path(vexfs.__file__).parent
+_EVERY_SURFACE = ("grpc", "rest", "connect")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,16 @@ class ServerMutant:
         indentation = lines[index].removesuffix(lines[index].lstrip())
         lines[index] = indentation + self.instead
         _link_around(folder / PACKAGE.name, PACKAGE, Path(self.file)).write_text("\n".join(lines) + "\n")
+
+
+def everywhere(file: str, guard: str, instead: str, wrong: str, *cases: str) -> ServerMutant:
+    """Behind the surfaces: each of them shows it."""
+    return ServerMutant(file, guard, instead, wrong, cases, _EVERY_SURFACE)
+
+
+def on(lane: str, file: str, guard: str, instead: str, wrong: str, *cases: str) -> ServerMutant:
+    """In one surface: the others do not have it."""
+    return ServerMutant(file, guard, instead, wrong, cases, (lane,))
 
 
 def _link_around(copy: Path, original: Path, file: Path) -> Path:
