@@ -155,10 +155,12 @@ def test_searches_compare_with_the_vectors_of_one_model_all_through_a_change(
 
 
 def _answered(changing: Changing) -> SearchAnswer | None:
+    """An answer by the vectors that are served; None while the view or their model is being loaded."""
     try:
-        return changing.ask()
+        answer = changing.ask()
     except ViewUnavailable:
         return None
+    return answer if answer.hits else None
 
 
 def test_a_killed_change_goes_on_and_embeds_nothing_twice(changing: Changing, models: tuple[Path, Path]) -> None:
