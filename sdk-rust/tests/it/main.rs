@@ -22,5 +22,3 @@ mod readme;
 mod search;
 mod surface;
 mod tls;
-#[cfg(feature = "tracing")]
-mod traced;

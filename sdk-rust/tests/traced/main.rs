@@ -1,4 +1,17 @@
 //! The spans of the feature `tracing`.
+//!
+//! A program of its own, with one test: tracing remembers for all threads whether anybody listens at a place in the code, and asks
+//! the thread that comes there first. A test beside this one that gets there at the same moment, where nobody listens, would silence it.
+
+#![allow(unreachable_pub)] // a test program has no public items; `pub` says what a module is for
+
+#[rustfmt::skip]
+#[allow(missing_docs, unreachable_pub, clippy::all, dead_code)]
+#[path = "../../src/generated/vexfs.v1.rs"]
+mod proto;
+#[allow(dead_code)] // what only other tests use
+#[path = "../it/support/faulty.rs"]
+mod faulty;
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +20,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::proto;
-use crate::support::faulty::{Faulty, answer, fail};
+use crate::faulty::{Faulty, answer, fail};
 
 /// Remembers the names of spans and events with their fields.
 #[derive(Clone, Default)]
