@@ -293,7 +293,7 @@ def test_who_waits_gets_the_lock_when_it_is_freed(paths: list[Path], one: Progra
     begun = time.monotonic()
     assert one.do(free) is None
     assert two.answer() is None
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20
 
 
 def test_a_signal_ends_the_wait(paths: list[Path], one: Program, two: Program, start: Callable[[], Program]) -> None:

@@ -270,7 +270,7 @@ def test_with_the_indexer_standing_still_a_search_is_partial_and_waits_end(serve
         started = time.monotonic()
         with pytest.raises(RevisionNotReached) as caught:
             served.engine.wait_for_views(served.volume.head(), started + 0.3)
-        assert 0.2 < time.monotonic() - started < 2 and int(caught.value.details["pending"]) >= 1
+        assert 0.2 < time.monotonic() - started < 20 and int(caught.value.details["pending"]) >= 1
         behind = {view.view: view.state for view in served.engine.progress.views()}
         assert behind["text"] == behind["lexical"] == "behind"
     finally:

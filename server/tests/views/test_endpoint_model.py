@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from embedding_server import KEY, EmbeddingServer, Fault
+from indexer_process import eventually
 from model_folders import bag_of_words
 
 from vexfs.views.embedding import choice, endpoint_client
@@ -18,7 +19,7 @@ from vexfs.views.embedding.endpoint_client import CONCURRENT_MAX, EndpointFailed
 from vexfs.views.embedding.endpoint_model import EndpointModel
 from vexfs.views.embedding.weights import ModelUnusable
 
-QUICK = Limits(attempt_s=0.4, again_s=2.5, pause_max_s=1.0)
+QUICK = Limits(attempt_s=2.0, again_s=10, pause_max_s=1.0)
 TEXTS = [f"text number {number} of the cat" for number in range(70)]
 
 
@@ -66,7 +67,7 @@ def test_a_dimension_can_be_asked_for_and_makes_another_model(server: EmbeddingS
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(429), Fault(500), Fault(503, body="<html>busy</html>"), Fault(0), Fault(200, delay_s=1.0)],
+    [Fault(429), Fault(500), Fault(503, body="<html>busy</html>"), Fault(0), Fault(200, delay_s=6.0)],
     ids=["429", "500", "503", "closed", "slow"],
 )
 def test_what_may_go_right_later_is_asked_again(server: EmbeddingServer, connect: Connect, fault: Fault) -> None:
@@ -78,52 +79,54 @@ def test_what_may_go_right_later_is_asked_again(server: EmbeddingServer, connect
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_the_pause_that_the_endpoint_asks_for_is_kept_by_all(server: EmbeddingServer, connect: Connect, form: str) -> None:
-    model = connect(limits=Limits(attempt_s=1, again_s=10, pause_max_s=1))
+    model = connect(limits=Limits(attempt_s=10, again_s=30, pause_max_s=1))
     date = email.utils.formatdate(time.time() + 3, usegmt=True)  # in whole seconds: two at least
     server.faults.append(Fault(429, {"Retry-After": "2" if form == "seconds" else date}))
     threads = [threading.Thread(target=model.embed, args=(["the cat"],)) for _ in range(4)]
     threads[0].start()
-    time.sleep(0.2)
+    eventually(lambda: not server.faults)
+    time.sleep(0.5)  # until it has read that answer
     for thread in threads[1:]:
         thread.start()
     for thread in threads:
         thread.join()
     told, *later = server.times[1:]
     assert len(later) == 4
-    assert 1.9 <= min(later) - told < 4.5
+    assert 1.9 <= min(later) - told < 20
 
 
 def test_who_cannot_wait_so_long_is_told_at_once(server: EmbeddingServer, connect: Connect) -> None:
-    model = connect(limits=Limits(attempt_s=1, again_s=2, pause_max_s=1))
+    model = connect(limits=Limits(attempt_s=10, again_s=30, pause_max_s=1))
     server.faults.append(Fault(429, {"Retry-After": "60"}, '{"error": {"message": "quota"}}'))
     for _ in range(3):
         started = time.monotonic()
         with pytest.raises(EndpointFailed, match=r"it answered 429.*quota"):
             model.embed(["the cat"])
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 20
     assert len(server.requests) == 2
 
 
 def test_the_pauses_grow_while_nothing_is_answered(server: EmbeddingServer, connect: Connect) -> None:
-    model = connect(limits=Limits(attempt_s=1, again_s=10, pause_max_s=1.5))
+    model = connect(limits=Limits(attempt_s=10, again_s=30, pause_max_s=1.5))
     server.faults += [Fault(500)] * 5
     model.embed(["the cat"])
     pauses = np.diff(server.times[1:])
     assert len(pauses) == 5
-    assert pauses[0] < 0.5 and 0.7 <= pauses[1] < 1.4 and pauses[2] >= 1.0 and max(pauses) < 2.0
+    assert pauses[0] < 0.7 <= pauses[1] and pauses[2] >= 1.0
+    assert pauses[4] < 5.0, "no longer than the longest"  # eight seconds without it
 
 
 def test_a_question_does_not_wait_for_an_endpoint_that_hangs(server: EmbeddingServer, connect: Connect) -> None:
-    model = connect(limits=endpoint_client.QUESTIONS)
-    server.delay_s = 10
+    limits = endpoint_client.QUESTIONS
+    assert limits.attempt_s + limits.again_s <= 2
+    model = connect(limits=limits._replace(again_s=0.01))  # so that the next one comes in the pause, however late it comes
+    server.delay_s = 60
     started = time.monotonic()
-    with pytest.raises(EndpointFailed, match="no answer within"):
-        model.embed(["the cat"])
-    assert time.monotonic() - started < endpoint_client.QUESTIONS.attempt_s + 0.5
-    started = time.monotonic()
-    with pytest.raises(EndpointFailed, match="no answer within"):
-        model.embed(["the dog"])
-    assert time.monotonic() - started < 0.2, "the next one is told at once"
+    for question in ("the cat", "the dog"):
+        with pytest.raises(EndpointFailed, match="no answer within"):
+            model.embed([question])
+    assert time.monotonic() - started < 30
+    assert len(server.requests) == 2, "the next one is told at once"
 
 
 def vectors(*rows: list[object]) -> str:

