@@ -106,7 +106,7 @@ test("the client works in a browser, from a page of another site", async (contex
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 120_000 });
   try {
     const tab = await browser.newPage();
-    await tab.goto(origin);
+    await tab.goto(origin, { timeout: 120_000 });
     const result = await tab.evaluate(inPage, { url: server.url, token: server.token });
     assert.deepEqual(result, {
       text: "Boil the carrots.",

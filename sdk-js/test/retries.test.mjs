@@ -37,7 +37,7 @@ function refusal(reason, code, { retryable, delayMs } = {}) {
   const metadata = retryable === undefined ? {} : { retryable: String(retryable) };
   const details = [{ desc: ErrorInfoSchema, value: { domain: "vexfs.v1", reason, metadata } }];
   if (delayMs !== undefined) {
-    const retryDelay = { seconds: 0n, nanos: delayMs * 1_000_000 };
+    const retryDelay = { seconds: BigInt(Math.floor(delayMs / 1000)), nanos: (delayMs % 1000) * 1_000_000 };
     details.push({ desc: RetryInfoSchema, value: { retryDelay } });
   }
   return new ConnectError("on purpose", code, undefined, details);
@@ -137,15 +137,13 @@ test("the server's delay is the least that is waited", async () => {
 });
 
 test("when the deadline would pass in the pause, the last error comes at once", async () => {
-  const error = () => refusal("QUEUE_FULL", Code.ResourceExhausted, { delayMs: 900 });
+  const error = () => refusal("QUEUE_FULL", Code.ResourceExhausted, { delayMs: 60_000 });
   const { seen, method } = failing(99, error, {});
   const { client } = await serve({ statFile: method });
-  // The first call carries the connection's making, which must not count.
-  await assert.rejects(client.files.stat("/a", { maxAttempts: 1 }));
   const start = performance.now();
-  await assert.rejects(client.files.stat("/a", { timeout: 0.8 }), ResourceExhaustedError);
-  assert.ok(performance.now() - start < 700, "it waited");
-  assert.equal(seen.length, 2);
+  await assert.rejects(client.files.stat("/a", { timeout: 30 }), ResourceExhaustedError);
+  assert.ok(performance.now() - start < 15_000, "it waited");
+  assert.equal(seen.length, 1);
 });
 
 test("one deadline covers all attempts, and the server is told what is left of it", async () => {
@@ -162,15 +160,16 @@ test("one deadline covers all attempts, and the server is told what is left of i
     },
   });
   const start = performance.now();
-  await assert.rejects(client.files.stat("/a", { timeout: 1.5 }), (error) => {
+  // So long that two attempts get to the server on the busiest machine.
+  await assert.rejects(client.files.stat("/a", { timeout: 5 }), (error) => {
     assert.ok(error instanceof DeadlineExceededError);
     assert.equal(error.attempts, 2);
     return true;
   });
   const took = performance.now() - start;
-  assert.ok(took >= 1400 && took < 10_000, `took ${took} ms`);
-  assert.ok(left[0] > 500 && left[0] <= 1500, `told ${left[0]}`);
-  assert.ok(left[1] > 0 && left[1] <= 1210, `told ${left[1]}`);
+  assert.ok(took >= 4900 && took < 25_000, `took ${took} ms`);
+  assert.ok(left[0] > 0 && left[0] <= 5000, `told ${left[0]}`);
+  assert.ok(left[1] > 0 && left[1] <= 4710, `told ${left[1]}`);
 });
 
 test("a time-out of 0 is no limit", async () => {
@@ -218,22 +217,24 @@ test("a signal ends the pause between attempts", async () => {
   const cancelling = new AbortController();
   const { method } = failing(99, () => {
     setTimeout(() => cancelling.abort(), 50);
-    return refusal("QUEUE_FULL", Code.ResourceExhausted, { delayMs: 990 });
+    return refusal("QUEUE_FULL", Code.ResourceExhausted, { delayMs: 30_000 });
   });
   const { client } = await serve({ statFile: method });
   const start = performance.now();
-  await assert.rejects(client.files.stat("/a", { signal: cancelling.signal }), CancelledError);
-  assert.ok(performance.now() - start < 900);
+  await assert.rejects(client.files.stat("/a", { signal: cancelling.signal, timeout: 60 }), CancelledError);
+  assert.ok(performance.now() - start < 20_000, "it waited");
 });
 
 test("a connection that breaks is nobody's answer: the call is tried again", async () => {
   let calls = 0;
   const { client, server } = await serve({
-    putContent: () => {
+    putContent: (_, context) => {
       calls += 1;
       if (calls === 1) {
         server.breakConnections();
-        return new Promise(() => {});
+        return new Promise((_resolve, reject) => {
+          context.signal.addEventListener("abort", () => reject(new ConnectError("gone", Code.Canceled)));
+        });
       }
       return { revision: 1n, file: FILE };
     },
@@ -244,9 +245,7 @@ test("a connection that breaks is nobody's answer: the call is tried again", asy
 });
 
 test("nobody there is UNAVAILABLE, after all attempts", async () => {
-  const { server } = await serve({});
-  await server.stop();
-  const client = new Client({ address: server.address });
+  const client = new Client({ address: "127.0.0.1:1" });
   await assert.rejects(client.files.stat("/a"), (error) => {
     assert.ok(error instanceof UnavailableError);
     assert.equal(error.attempts, 4);
