@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// run starts the server first: the examples, too, run in m.Run, and find it by VEXFS_ADDRESS and VEXFS_TOKEN.
+// run starts the server first: the examples, too, run in m.Run, and find it by the variables of the settings.
 func run(m *testing.M) int {
 	testserver.ClearSettings()
 	folder, err := os.MkdirTemp("", "vexfs-sdk-go-")
@@ -37,6 +37,7 @@ func run(m *testing.M) int {
 	}
 	os.Setenv("VEXFS_ADDRESS", theServer.Address)
 	os.Setenv("VEXFS_TOKEN", theServer.Token)
+	os.Setenv("VEXFS_TIMEOUT", "120") // examples wait until a busy machine has embedded what all tests wrote
 	code := m.Run()
 	if err := theServer.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the server did not stop well:", err)
