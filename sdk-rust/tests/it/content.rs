@@ -11,7 +11,7 @@ use vexfs_client::{ErrorKind, Reason};
 
 use crate::proto;
 use crate::support::faulty::{Faulty, Step, answer, encoded, fail};
-use crate::support::real;
+use crate::support::{nobody, real};
 
 /// Larger than one message may be.
 fn large() -> Bytes {
@@ -109,9 +109,7 @@ async fn a_stream_is_not_tried_again_once_something_was_taken() {
 
 #[tokio::test]
 async fn a_stream_of_which_nothing_was_taken_is_tried_again() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let (_kept, address) = nobody();
     let client = vexfs_client::Client::builder().address(address).connect().await.unwrap();
     let pieces = stream::iter([Ok::<_, io::Error>("x")]);
     let error = client.files().write_stream("/a", pieces).await.unwrap_err();
