@@ -98,8 +98,7 @@ class _Connection:
         if isinstance(upcoming, Early):
             answers.note(seen)
             await self._send(503, as_json(upcoming.failure.body(503)))
-            await asyncio.sleep(2)  # the client may write on, into nothing
-            return False
+            await asyncio.sleep(3600)  # until the server ends: the client may write on, into nothing
         body = b""
         while isinstance(event := await self._event(), h11.Data):
             body += bytes(event.data)

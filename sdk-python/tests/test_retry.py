@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -202,13 +203,13 @@ async def test_a_writing_call_without_request_id_is_tried_once(run: Run, peer: P
 
 
 async def test_the_server_is_told_the_deadline_that_is_left(run: Run, peer: Peer) -> None:
-    with peer(Failure(retry_after=0.5), STAT) as server:
-        await run(lambda client: client.files.stat("/a", timeout=5), server, {"timeout": 1})
+    with peer(Failure(retry_after=0.7), STAT) as server:
+        await run(lambda client: client.files.stat("/a", timeout=9), server, {"timeout": 1})
         first, second = (seen.remaining for seen in server.seen)
     assert first is not None
     assert second is not None
-    assert 3 < first < 5.5
-    assert second <= first - 0.4
+    assert 1.5 < first < 9.5
+    assert second <= first - 0.6
 
 
 async def test_a_pause_is_as_long_as_the_server_asks(run: Run, peer: Peer) -> None:
@@ -235,19 +236,20 @@ async def test_a_call_ends_at_its_deadline(run: Run, peer: Peer) -> None:
     ended = threading.Event()
     with peer(hang) as server:
         begun = time.monotonic()
-        with pytest.raises(DeadlineExceededError) as error:
-            await run(lambda client: client.files.stat("/a", timeout=0.5), server, {})
-        assert time.monotonic() - begun < 15
+        with pytest.raises(DeadlineExceededError) as error:  # a busy machine, too, gets a call to the server in this time
+            await run(lambda client: client.files.stat("/a", timeout=4), server, {})
+        assert time.monotonic() - begun < 25
         assert server.seen[0].ended.wait(10), "the server was told that nobody waits any more"
         ended.set()
     assert (error.value.code, error.value.reason, error.value.attempts) == ("DEADLINE_EXCEEDED", "", 1)
 
 
 async def test_no_server_at_all_is_unavailable_and_the_call_is_tried_again(run: Run, peer: Peer) -> None:
-    with peer(STAT) as server:
-        pass
-    with pytest.raises(UnavailableError) as error:
-        await run(stat, server, {"max_attempts": 2})
+    with peer(STAT) as server, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # its port is nobody else's, and nobody listens
+        server.port = nobody.getsockname()[1]
+        with pytest.raises(UnavailableError) as error:
+            await run(stat, server, {"max_attempts": 2})
     assert (error.value.attempts, error.value.reason, error.value.retryable) == (2, "", True)
 
 
