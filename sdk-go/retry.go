@@ -61,7 +61,8 @@ func (c *Client) timeoutOf(ctx context.Context) time.Duration {
 // again pauses and returns nil if the operation is to be tried once more after err, else the error to return.
 func (o *operation) again(err error) error {
 	e := o.failure(err)
-	if !e.Retryable || o.attempts >= o.client.maxAttempts || o.ctx.Err() != nil {
+	// After a deadline there is no time left, whatever may come later.
+	if !e.Retryable || e.Code == ErrDeadlineExceeded || o.attempts >= o.client.maxAttempts || o.ctx.Err() != nil {
 		return e
 	}
 	pause := max(e.delay, pauseAfter(o.attempts))

@@ -52,6 +52,15 @@ func TestWhatCannotPassIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+func TestAfterADeadlineNothingIsTriedAgain(t *testing.T) {
+	server := &faultyServer{stat: failing(9, failure(codes.DeadlineExceeded, "REVISION_NOT_REACHED", 0))}
+	_, err := connect(t, server).Files.Stat(t.Context(), Path("/a"))
+	e := asError(t, err)
+	if server.attempts != 1 || e.Attempts != 1 || !e.Retryable || !errors.Is(err, ReasonRevisionNotReached) {
+		t.Errorf("the server saw %d attempts: %+v", server.attempts, e)
+	}
+}
+
 func TestAttemptsHaveALimit(t *testing.T) {
 	for _, most := range []int{1, 4} {
 		server := &faultyServer{stat: failing(100, failure(codes.Unavailable, "", 0))}

@@ -23,6 +23,7 @@ class Wrong:
     second_layer: bool = False
     ignores_reason: bool = False
     never_again: bool = False
+    after_a_deadline: bool = False
     deadline_each: bool = False
     ignores_max: bool = False
     says_one_attempt: bool = False
@@ -66,7 +67,7 @@ class Retrying(RawGrpc):
             time.sleep(pause)
 
     def _again(self, error: Failed) -> bool:
-        if self._wrong.never_again:
+        if self._wrong.never_again or (error.code == "DEADLINE_EXCEEDED" and not self._wrong.after_a_deadline):
             return False
         if self._wrong.ignores_reason:
             return error.code == "UNAVAILABLE"
@@ -108,6 +109,11 @@ MUTANTS = {
         Wrong(never_again=True),
         "what can succeed later is tried again",
         "Retries/a-read-after-one-failure",
+    ),
+    "tries-again-after-a-deadline": (
+        Wrong(after_a_deadline=True),
+        "after a deadline nothing is tried again",
+        "Retries/nothing-after-a-deadline",
     ),
     "a-deadline-for-each-attempt": (
         Wrong(deadline_each=True),

@@ -64,7 +64,9 @@ export class Attempts {
   }
 
   #mayTryAgain(error: VexfsError): boolean {
-    return this.#allowance.repeatable && error.retryable && this.count < this.#allowance.maxAttempts;
+    // After a deadline there is no time left, whatever may come later.
+    const later = error.retryable && error.code !== "DEADLINE_EXCEEDED";
+    return this.#allowance.repeatable && later && this.count < this.#allowance.maxAttempts;
   }
 
   async #sleep(ms: number): Promise<void> {

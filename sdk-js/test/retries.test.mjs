@@ -119,6 +119,14 @@ test("what cannot pass by itself is not tried again", async () => {
   }
 });
 
+test("after a deadline nothing is tried again", async () => {
+  const { seen, method } = failing(99, () => refusal("REVISION_NOT_REACHED", Code.DeadlineExceeded), {});
+  const { client } = await serve({ statFile: method });
+  const expected = { name: "DeadlineExceededError", reason: "REVISION_NOT_REACHED", attempts: 1, retryable: true };
+  await assert.rejects(client.files.stat("/a"), expected);
+  assert.equal(seen.length, 1);
+});
+
 test("a reason that this release does not know is tried again if the server says so", async () => {
   const { seen, method } = failing(1, () => refusal("OF_A_LATER_RELEASE", Code.Aborted, { retryable: true }), {
     file: FILE,

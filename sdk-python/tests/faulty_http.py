@@ -12,7 +12,7 @@ from betterproto2 import Message
 
 from .faulty import Failure, Received, Scripted, Seen, as_json
 
-STATUS = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "NOT_FOUND": 404, "FAILED_PRECONDITION": 409}
+STATUS = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "NOT_FOUND": 404, "FAILED_PRECONDITION": 409, "DEADLINE_EXCEEDED": 504}
 
 
 @dataclass

@@ -160,6 +160,14 @@ async def test_what_cannot_pass_is_tried_once(run: Run, peer: Peer) -> None:
     assert said.message == "as the test says"
 
 
+async def test_after_a_deadline_nothing_is_tried_again(run: Run, peer: Peer) -> None:
+    with peer(Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "REVISION_NOT_REACHED"), STAT) as server:
+        with pytest.raises(DeadlineExceededError) as error:
+            await run(stat, server, {})
+        assert len(server.seen) == 1
+    assert (error.value.reason, error.value.retryable, error.value.attempts) == ("REVISION_NOT_REACHED", True, 1)
+
+
 async def test_details_of_another_domain_are_no_reason_of_ours(run: Run, peer: Peer) -> None:
     with (
         peer(Failure(reason="VOLUME_READ_ONLY", domain="example.com")) as server,

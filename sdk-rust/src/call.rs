@@ -91,7 +91,9 @@ impl Call {
 
     /// Wait before the next attempt; or give `error` back, if there is to be none.
     pub(crate) async fn pause_after(&self, error: Error) -> Result<()> {
-        if !error.is_retryable() || self.attempts >= self.client.core().max_attempts {
+        // After a deadline there is no time left, whatever may come later.
+        let later = error.is_retryable() && error.kind() != ErrorKind::DeadlineExceeded;
+        if !later || self.attempts >= self.client.core().max_attempts {
             return Err(error);
         }
         let pause = pause(self.attempts, fastrand::f64()).max(error.retry_delay().unwrap_or_default());

@@ -43,8 +43,8 @@ class Attempts:
 
     def pause_after(self, failure: Failure) -> float | None:
         """The seconds to wait before the next attempt; None if there shall be none."""
-        if not failure.retryable or self.made >= self._max:
-            return None
+        if not failure.retryable or failure.code == "DEADLINE_EXCEEDED" or self.made >= self._max:
+            return None  # after a deadline there is no time left, whatever may come later
         longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** (self.made - 1))
         pause = max(self._chance() * longest, failure.retry_after)
         if self._end is not None and self._clock() + pause >= self._end:

@@ -64,6 +64,15 @@ async fn what_cannot_succeed_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn nothing_is_tried_again_after_a_deadline() {
+    let server = Faulty::start([fail(Code::DeadlineExceeded, "REVISION_NOT_REACHED"), file()]).await;
+    let error = server.client().await.files().stat("/a").await.unwrap_err();
+    assert_eq!((error.reason(), error.attempts()), (Some(Reason::RevisionNotReached), 1));
+    assert!(error.is_retryable(), "with more time");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn the_last_attempts_error_is_given_back() {
     let server = Faulty::start([fail(Code::Unavailable, ""), fail(Code::Unavailable, "VIEW_UNAVAILABLE")]).await;
     let error = server.builder().max_attempts(3).connect().await.unwrap().files().stat("/a").await.unwrap_err();
