@@ -83,8 +83,8 @@ def _expected_error(step: Step, error: Failed) -> list[Difference]:
     if error.errno:
         return _expected_errno(want, error)
     found = []
-    if error.code != want.code:
-        found.append(Difference("error.code", want.code, describe(error)))
+    if error.code not in want.codes:
+        found.append(Difference("error.code", " or ".join(want.codes), describe(error)))
     if want.reasons and error.reason not in want.reasons:
         found.append(Difference("error.reason", " or ".join(want.reasons), describe(error)))
     if want.attempts and error.attempts != want.attempts:
@@ -97,7 +97,7 @@ def _expected_errno(want: ExpectedError, error: Failed) -> list[Difference]:
     named = [
         reason
         for reason in contract.reasons().values()
-        if reason.name in want.reasons or (not want.reasons and reason.code == want.code)
+        if reason.name in want.reasons or (not want.reasons and reason.code in want.codes)
     ]
     if error.errno in {getattr(errno, reason.errno) for reason in named}:
         return []
@@ -134,7 +134,7 @@ def _answer(
     if (count != 1 and not method.server_streaming) or count == 0:
         return [Difference("the call", "one response" if not method.server_streaming else "a response", f"{count}")], 0
     if step.expect_error is not None:
-        want = f"{step.expect_error.code} {' or '.join(step.expect_error.reasons)}"
+        want = f"{' or '.join(step.expect_error.codes)} {' or '.join(step.expect_error.reasons)}"
         return [Difference("the call", want.strip(), describe(outcome))], 0
     answer = join(outcome.messages, method)
     # A list that was left early need not know its revision yet.

@@ -148,7 +148,7 @@ def look(endpoint: Endpoint) -> Target:
     """Ask the server what it is, over every surface. Raises HarnessError if none answers."""
     said: dict[str, Outcome] = {}
     for lane in (RawGrpc(), RawRest()):
-        said[lane.name] = lane.call(CallSpec("GetServerInfo", [{}], endpoint, timeout_ms=10_000))
+        said[lane.name] = lane.call(CallSpec("GetServerInfo", [{}], endpoint, timeout_ms=30_000))
         lane.close()
     answers = {name: outcome for name, outcome in said.items() if isinstance(outcome, Answered)}
     if not answers:
