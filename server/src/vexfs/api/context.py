@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_MARGIN_SECONDS = 0.1
 """How long before the caller's deadline the answer leaves, or a tenth of the time when that is less."""
-WAIT_MARGIN_SECONDS = 0.1
-"""How long before that a wait for a revision ends, or a tenth of the time when that is less."""
+WAIT_MARGIN_SECONDS = 0.5
+"""How long before that a wait for a revision ends, or a tenth of the time when that is less: a busy machine, too, says why."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
