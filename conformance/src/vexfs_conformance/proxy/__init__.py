@@ -24,7 +24,8 @@ class FaultProxy:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._script = Script(FaultPlan())
+        self._script = [Script(FaultPlan())]
+        """The one of the sides as they are now. Sides that were closed keep the list, and so their own."""
         self._grpc: GrpcSide | None = None
         self._http: HttpSide | None = None
 
@@ -34,7 +35,13 @@ class FaultProxy:
         if plan.reset_after_bytes:
             return self._resetting(spec, lane, plan), []
         for times in _PATIENCE:
-            self._script = script = Script(plan)
+            script = Script(plan)
+            if times == _PATIENCE[0]:
+                self._script[0] = script
+            else:  # what of the call before arrives late is not to be counted as this one's
+                self.close()
+                self._grpc = self._http = None
+                self._script = [script]
             patient = _with_more_time(replace(spec, endpoint=self._through(spec.endpoint, lane.transport)), times)
             started = time.monotonic()
             outcome = lane.call(patient)
@@ -48,11 +55,12 @@ class FaultProxy:
 
     def _through(self, endpoint: Endpoint, transport: str) -> Endpoint:
         """The endpoint with this proxy's addresses; to the proxy there is no TLS."""
+        script = self._script
         plain = replace(endpoint, tls=None, tls_ca=None, tls_client_cert=None, tls_client_key=None)
         if transport == "grpc":
-            self._grpc = self._grpc or GrpcSide(self._endpoint, lambda: self._script)
+            self._grpc = self._grpc or GrpcSide(self._endpoint, lambda: script[0])
             return replace(plain, address=self._grpc.address)
-        self._http = self._http or HttpSide(self._endpoint, lambda: self._script)
+        self._http = self._http or HttpSide(self._endpoint, lambda: script[0])
         return replace(plain, url=self._http.url)
 
     def _resetting(self, spec: CallSpec, lane: Lane, plan: FaultPlan) -> Outcome:
