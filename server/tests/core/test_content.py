@@ -176,8 +176,6 @@ class Model:
 @given(steps=st.lists(STEP, min_size=1, max_size=12))
 @settings(
     max_examples=40,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_a_file_is_what_was_written_to_it_now_and_at_every_revision(bench: Bench, steps: list[tuple[str, int, int]]) -> None:

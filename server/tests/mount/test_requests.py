@@ -186,7 +186,7 @@ def _with_value(opcode: int, body: bytes, name: bytes, value: bytes) -> bytes:
     return struct.pack("<I", len(value)) + body[4:] + bytes(8) + name + b"\0" + value
 
 
-@settings(max_examples=int(os.environ.get("VEXFS_FUZZ_EXAMPLES", "150")), deadline=None)
+@settings(max_examples=int(os.environ.get("VEXFS_FUZZ_EXAMPLES", "150")))
 @given(sent=st.lists(requests(), min_size=1, max_size=8))
 def test_whatever_comes_is_answered_and_the_mount_goes_on(
     mount: SocketMount, sent: list[tuple[int, int, bytes, int | None]]

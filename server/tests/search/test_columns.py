@@ -105,7 +105,7 @@ def inos(volume: Volume) -> list[Ino]:
     return [*made, Ino(999_999)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(tree=trees)
 def test_a_table_passes_exactly_the_files_that_pass_one_by_one(volume: Volume, inos: list[Ino], tree: Filter) -> None:
     try:

@@ -136,7 +136,7 @@ def check(table: FollowedFacts, view: Snapshot, universe: np.ndarray, compiled: 
     return len(expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(history=histories, again=trees)
 def test_a_table_that_follows_passes_what_passes_one_by_one(volume: Volume, history: list[object], again: Filter) -> None:
     """Asked between changes, by searches of now and by one that began earlier, for all files and for some."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from vexfs.core import attributes, collections, content, files, points
@@ -209,9 +209,6 @@ def test_what_was_cut_off_does_not_come_back_by_a_trim(operations: list[Operatio
 )
 @settings(
     max_examples=50,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.generate),  # shrinking takes minutes; the cases above are small
 )
 def test_a_trim_changes_nothing_that_the_window_shows(operations: list[Operation], role: str, targets: tuple[int, int]) -> None:

@@ -12,12 +12,8 @@ from .machine import StoreMachine
 
 _LONG = os.environ.get("VEXFS_PROOFS") == "long"
 _SETTINGS = settings(
-    derandomize=not _LONG,
-    database=None,
     max_examples=400 if _LONG else 20,
     stateful_step_count=80 if _LONG else 40,
-    deadline=None,
-    print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
 

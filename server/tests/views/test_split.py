@@ -24,7 +24,7 @@ line = st.one_of(
 text = st.lists(line, max_size=60).map("\n".join) | st.text(max_size=500)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text, st.sampled_from(LANGUAGES))
 def test_every_character_lies_in_exactly_one_passage(text: str, language: str) -> None:
     spans = split(text, language, {0: 1})
@@ -36,7 +36,7 @@ def test_every_character_lies_in_exactly_one_passage(text: str, language: str) -
     assert position == len(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text, st.sampled_from(LANGUAGES))
 def test_no_passage_is_longer_than_the_model_reads(text: str, language: str) -> None:
     for span in split(text, language):

@@ -141,7 +141,7 @@ class EuclideanMachine(IndexMachine):
     metric = metrics.EUCLIDEAN
 
 
-_SETTINGS = settings(max_examples=40, stateful_step_count=15, deadline=None)
+_SETTINGS = settings(max_examples=40, stateful_step_count=15)
 TestCosine = IndexMachine.TestCase
 TestDot = DotMachine.TestCase
 TestEuclidean = EuclideanMachine.TestCase
