@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from vexfs.api import readers as readers_module
 from vexfs.api.readers import PATIENCE_SECONDS, ReaderThreads
 from vexfs.core.errors import NotFound, Unavailable
 
@@ -18,17 +19,24 @@ def with_readers(test: Callable[[ReaderThreads], Awaitable[None]]) -> None:
     async def run() -> None:
         readers = ReaderThreads(THREADS_MAX, "test-read")
         try:
-            await asyncio.wait_for(test(readers), 30)
+            await asyncio.wait_for(test(readers), 60)
         finally:
             readers.close()
 
     asyncio.run(run())
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that takes no thread for stuck that a busy machine keeps waiting: only what a test holds up is a long read."""
+    monkeypatch.setattr(readers_module, "PATIENCE_SECONDS", 1.0)
+
+
 def thread_name() -> str:
     return threading.current_thread().name
 
 
+@pytest.mark.usefixtures("patient")
 def test_short_reads_share_one_thread_and_keep_their_order() -> None:
     begun: list[int] = []
 
@@ -44,6 +52,7 @@ def test_short_reads_share_one_thread_and_keep_their_order() -> None:
     with_readers(test)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_long_read_does_not_keep_the_others_waiting() -> None:
     async def test(readers: ReaderThreads) -> None:
         release = threading.Event()
@@ -59,13 +68,16 @@ def test_a_long_read_does_not_keep_the_others_waiting() -> None:
 def test_so_many_run_at_once_and_no_more() -> None:
     async def test(readers: ReaderThreads) -> None:
         running, most = 0, 0
-        lock = threading.Lock()
+        lock, all_run = threading.Lock(), threading.Event()
 
         def read() -> None:
             nonlocal running, most
             with lock:
                 running += 1
                 most = max(most, running)
+                if running == THREADS_MAX:
+                    all_run.set()
+            all_run.wait(20)
             time.sleep(LONG_SECONDS)
             with lock:
                 running -= 1
@@ -76,6 +88,7 @@ def test_so_many_run_at_once_and_no_more() -> None:
     with_readers(test)
 
 
+@pytest.mark.usefixtures("patient")
 def test_after_a_long_read_one_thread_is_enough_again() -> None:
     async def test(readers: ReaderThreads) -> None:
         release = threading.Event()
