@@ -134,7 +134,7 @@ class Server:
         return Path(self.record["token_file"]).read_text().strip()
 
 
-def wait_until(condition: "object", seconds: float = 10.0, what: str = "it") -> None:
+def wait_until(condition: "object", seconds: float = 30.0, what: str = "it") -> None:
     """Poll a condition; fail the test when it does not come true in time."""
     deadline = time.monotonic() + seconds
     assert callable(condition)

@@ -152,7 +152,7 @@ def test_stopping_never_hangs_while_links_come_and_go(make_server: Callable[...,
     for number in range(5):
         (running.mount / f"comet-{number}.md").write_text(f"Comet number {number} and its tail.\n")
     assert running.stop(signal.SIGTERM) < 15
-    wait_until(lambda: not Path(f"/proc/{helpers[0]}").exists(), 5.0, "the helper's end")
+    wait_until(lambda: not Path(f"/proc/{helpers[0]}").exists(), what="the helper's end")
     assert not os.path.ismount(running.mount)
     watch.close()
 
@@ -163,7 +163,7 @@ def test_a_killed_mount_takes_the_helper_with_it(make_server: Callable[..., Serv
     mount = running.pid_of("mount")
     (helper,) = helpers_of(mount)
     os.kill(mount, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{helper}").exists(), 5.0, "the helper's end")
+    wait_until(lambda: not Path(f"/proc/{helper}").exists(), what="the helper's end")
     watch.close()
 
 

@@ -36,7 +36,7 @@ def test_a_second_mount_sees_what_the_first_and_the_api_write(server: Server, ta
     assert (target / "from-api.md").read_bytes() == b"api"
     assert server.mount is not None
     (target / "from-here.md").write_text("here")
-    wait_until((server.mount / "from-here.md").exists, 1.0, "the change in the other mount")
+    wait_until((server.mount / "from-here.md").exists, what="the change in the other mount")
     (target / "from-api.md").unlink()
     (target / "from-here.md").unlink()
     server.vexfs("umount", str(target))
@@ -189,7 +189,7 @@ def test_locks_hold_on_the_server_s_mount_and_on_others(make_server: Callable[..
     server.vexfs("mount", str(target))
     try:
         (server.mount / "locked").write_text("")
-        wait_until((target / "locked").exists, 1.0, "the file in the other mount")
+        wait_until((target / "locked").exists, what="the file in the other mount")
         with (server.mount / "locked").open() as one, (target / "locked").open() as two:
             fcntl.flock(one, fcntl.LOCK_EX)
             with pytest.raises(BlockingIOError):

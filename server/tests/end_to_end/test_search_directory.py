@@ -196,12 +196,12 @@ def test_saved_queries_are_on_every_mount_and_in_the_api(server: Server, root: P
     server.vexfs("mount", str(there))
     try:
         limit = there / ".search" / "everywhere" / ".meta" / "limit"
-        wait_until(limit.exists, 5.0, "the other mount's seeing it")
+        wait_until(limit.exists, what="the other mount's seeing it")
         assert limit.read_text() == "4\n"
         limit.write_text("5")
-        wait_until(lambda: (saved / "everywhere" / ".meta" / "limit").read_text() == "5\n", 5.0, "seeing what the other wrote")
+        wait_until(lambda: (saved / "everywhere" / ".meta" / "limit").read_text() == "5\n", what="seeing what the other wrote")
         (there / ".search" / ".saved" / "everywhere").rename(there / ".search" / ".saved" / "gone over")
-        wait_until(lambda: os.listdir(saved) == ["gone over"], 5.0, "seeing the new name")
+        wait_until(lambda: os.listdir(saved) == ["gone over"], what="seeing the new name")
         shown = json.loads(server.vexfs("stat", "--json", "/.search/gone over"))
         assert shown["metadata"] == {"limit": 5}
     finally:
@@ -220,12 +220,12 @@ def test_a_saved_query_that_somebody_spoilt_fails_says_why_and_can_be_mended(ser
             return error.errno == errno.EIO
         return False
 
-    wait_until(fails, 5.0, "the failure")
+    wait_until(fails, what="the failure")
     assert "limit takes a whole number" in json.loads((query / ".status").read_text())["error"]
     (query / ".meta" / "limit").write_text("2")
     assert len(hits(query)) == 2
     set_metadata(server, "/.search/cat food", {"limit": 1})
-    wait_until(lambda: (query / ".meta" / "limit").read_text() == "1\n", 5.0, "the new limit")
+    wait_until(lambda: (query / ".meta" / "limit").read_text() == "1\n", what="the new limit")
     assert len(hits(query)) == 1
 
 
@@ -288,5 +288,5 @@ def test_attributes_tell_the_vectors_of_a_point(server: Server, root: Path) -> N
     server.post("/v1/collections", {"collection": {"path": "/points"}, "schema": {"vectors": [{"name": "a", "dimension": 3}]}})
     point = {"id": "p", "vectors": {"a": {"values": "AACAPwAAAAAAAAAA"}}}
     server.post("/v1/points:upsert", {"collection": {"path": "/points"}, "points": [point]})
-    wait_until((root / "points" / "p").exists, 5.0, "seeing the point")
+    wait_until((root / "points" / "p").exists, what="seeing the point")
     assert os.getxattr(root / "points" / "p", "user.vexfs.vectors") == b"a 3"
