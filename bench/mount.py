@@ -1,54 +1,121 @@
-"""The mount beside a Rust memory file system: create, create+4 KiB, stat, open+read+close, rename, unlink.
+"""The mount beside other file systems, in one run: metadata, threads, durable and large files, listings, trees, SQLite.
 
-Both pinnings matter: free is what users have, one core takes out the price of waking another core. The client is
-`clients/fsops.c`.
+Both pinnings matter: free is what users have, one core takes out the price of waking another core. The clients are
+`clients/fsops.c` and `clients/bigfile.c`, git, tar, grep, rm and SQLite; the workloads lie in `workloads/`.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.runner import machine, processes
-from bench.runner.mounted import PHASES, RATE, WORKLOADS, compare
-from bench.runner.record import Benchmark, Key, Options, Record, Target, ratio_of_systems
-from bench.runner.systems import FUSER_MEMORY, VEXFS, FuserMemory, PlainDirectory, System, VexfsServe
+from bench.runner import build, machine, mounted, processes
+from bench.runner.mounted import Sample
+from bench.runner.record import Benchmark, Options, Record
+from bench.runner.systems import (
+    AGENTFS,
+    FUSER_MEMORY,
+    PASSTHROUGH_HP,
+    PLAIN,
+    TMPFS,
+    VEXFS,
+    Agentfs,
+    FuserMemory,
+    PassthroughHp,
+    PlainDirectory,
+    Running,
+    System,
+    VexfsServe,
+    tmpfs,
+)
+from bench.workloads import bigfile, bounds, durable, listing, rows, threads, trees
+from bench.workloads.workload import Workload, attempt, not_measured
 
 ABOUT = """
-File operations through the mount of `vexfs serve` (its defaults: durable store, history, indexer running) beside
-`bench/peers/fuser_memory`, a memory file system in Rust on the `fuser` crate that keeps nothing, and beside a plain
-directory of the disk's own file system. One client thread in C, one directory a workload, a fresh server each round,
-the systems' rounds interleaved. Every file of create+4 KiB has different bytes, and open+read+close checks them.
-*free*: client and server use all cores. *one core*: client and the whole server, indexer and API included, share one.
-Server CPU is what the server's processes used while the workload ran, all of them together.
-"""
+File operations through the mount of `vexfs serve` (its defaults: durable store, history, indexer running), beside:
 
-# workload -> smallest median of VexFS / fuser_memory, by pinning
-SMALLEST_RATIO = {
-    processes.FREE: {"create": 1.3, "create_4k": 1.0, "stat": 0.9, "open_read": 1.5, "rename": 0.9, "unlink": 0.9},
-    processes.ONE_CORE: {"create": 0.5, "create_4k": 0.4, "stat": 0.9, "open_read": 0.7, "rename": 0.45, "unlink": 0.35},
-}
-SMALLEST_BEST_CREATE_4K = 4200.0
+- `fuser_memory` (`bench/peers/fuser_memory`): a memory file system in Rust on the `fuser` crate, which keeps nothing;
+- `passthrough_hp`: libfuse's own fast example, on a folder of a tmpfs;
+- `agentfs`: a durable file system in Rust on SQLite, the nearest relative;
+- a plain directory of the disk's own file system, and one of a tmpfs: the kernel without a server.
+
+Every system starts afresh in every round, and the systems' rounds are interleaved. *free*: client and server use all cores.
+*one core*: client and the whole server, indexer and API included, share one; it is measured for the metadata operations of
+one thread. No two files and no two blocks have the same bytes, and what is read is checked. Server CPU is what the server's
+processes used while the workload ran, all of them together.
+
+Large reads and random reads begin with nothing of the file in the kernel's cache, neither the mount's pages nor those of the
+server's own files; *cached* is the same read once more. Writes end with an fsync that counts. `git` works on a clone of this
+project's own history, `tar`, `grep` and `rm` on the Python standard library's sources, and VexFS indexes both while the
+next workload runs. A directory to be listed is filled once for each system, and listed by each in turn: it was used before.
+
+A peer that is not built, and a workload a peer cannot do, have no number; the notes at the end say why. `python -m bench.peers`
+builds the peers from their sources.
+"""
 
 
 def run(options: Options, record: Record) -> None:
-    every: tuple[System, ...] = (VexfsServe(), FuserMemory(), PlainDirectory())
     record.configuration["disk"] = machine.filesystem_type(Path(tempfile.gettempdir()))
-    systems = [system for system in every if options.wants(system.name)]
-    compare(systems, record, options, rounds=options.rounds_or(7), files=options.size(5000, 300, 30))
+    rounds, files = options.rounds_or(5), options.size(2000, 300, 30)
+    systems = list(_systems(options, record))
+    with tempfile.TemporaryDirectory(prefix="vexfs-bench-prepared-") as prepared:
+        workloads = list(_workloads(Path(prepared), options, record))
+
+        def more(running: Running, sample: Sample) -> None:
+            if sample.pinning == processes.FREE or options.tiny:
+                for workload in workloads:
+                    sys.stderr.write(f"  {workload.name}\n")
+                    attempt(workload, running, sample, record)
+
+        mounted.compare(systems, record, options, rounds=rounds, files=files, more=more)
+    listing.compare(systems, record, options, rounds=rounds, entries=options.size(100_000, 5000, 200))
     for pinning in processes.PINNINGS:
-        record.ratios += [ratio_of_systems(WORKLOADS[phase], pinning, RATE, VEXFS, FUSER_MEMORY) for phase in PHASES]
-    record.targets += _targets()
+        record.ratios += bounds.ratios(pinning)
+    record.targets += bounds.targets()
 
 
-def _targets() -> list[Target]:
-    targets = [
-        Target(ratio_of_systems(WORKLOADS[phase], pinning, RATE, VEXFS, FUSER_MEMORY), "median", ">=", bound)
-        for pinning, bounds in SMALLEST_RATIO.items()
-        for phase, bound in bounds.items()
-    ]
-    best = Key(WORKLOADS["create_4k"], VEXFS, processes.FREE, RATE)
-    return [*targets, Target(best, "max", ">=", SMALLEST_BEST_CREATE_4K)]
+def _systems(options: Options, record: Record) -> Iterator[System]:
+    """VexFS and every peer that starts; for the others, why not."""
+    install = not options.tiny
+    every: dict[str, Callable[[], System]] = {
+        VEXFS: VexfsServe,
+        FUSER_MEMORY: FuserMemory,
+        PASSTHROUGH_HP: lambda: PassthroughHp(install=install),
+        AGENTFS: lambda: Agentfs(install=install),
+        PLAIN: PlainDirectory,
+        TMPFS: tmpfs,
+    }
+    for name, made in every.items():
+        if options.wants(name):
+            try:
+                system = made()
+                if name != VEXFS:
+                    with system.start(processes.FREE):
+                        pass
+            except (build.NotAvailable, RuntimeError, OSError) as error:
+                not_measured(record, name, error)
+            else:
+                yield system
+
+
+def _workloads(prepared: Path, options: Options, record: Record) -> Iterator[Workload]:
+    """In the order they run: what gives the indexer much to do comes last."""
+    files = options.size(2000, 300, 64)
+    every: dict[str, Callable[[], Workload]] = {
+        "threads": lambda: threads.workload(files),
+        "durable": lambda: durable.workload(options.size(1000, 200, 64)),
+        "bigfile": lambda: bigfile.workload(options.size(128, 16, 2), options.size(4000, 500, 50)),
+        "rows": lambda: rows.workload(options.size(200, 50, 5), options.size(20_000, 5000, 500)),
+        "git": lambda: trees.git(prepared),
+        "sources": lambda: trees.sources(prepared, options.size(0, 100, 20)),
+    }
+    for name, made in every.items():
+        try:
+            yield made()
+        except (build.NotAvailable, OSError) as error:
+            not_measured(record, name, error)
 
 
 BENCHMARK = Benchmark("mount", "The mount", ABOUT, run)

@@ -1,7 +1,7 @@
 /* fsops PHASE DIR COUNT THREADS MAX_SECONDS: one phase of file operations, timed, as one line of JSON.
  *
  * In C so that the client is not what is measured. Each phase works on COUNT files of one directory, split evenly
- * among THREADS, and prints {"phase", "threads", "operations", "seconds"}; MAX_SECONDS > 0 ends it earlier.
+ * among THREADS, and prints {"phase", "threads", "operations", "seconds"}; MAX_SECONDS > 0 ends it earlier. The phases that list count entries.
  * Phases build on one another, in this order:
  *   create        DIR/create/fNNNNNNN   open(O_CREAT|O_EXCL), close
  *   create_4k     DIR/write/fNNNNNNN    open(O_CREAT|O_EXCL), write 4 KiB (different bytes in every file), close
@@ -12,9 +12,13 @@
  *   close_written DIR/write/f…          open to write, write 4 KiB, close: only the close is timed
  *   close_unwritten  DIR/write/f…       open to write, close: only the close is timed
  *   close_read    DIR/write/f…          open to read, close: only the close is timed
+ *   create_fsync  DIR/fsync/fNNNNNNN    open(O_CREAT|O_EXCL), write 4 KiB (different bytes in every file), fsync, close
+ *   list          DIR/create            COUNT times over: opendir, readdir to the end, closedir
+ *   list_stat     DIR/create            the same with a stat of every name
  * Any error ends the program with its message and status 1: a failed operation is never counted.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -49,6 +53,8 @@ struct worker {
 
 /* What a phase that times only a part of its operation has counted in this thread; 0: the whole is timed. */
 static _Thread_local double timed_s;
+/* What the phases that list have seen in this thread: their operations are entries. */
+static _Thread_local long entries;
 
 static void fail(const char *what, const char *path) {
     fprintf(stderr, "fsops: %s %s: %s\n", what, path, strerror(errno));
@@ -74,23 +80,29 @@ static void fill(unsigned char *block, long index) {
     }
 }
 
-static void create_file(const char *directory, long index, const unsigned char *content) {
+static void create_file(const char *directory, long index, const unsigned char *content, int durable) {
     char path[PATH_BYTES];
     name_of(path, directory, 'f', index);
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
     if (fd < 0) fail("open", path);
     if (content && write(fd, content, BLOCK) != BLOCK) fail("write", path);
+    if (durable && fsync(fd)) fail("fsync", path);
     if (close(fd)) fail("close", path);
 }
 
 static void do_create(const char *directory, long index, unsigned char *block) {
     (void)block;
-    create_file(directory, index, NULL);
+    create_file(directory, index, NULL, 0);
 }
 
 static void do_create_4k(const char *directory, long index, unsigned char *block) {
     fill(block, index);
-    create_file(directory, index, block);
+    create_file(directory, index, block, 0);
+}
+
+static void do_create_fsync(const char *directory, long index, unsigned char *block) {
+    fill(block, index);
+    create_file(directory, index, block, 1);
 }
 
 static void do_stat(const char *directory, long index, unsigned char *block) {
@@ -155,6 +167,31 @@ static void do_unlink(const char *directory, long index, unsigned char *block) {
     if (unlink(path)) fail("unlink", path);
 }
 
+static void list(const char *directory, int with_stat) {
+    struct stat st;
+    DIR *handle = opendir(directory);
+    if (!handle) fail("opendir", directory);
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(handle);
+        if (!entry) break;
+        if (with_stat && fstatat(dirfd(handle), entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) fail("stat", entry->d_name);
+        entries += entry->d_name[0] != '.';
+    }
+    if (errno) fail("readdir", directory);
+    closedir(handle);
+}
+
+static void do_list(const char *directory, long index, unsigned char *block) {
+    (void)index, (void)block;
+    list(directory, 0);
+}
+
+static void do_list_stat(const char *directory, long index, unsigned char *block) {
+    (void)index, (void)block;
+    list(directory, 1);
+}
+
 static const struct phase PHASES[] = {
     {"create", "create", do_create, 1, 1},       {"create_4k", "write", do_create_4k, 1, 1},
     {"stat", "write", do_stat, STAT_PASSES, 0},  {"open_read", "write", do_open_read, 1, 0},
@@ -162,6 +199,8 @@ static const struct phase PHASES[] = {
     {"close_written", "write", do_close_written, 1, 0},
     {"close_unwritten", "write", do_close_unwritten, 1, 0},
     {"close_read", "write", do_close_read, 1, 0},
+    {"create_fsync", "fsync", do_create_fsync, 1, 1},
+    {"list", "create", do_list, 1, 0},           {"list_stat", "create", do_list_stat, 1, 0},
 };
 
 static void run_passes(struct worker *w, unsigned char *block) {
@@ -184,6 +223,7 @@ static void *work(void *argument) {
     run_passes(w, block);
     w->ended_s = now_s();
     w->timed_s = timed_s;
+    if (entries) w->done = entries;
     return NULL;
 }
 

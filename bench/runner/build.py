@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vexfs.views.embedding import weights
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
 CACHE = BENCH / ".cache"
@@ -19,6 +21,11 @@ class NotAvailable(Exception):
 def fsops() -> Path:
     """The client of the mount workloads, compiled with cc."""
     return _compiled("fsops", "the mount workloads")
+
+
+def bigfile() -> Path:
+    """The client of the work on one large file, compiled with cc."""
+    return _compiled("bigfile", "the mount workloads")
 
 
 def grpcload() -> Path:
@@ -34,7 +41,7 @@ def _compiled(name: str, needed_by: str) -> Path:
     if compiler is None:
         raise NotAvailable(f"{needed_by} need a C compiler: apt-get install gcc libc6-dev")
     CACHE.mkdir(parents=True, exist_ok=True)
-    _run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", str(source), "-o", str(binary)], BENCH)
+    run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", str(source), "-o", str(binary)], BENCH)
     return binary
 
 
@@ -44,9 +51,9 @@ def fuser_memory() -> Path:
     binary = folder / "target" / "release" / "fuser_memory"
     if _is_current(binary, [folder / "Cargo.toml", folder / "Cargo.lock", *(folder / "src").glob("*.rs")]):
         return binary
-    cargo = _tool("cargo", "https://rustup.rs, 1.85 or newer")
+    cargo = tool("cargo", "https://rustup.rs, 1.85 or newer")
     sys.stderr.write("building the Rust peer (about a minute the first time)\n")
-    _run([cargo, "build", "--release", "--locked"], folder)
+    run([cargo, "build", "--release", "--locked"], folder)
     binary.touch()
     return binary
 
@@ -67,14 +74,14 @@ def _python_overhead() -> list[str]:
 def _js_overhead() -> list[str]:
     if not (ROOT / "sdk-js" / "dist").exists():
         raise NotAvailable("the JavaScript client is not built: make sdk-js")
-    return [_tool("node", "https://nodejs.org, 20 or newer"), str(ROOT / "sdk-js" / "bench" / "overhead.mjs")]
+    return [tool("node", "https://nodejs.org, 20 or newer"), str(ROOT / "sdk-js" / "bench" / "overhead.mjs")]
 
 
 def _go_overhead() -> list[str]:
     CACHE.mkdir(parents=True, exist_ok=True)
     binary = CACHE / "overhead-go"
-    _run(
-        [_tool("go", "https://go.dev, 1.24 or newer"), "build", "-p", "1", "-o", str(binary), "./internal/overhead"],
+    run(
+        [tool("go", "https://go.dev, 1.24 or newer"), "build", "-p", "1", "-o", str(binary), "./internal/overhead"],
         ROOT / "sdk-go",
     )
     return [str(binary)]
@@ -82,14 +89,15 @@ def _go_overhead() -> list[str]:
 
 def _rust_overhead() -> list[str]:
     sys.stderr.write("building the Rust client (minutes the first time)\n")
-    _run(
-        [_tool("cargo", "https://rustup.rs, 1.89 or newer"), "build", "--release", "--locked", "--example", "overhead"],
+    run(
+        [tool("cargo", "https://rustup.rs, 1.89 or newer"), "build", "--release", "--locked", "--example", "overhead"],
         ROOT / "sdk-rust",
     )
     return [str(ROOT / "sdk-rust" / "target" / "release" / "examples" / "overhead")]
 
 
-def _tool(name: str, source: str) -> str:
+def tool(name: str, source: str) -> str:
+    """The path of a program; NotAvailable, which says where it comes from, when it is not installed."""
     found = shutil.which(name)
     if found is None:
         raise NotAvailable(f"{name} is missing: {source}")
@@ -100,7 +108,23 @@ def _is_current(binary: Path, sources: list[Path]) -> bool:
     return binary.exists() and all(source.stat().st_mtime <= binary.stat().st_mtime for source in sources)
 
 
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def run(command: list[str], folder: Path, *, timeout_s: float | None = None) -> str:
+    """What a command printed. NotAvailable with its last words when it fails or takes longer than `timeout_s`."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise NotAvailable(f"{Path(command[0]).name} took longer than {timeout_s:.0f} s in {folder.name}") from error
     if done.returncode:
         raise NotAvailable(f"{Path(command[0]).name} failed in {folder.name}:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def peer_folder(name: str) -> Path:
+    """Where a peer that is built from foreign sources is kept: in the cache, so that every checkout finds it."""
+    return weights.cache_folder() / "bench" / name
+
+
+def check_may_install(name: str, *, install: bool) -> None:
+    """NotAvailable when a peer is missing and must not be fetched."""
+    if not install:
+        raise NotAvailable(f"{name} is not built, and a tiny run builds no peer: python -m bench.peers")

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.runner import build, processes
@@ -30,8 +30,17 @@ QUIET_TIMEOUT_S = 120.0
 BUSY_MACHINE = "The machine was not idle when at least one round began: the free numbers are not to be quoted."
 
 
-def compare(systems: Sequence[System], record: Record, options: Options, *, rounds: int, files: int) -> None:
-    """All systems in every round and pinning; which one goes first changes with the round."""
+def compare(
+    systems: Sequence[System],
+    record: Record,
+    options: Options,
+    *,
+    rounds: int,
+    files: int,
+    more: More | None = None,
+) -> None:
+    """All systems in every round and pinning; which one goes first changes with the round. `more` works on each system after
+    the phases, before it is stopped."""
     record.configuration |= {"rounds": rounds, "files_per_workload": files, "client_threads": 1}
     record.configuration |= {system.name: system.configuration for system in systems if system.configuration}
     for round_number in range(rounds):
@@ -41,30 +50,40 @@ def compare(systems: Sequence[System], record: Record, options: Options, *, roun
                 sys.stderr.write(f"round {round_number + 1}/{rounds}, {pinning}, {system.name}\n")
                 with system.start(pinning) as running:
                     settle(running, record, options, system.name)
+                    sample = Sample(record, system.name, pinning, round_number)
                     for phase in PHASES:
-                        _measure(phase, running, files, Sample(record, system.name, pinning, round_number))
+                        _measure(phase, running, files, sample)
+                    if more is not None:
+                        more(running, sample)
 
 
 class Sample:
     """Where the numbers of one system in one round go."""
 
     def __init__(self, record: Record, system: str, pinning: str, round_number: int) -> None:
-        self._record, self._system, self._round = record, system, round_number
-        self.pinning = pinning
+        self._record, self._round = record, round_number
+        self.system, self.pinning = system, pinning
 
     def add(self, workload: str, unit: str, value: float) -> None:
-        self._record.add(Key(workload, self._system, self.pinning, unit), self._round, value)
+        self._record.add(Key(workload, self.system, self.pinning, unit), self._round, value)
 
 
-def fsops(phase: str, directory: Path, files: int, pinning: str, *, max_seconds: float = 0.0) -> tuple[int, float]:
+More = Callable[["Running", Sample], None]
+
+
+def fsops(phase: str, directory: Path, files: int, pinning: str, *, threads: int = 1) -> tuple[int, float]:
     """Runs one phase of the C client; operations done and seconds taken. CalledProcessError when an operation failed."""
+    return fsops_result(run_client(fsops_command(phase, directory, files, threads=threads), pinning))
+
+
+def run_client(command: list[str], pinning: str) -> bytes:
+    """What a client prints. CalledProcessError, with its last words, when it fails."""
     with processes.pinned(pinning):
-        done = subprocess.run(fsops_command(phase, directory, files, max_seconds), check=True, stdout=subprocess.PIPE)
-    return fsops_result(done.stdout)
+        return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def fsops_command(phase: str, directory: Path, files: int, max_seconds: float = 0.0) -> list[str]:
-    return [str(build.fsops()), phase, str(directory), str(files), "1", str(max_seconds)]
+def fsops_command(phase: str, directory: Path, files: int, max_seconds: float = 0.0, *, threads: int = 1) -> list[str]:
+    return [str(build.fsops()), phase, str(directory), str(files), str(threads), str(max_seconds)]
 
 
 def fsops_result(output: bytes) -> tuple[int, float]:

@@ -13,12 +13,14 @@ _HEADINGS = ["workload", "system", "pinning", "unit", "n", "min", "median", "max
 
 
 def tables(document: dict[str, Any]) -> str:
-    """The rows, then ratios, then targets, as aligned text."""
+    """The rows, then ratios, then targets, as aligned text; what the run notes comes last."""
     parts = [_aligned(_HEADINGS, _row_cells(document))]
     if document["ratios"]:
         parts.append(_aligned(["ratio", "n", "min", "median", "max"], _ratio_cells(document)))
     if document["targets"]:
         parts.append(_aligned(["target", "", "bound", "measured", ""], _target_cells(document)))
+    if document["notes"]:
+        parts.append("\n".join(f"- {note}" for note in document["notes"]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.runner import build, processes
+from bench.peers import agentfs, passthrough_hp
+from bench.runner import build, machine, processes
 
 VEXFS = "vexfs"
 FUSER_MEMORY = "fuser_memory"
+PASSTHROUGH_HP = passthrough_hp.NAME
+AGENTFS = agentfs.NAME
 PLAIN = "plain directory"
+TMPFS = "tmpfs"
+
+SHARED_MEMORY = Path("/dev/shm")
+# passthrough_hp keeps a descriptor for every file the kernel knows.
+DESCRIPTORS = 1 << 20
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -29,10 +38,12 @@ STOP_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True)
 class Running:
-    """A started system: the directory to work in and the process whose tree is the server (0: the kernel alone)."""
+    """A started system: the directory to work in, the process whose tree is the server (0: the kernel alone), and the folder
+    where a durable server keeps its bytes (None: it has none but the directory)."""
 
     directory: Path
     pid: int = 0
+    stored: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,17 +68,24 @@ class System(Protocol):
 
 
 class PlainDirectory:
-    """A directory of the disk's own file system: what the kernel does without a server."""
+    """A directory of the disk's own file system, or of another place's: what the kernel does without a server."""
 
-    def __init__(self) -> None:
-        self.name = PLAIN
+    def __init__(self, name: str = PLAIN, place: Path | None = None) -> None:
+        self.name, self._place = name, place
         self.configuration: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def start(self, pinning: str) -> Iterator[Running]:
         del pinning
-        with temporary_folder() as folder:
+        with temporary_folder(self._place) as folder:
             yield Running(folder)
+
+
+def tmpfs() -> PlainDirectory:
+    """A directory of `/dev/shm`. NotAvailable where that is no tmpfs."""
+    if machine.filesystem_type(SHARED_MEMORY) != TMPFS:
+        raise build.NotAvailable(f"{SHARED_MEMORY} is not a tmpfs here")
+    return PlainDirectory(TMPFS, SHARED_MEMORY)
 
 
 class FuserMemory:
@@ -79,16 +97,72 @@ class FuserMemory:
 
     @contextlib.contextmanager
     def start(self, pinning: str) -> Iterator[Running]:
-        binary = build.fuser_memory()
-        with temporary_folder() as mount:
-            with processes.pinned(pinning):
-                process = subprocess.Popen([str(binary), str(mount)])
+        with temporary_folder() as mount, _mounted_by([str(build.fuser_memory()), str(mount)], mount, pinning) as process:
+            yield Running(mount, process.pid)
+
+
+class PassthroughHp:
+    """libfuse's `passthrough_hp` with its defaults, on a folder of a tmpfs."""
+
+    def __init__(self, *, install: bool = True) -> None:
+        self.name = PASSTHROUGH_HP
+        self._binary = passthrough_hp.binary(install=install)
+        self.configuration: dict[str, Any] = {
+            "libfuse": passthrough_hp.version(),
+            "command": "passthrough_hp --foreground TMPFS MOUNT",
+        }
+        tmpfs()
+
+    @contextlib.contextmanager
+    def start(self, pinning: str) -> Iterator[Running]:
+        with temporary_folder(SHARED_MEMORY) as source, temporary_folder() as mount:
+            command = [str(self._binary), "--foreground", str(source), str(mount)]
+            with _mounted_by(command, mount, pinning) as process:
+                with contextlib.suppress(OSError):  # without the right to raise it, a large directory has no number
+                    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+                yield Running(mount, process.pid)
+
+
+class Agentfs:
+    """agentfs with its defaults: a durable store in one SQLite file, mounted by FUSE."""
+
+    def __init__(self, *, install: bool = True) -> None:
+        self.name = AGENTFS
+        self._binary = agentfs.binary(install=install)
+        self.configuration: dict[str, Any] = {
+            "version": agentfs.VERSION,
+            "command": "agentfs init BENCH; agentfs mount --foreground BENCH MOUNT",
+        }
+
+    @contextlib.contextmanager
+    def start(self, pinning: str) -> Iterator[Running]:
+        with temporary_folder() as folder:
+            mount = folder / "mount"
+            mount.mkdir()
+            subprocess.run([str(self._binary), "init", "bench"], cwd=folder, check=True, capture_output=True)
+            command = [str(self._binary), "mount", "--foreground", "bench", str(mount)]
+            with _mounted_by(command, mount, pinning, folder=folder) as process:
+                yield Running(mount, process.pid, folder / ".agentfs")
+
+
+@contextlib.contextmanager
+def _mounted_by(
+    command: list[str], mount: Path, pinning: str, *, folder: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A file system server from its start to its end."""
+    with tempfile.TemporaryFile() as log:
+        with processes.pinned(pinning):
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
             try:
                 processes.wait_for_mount(mount, process)
-                yield Running(mount, process.pid)
-            finally:
-                processes.unmount(mount)
-                processes.end(process, timeout_s=STOP_TIMEOUT_S)
+            except RuntimeError as error:
+                log.seek(0)
+                raise RuntimeError(f"{error}: {log.read().decode(errors='replace').strip()[-500:]}") from error
+            yield process
+        finally:
+            processes.unmount(mount)
+            processes.end(process, timeout_s=STOP_TIMEOUT_S)
 
 
 class VexfsServe:
@@ -145,13 +219,13 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready: Path, data: Path,
         time.sleep(0.02)
     facts = json.loads(ready.read_text(encoding="utf-8"))
     token = Path(facts["token_file"]).read_text(encoding="utf-8").strip()
-    return Server(directory, process.pid, facts["grpc"], facts["rest"], token, data)
+    return Server(directory, process.pid, data, facts["grpc"], facts["rest"], token, data)
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """An empty folder on the disk that `TMPDIR` names, removed at the end, mounts in it excepted."""
-    folder = Path(tempfile.mkdtemp(prefix="vexfs-bench-"))
+def temporary_folder(place: Path | None = None) -> Iterator[Path]:
+    """An empty folder at `place`, or on the disk that `TMPDIR` names, removed at the end, mounts in it excepted."""
+    folder = Path(tempfile.mkdtemp(prefix="vexfs-bench-", dir=place))
     try:
         yield folder
     finally:

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.peers import agentfs, passthrough_hp
 from bench.peers.vectors.engines import PEERS
 from bench.runner import build, labelled, machine, report
-from bench.runner.systems import FUSER_MEMORY, PLAIN
+from bench.runner.systems import AGENTFS, FUSER_MEMORY, PASSTHROUGH_HP, PLAIN, VEXFS
 from bench.vectors import summary
+from bench.workloads import bounds, threads
 
-WORKLOADS = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
+METADATA = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
+WORKLOADS = METADATA | {f"{name}, {count} threads" for name in METADATA for count in threads.COUNTS}
+WORKLOADS |= {workload for workload, _ in bounds.SHOWN}
+# passthrough_hp of libfuse 3.14 cannot set the time of an open file.
+CANNOT = {AGENTFS: set[str](), PASSTHROUGH_HP: {"tar x", "grep -r", "rm -rf"}}
+BUILT = {AGENTFS: agentfs.binary, PASSTHROUGH_HP: passthrough_hp.binary}
 
 needs_fuse = pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="needs /dev/fuse")
 
@@ -63,7 +70,34 @@ def test_the_mount_workloads_run_on_a_plain_directory(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("client", "peer")
 def test_the_mount_workloads_run_on_the_rust_peer(tmp_path: Path) -> None:
     document = run_tiny("mount", tmp_path / "mount.json", "--only", FUSER_MEMORY)
-    assert {row["pinning"] for row in document["rows"]} == {"one core"}
+    assert {row["workload"] for row in document["rows"]} == WORKLOADS
+    metadata = [row for row in document["rows"] if row["workload"] in METADATA]
+    assert {row["pinning"] for row in metadata} == {"one core"}
+
+
+@needs_fuse
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("name", [PASSTHROUGH_HP, AGENTFS])
+def test_the_mount_workloads_run_on_a_peer_from_foreign_sources(name: str, tmp_path: Path) -> None:
+    try:
+        BUILT[name](install=False)
+    except build.NotAvailable as error:
+        pytest.skip(str(error))
+    document = run_tiny("mount", tmp_path / "mount.json", "--only", name)
+    assert {row["workload"] for row in document["rows"]} >= WORKLOADS - CANNOT[name]
+
+
+@pytest.mark.usefixtures("client")
+def test_a_peer_that_is_not_built_is_named_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEXFS_CACHE_DIR", str(tmp_path / "empty"))
+    only = [argument for name in (PLAIN, AGENTFS, PASSTHROUGH_HP) for argument in ("--only", name)]
+    document = run_tiny("mount", tmp_path / "mount.json", *only)
+    assert {row["system"] for row in document["rows"]} == {PLAIN}
+    for name in (AGENTFS, PASSTHROUGH_HP):
+        assert (
+            f"not measured: {name}: {name} is not built, and a tiny run builds no peer: python -m bench.peers"
+            in document["notes"]
+        )
 
 
 @pytest.mark.usefixtures("client")
@@ -93,10 +127,12 @@ def test_results_name_neither_host_nor_paths(tmp_path: Path) -> None:
 
 @needs_fuse
 @pytest.mark.usefixtures("client", "peer")
-def test_the_mount_benchmark_compares_vexfs_with_the_peer(tmp_path: Path) -> None:
-    document = run_tiny("mount", tmp_path / "mount.json")
-    assert len(document["ratios"]) == len(WORKLOADS)
-    assert document["targets"]
+def test_the_mount_benchmark_compares_vexfs_with_the_peers(tmp_path: Path) -> None:
+    document = run_tiny("mount", tmp_path / "mount.json", "--only", VEXFS, "--only", FUSER_MEMORY, "--only", PLAIN)
+    assert {row["workload"] for row in document["rows"] if row["system"] == VEXFS} == WORKLOADS
+    beside = {f"{workload}: {VEXFS} / {peer}, " for workload in WORKLOADS for peer in (FUSER_MEMORY, PLAIN)}
+    assert all(any(name.startswith(start) for name in document["ratios"]) for start in beside)
+    assert {target["bound"] for target in document["targets"]} == set(bounds.BESIDE_FUSER_MEMORY["one core"].values())
 
 
 def test_the_api_benchmark_measures_every_operation_over_every_protocol(tmp_path: Path) -> None:

@@ -34,6 +34,6 @@ def test_the_page_shows_rows_ratios_targets_and_notes() -> None:
     assert "- a note" in page
 
 
-def test_ratios_and_targets_come_last_in_the_printed_tables() -> None:
+def test_ratios_targets_and_notes_come_last_in_the_printed_tables() -> None:
     tables = report.tables(document())
-    assert tables.index("workload") < tables.index("ratio") < tables.index("target")
+    assert tables.index("workload") < tables.index("ratio") < tables.index("target") < tables.index("a note")
