@@ -10,8 +10,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from bench.runner import build, machine, mounted, processes
+from bench.runner import build, machine, mounted, processes, report
 from bench.runner.mounted import Sample
 from bench.runner.record import Benchmark, Options, Record
 from bench.runner.systems import (
@@ -118,4 +119,13 @@ def _workloads(prepared: Path, options: Options, record: Record) -> Iterator[Wor
             not_measured(record, name, error)
 
 
-BENCHMARK = Benchmark("mount", "The mount", ABOUT, run)
+def summary(document: dict[str, Any]) -> str:
+    """The medians of all systems beside each other, by pinning."""
+    parts = []
+    for pinning in processes.PINNINGS:
+        if any(row["pinning"] == pinning for row in document["rows"]):
+            parts += [f"## Medians, {pinning}", report.side_by_side(document, pinning, leave_out=frozenset({mounted.CPU}))]
+    return "\n\n".join(parts)
+
+
+BENCHMARK = Benchmark("mount", "The mount", ABOUT, run, summary)

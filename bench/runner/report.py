@@ -51,6 +51,16 @@ def page(benchmark: Benchmark, document: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def side_by_side(document: dict[str, Any], pinning: str, *, leave_out: frozenset[str] = frozenset()) -> str:
+    """A table of medians: a row for each workload, a column for each system; "–" where there is no number."""
+    rows = [row for row in document["rows"] if row["pinning"] == pinning and row["unit"] not in leave_out]
+    medians = {(row["workload"], row["unit"], row["system"]): _number(row["median"]) for row in rows}
+    systems = list(dict.fromkeys(row["system"] for row in rows))
+    lines = list(dict.fromkeys((row["workload"], row["unit"]) for row in rows))
+    cells = [[*line, *(medians.get((*line, system), "–") for system in systems)] for line in lines]
+    return markdown(["workload", "unit", *systems], cells)
+
+
 def _row_cells(document: dict[str, Any]) -> list[list[str]]:
     rows = sorted(document["rows"], key=lambda row: (row["pinning"], _first_seen(document, row["workload"])))
     return [[row[name] if isinstance(row[name], str) else _number(row[name]) for name in _HEADINGS] for row in rows]

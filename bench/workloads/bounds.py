@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from bench.runner import processes
 from bench.runner.mounted import PHASES, RATE, WORKLOADS
 from bench.runner.record import Key, Ratio, Relation, Target, ratio_of_systems
-from bench.runner.systems import AGENTFS, FUSER_MEMORY, PASSTHROUGH_HP, PLAIN, TMPFS, VEXFS
+from bench.runner.systems import AGENTFS, FUSER_MEMORY, PASSTHROUGH_HP, PLAIN, VEXFS
 from bench.workloads import bigfile, durable, listing, rows, threads, trees
 
-PEERS = (FUSER_MEMORY, PASSTHROUGH_HP, AGENTFS, PLAIN, TMPFS)
+SERVERS = (FUSER_MEMORY, PASSTHROUGH_HP, AGENTFS)
 
 # phase -> smallest median of VexFS / fuser_memory, by pinning
 BESIDE_FUSER_MEMORY = {
@@ -34,7 +34,7 @@ BESIDE_THE_DISK: tuple[tuple[str, str, Relation, float], ...] = (
     (bigfile.WRITE, bigfile.MIB_RATE, ">=", 0.5),
     (trees.CLONE, trees.SECONDS, "<=", 2.0),
 )
-# (workload, unit) with a ratio beside every peer and no bound, free
+# (workload, unit) with a ratio beside the other servers and the disk, free
 SHOWN = (
     *((durable.name_of(count), RATE) for count in durable.COUNTS),
     (bigfile.WRITE, bigfile.MIB_RATE),
@@ -52,15 +52,17 @@ SHOWN = (
 
 def ratios(pinning: str) -> list[Ratio]:
     """Every ratio of a pinning that has a meaning; those without samples are not shown."""
-    found = [ratio_of_systems(WORKLOADS[phase], pinning, RATE, VEXFS, peer) for phase in PHASES for peer in PEERS]
+    found = [ratio_of_systems(WORKLOADS[phase], pinning, RATE, VEXFS, peer) for phase in PHASES for peer in (*SERVERS, PLAIN)]
     found += [threads.kept(phase, count, VEXFS, pinning) for phase in PHASES for count in threads.COUNTS]
     found += [
         ratio_of_systems(threads.name_of(phase, count), pinning, RATE, VEXFS, peer)
         for phase in PHASES
         for count in threads.COUNTS
-        for peer in PEERS
+        for peer in SERVERS
     ]
-    return found + [ratio_of_systems(workload, pinning, unit, VEXFS, peer) for workload, unit in SHOWN for peer in PEERS]
+    return found + [
+        ratio_of_systems(workload, pinning, unit, VEXFS, peer) for workload, unit in SHOWN for peer in (*SERVERS, PLAIN)
+    ]
 
 
 def targets() -> list[Target]:

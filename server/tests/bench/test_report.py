@@ -34,6 +34,20 @@ def test_the_page_shows_rows_ratios_targets_and_notes() -> None:
     assert "- a note" in page
 
 
+def test_the_page_of_the_mount_shows_the_systems_beside_each_other() -> None:
+    page = report.page(BENCHMARK, document())
+    assert "## Medians, free\n\n| workload | unit | vexfs | fuser_memory |" in page
+    assert "| create | ops/s | 10,500 | 10,000 |" in page
+    assert "## Medians, one core" not in page
+
+
+def test_a_workload_without_a_number_has_a_dash_in_its_column() -> None:
+    content = document()
+    lone = {"workload": "git", "system": "vexfs", "pinning": "free", "unit": "s", "n": 1, "min": 1.5, "median": 1.5, "max": 1.5}
+    content["rows"].append(lone)
+    assert "| git | s | 1.5 | – |" in report.side_by_side(content, "free")
+
+
 def test_ratios_targets_and_notes_come_last_in_the_printed_tables() -> None:
     tables = report.tables(document())
     assert tables.index("workload") < tables.index("ratio") < tables.index("target") < tables.index("a note")
