@@ -121,4 +121,4 @@ def markdown(headings: list[str], rows: list[list[str]]) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell.replace(",", "").replace(".", "").replace("e", "").replace("+", "").replace("-", "").isdigit()
+    return cell == "–" or cell.replace(",", "").replace(".", "").replace("e", "").replace("+", "").replace("-", "").isdigit()
