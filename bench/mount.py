@@ -32,7 +32,7 @@ from bench.runner.systems import (
     tmpfs,
 )
 from bench.workloads import bigfile, bounds, durable, listing, rows, threads, trees
-from bench.workloads.workload import Workload, attempt, not_measured
+from bench.workloads.workload import Workload, attempt, let_rest, not_measured
 
 ABOUT = """
 File operations through the mount of `vexfs serve` (its defaults: durable store, history, indexer running), beside:
@@ -49,17 +49,20 @@ processes used while the workload ran, all of them together.
 
 Large reads and random reads begin with nothing of the file in the kernel's cache, neither the mount's pages nor those of the
 server's own files; *cached* is the same read once more. Writes end with an fsync that counts. `git` works on a clone of this
-project's own history, `tar`, `grep` and `rm` on the Python standard library's sources, and VexFS indexes both while the
-next workload runs. A directory to be listed is filled once for each system, and listed by each in turn: it was used before.
+project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. Each kind of work begins when the
+server has been quiet for half a second, or after ten seconds: VexFS may still be indexing the repository then. A directory
+to be listed is filled once for each system, and listed by each in turn: it was used before. A peer that needs more than
+ten seconds for that is listed in one round.
 
 A peer that is not built, and a workload a peer cannot do, have no number; the notes at the end say why. `python -m bench.peers`
-builds the peers from their sources.
+builds the peers from their sources. passthrough_hp keeps a descriptor for every file the kernel knows, so a large directory
+needs a limit (`ulimit -Hn`) above its entries.
 """
 
 
 def run(options: Options, record: Record) -> None:
     record.configuration["disk"] = machine.filesystem_type(Path(tempfile.gettempdir()))
-    rounds, files = options.rounds_or(5), options.size(2000, 300, 30)
+    rounds, files = options.rounds_or(5), options.size(3000, 300, 30)
     systems = list(_systems(options, record))
     with tempfile.TemporaryDirectory(prefix="vexfs-bench-prepared-") as prepared:
         workloads = list(_workloads(Path(prepared), options, record))
@@ -68,6 +71,8 @@ def run(options: Options, record: Record) -> None:
             if sample.pinning == processes.FREE or options.tiny:
                 for workload in workloads:
                     sys.stderr.write(f"  {workload.name}\n")
+                    if not options.tiny:
+                        let_rest(running)
                     attempt(workload, running, sample, record)
 
         mounted.compare(systems, record, options, rounds=rounds, files=files, more=more)
@@ -103,16 +108,17 @@ def _systems(options: Options, record: Record) -> Iterator[System]:
 
 def _workloads(prepared: Path, options: Options, record: Record) -> Iterator[Workload]:
     """In the order they run: what gives the indexer much to do comes last."""
-    files = options.size(2000, 300, 64)
-    every: dict[str, Callable[[], Workload]] = {
-        "threads": lambda: threads.workload(files),
-        "durable": lambda: durable.workload(options.size(1000, 200, 64)),
-        "bigfile": lambda: bigfile.workload(options.size(128, 16, 2), options.size(4000, 500, 50)),
-        "rows": lambda: rows.workload(options.size(200, 50, 5), options.size(20_000, 5000, 500)),
+    for count in threads.COUNTS:
+        yield threads.workload(count, options.size(3000, 300, 64))
+    for count in durable.COUNTS:
+        yield durable.workload(count, options.size(1000, 200, 64))
+    yield rows.workload(options.size(200, 50, 5), options.size(20_000, 5000, 500))
+    needing_tools: dict[str, Callable[[], Workload]] = {
+        "a large file": lambda: bigfile.workload(options.size(128, 16, 2), options.size(2000, 500, 50)),
         "git": lambda: trees.git(prepared),
-        "sources": lambda: trees.sources(prepared, options.size(0, 100, 20)),
+        "tar, grep and rm": lambda: trees.sources(prepared, options.size(0, 100, 20)),
     }
-    for name, made in every.items():
+    for name, made in needing_tools.items():
         try:
             yield made()
         except (build.NotAvailable, OSError) as error:

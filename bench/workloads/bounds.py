@@ -30,7 +30,6 @@ SMALLEST_BEST_CREATE_4K = 4200.0
 BESIDE_THE_DISK: tuple[tuple[str, str, Relation, float], ...] = (
     *((durable.name_of(count), RATE, ">=", 1.0) for count in durable.COUNTS),
     (bigfile.READ, bigfile.MIB_RATE, ">=", 0.9),
-    (bigfile.READ_CACHED, bigfile.MIB_RATE, ">=", 0.9),
     (bigfile.WRITE, bigfile.MIB_RATE, ">=", 0.5),
     (trees.CLONE, trees.SECONDS, "<=", 2.0),
 )

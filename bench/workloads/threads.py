@@ -14,16 +14,15 @@ def name_of(phase: str, threads: int) -> str:
     return f"{WORKLOADS[phase]}, {threads} threads"
 
 
-def workload(files: int) -> Workload:
+def workload(threads: int, files: int) -> Workload:
     def measure(running: Running, sample: Sample) -> None:
-        for threads in COUNTS:
-            directory = running.directory / f"threads-{threads}"
-            directory.mkdir()
-            for phase in PHASES:
-                operations, seconds = fsops(phase, directory, files, sample.pinning, threads=threads)
-                sample.add(name_of(phase, threads), RATE, operations / seconds)
+        directory = running.directory / f"threads-{threads}"
+        directory.mkdir()
+        for phase in PHASES:
+            operations, seconds = fsops(phase, directory, files, sample.pinning, threads=threads)
+            sample.add(name_of(phase, threads), RATE, operations / seconds)
 
-    return Workload("metadata operations from several threads", measure)
+    return Workload(f"metadata operations from {threads} threads", measure)
 
 
 def kept(phase: str, threads: int, system: str, pinning: str) -> Ratio:

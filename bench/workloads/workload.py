@@ -20,6 +20,7 @@ from bench.runner.record import Record
 from bench.runner.systems import VEXFS, Running
 
 HEAD, TAIL = 120, 280
+REST_TIMEOUT_S = 10.0
 _FOLDER = re.compile(r"""(?<![\w.:/])/[^\s'":]*/""")
 
 
@@ -59,6 +60,12 @@ def reason(error: Exception) -> str:
         text = error.strerror
     line = " ".join(_FOLDER.sub("", text).split())
     return line if len(line) <= HEAD + TAIL else f"{line[:HEAD]} … {line[-TAIL:]}"
+
+
+def let_rest(running: Running) -> None:
+    """Waits until the server has dealt with what came before, such as indexing it, but not for ever."""
+    if running.pid:
+        processes.wait_until_quiet(running.pid, timeout_s=REST_TIMEOUT_S)
 
 
 def drop_cached(running: Running) -> None:
