@@ -130,8 +130,11 @@ def test_results_name_neither_host_nor_paths(tmp_path: Path) -> None:
 def test_the_mount_benchmark_compares_vexfs_with_the_peers(tmp_path: Path) -> None:
     document = run_tiny("mount", tmp_path / "mount.json", "--only", VEXFS, "--only", FUSER_MEMORY, "--only", PLAIN)
     assert {row["workload"] for row in document["rows"] if row["system"] == VEXFS} == WORKLOADS
-    beside = {f"{workload}: {VEXFS} / {peer}, " for workload in WORKLOADS for peer in (FUSER_MEMORY, PLAIN)}
-    assert all(any(name.startswith(start) for name in document["ratios"]) for start in beside)
+    named = {name.rpartition(", ")[0] for name in document["ratios"]}
+    of_one_thread = METADATA | {workload for workload, _ in bounds.SHOWN}
+    assert {f"{workload}: {VEXFS} / {FUSER_MEMORY}" for workload in WORKLOADS} <= named
+    assert {f"{workload}: {VEXFS} / {PLAIN}" for workload in of_one_thread} <= named
+    assert {f"{name}: {VEXFS}, {count} threads / 1 thread" for name in METADATA for count in threads.COUNTS} <= named
     assert {target["bound"] for target in document["targets"]} == set(bounds.BESIDE_FUSER_MEMORY["one core"].values())
 
 
