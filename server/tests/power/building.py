@@ -1,7 +1,9 @@
-"""The program whose power is cut while a generation is made: `python -m tests.power.building FOLDER` under the recorder.
+"""The program whose power is cut while a view is made: `python -m tests.power.building FOLDER WHAT` under the recorder.
 
-Its points are committed and never synced by their writer, as those of any process are for a moment; then a generation is built
-of them, and marked. Few points: such a generation has no searcher, whose files the recorder cannot see.
+WHAT is `points` or `text`, to build a generation, or `words`, to commit the word index. The rows are committed and never synced
+by their writer, as those of any process are for a moment; then a generation is built of them, and marked. Few rows: such a
+generation has no searcher, whose files the recorder cannot see. It cannot see when a commit of the word index gets its name,
+either, so what is marked is that one may be there from now on, with the number of the change that it reaches to.
 """
 
 import sys
@@ -10,15 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from vexfs.core import collections, files, points
-from vexfs.core.types import ROOT_INO, Collection, CollectionSchema, VectorSpec
+from vexfs.core.types import ROOT_INO, Collection, CollectionSchema, Ino, Revision, VectorSpec
+from vexfs.store.blobs import sync_folder
 from vexfs.store.volume import Volume
 from vexfs.store.writer import Transaction
 from vexfs.views.dense import builder
 from vexfs.views.dense.index import IndexSpec
+from vexfs.views.dense.sources import TEXT_COLLECTION, TEXT_VECTOR
+from vexfs.views.derived import STATE_READY, FileState, derived_folder
+from vexfs.views.indexing.words import Words
+from vexfs.views.indexing.writer import BULK_LANE, DerivedWriter, PassageText, PendingFile
+from vexfs.views.lexical import Marker
 
 from .recorder import mark
 
-DIMENSION, POINTS = 8, 20
+DIMENSION, ROWS = 8, 20
 
 
 def _make_collection(txn: Transaction) -> Collection:
@@ -27,16 +35,64 @@ def _make_collection(txn: Transaction) -> Collection:
     return collections.create(txn, directory.ino, schema)
 
 
+def _vectors() -> list[bytes]:
+    return [row.tobytes() for row in np.random.default_rng(1).standard_normal((ROWS, DIMENSION)).astype("<f4")]
+
+
+def _build_of_points(volume: Volume) -> None:
+    collection = volume.queue.submit("collection", _make_collection).result().value
+    assert collection is not None
+    items = [points.PointInput(f"p{place}", {"v": vector}) for place, vector in enumerate(_vectors())]
+    volume.queue.submit("points", lambda txn: points.upsert(txn, collection, items), durable=False).result()
+    _build(volume, IndexSpec(collection.ino, "v", DIMENSION, "cosine"))
+
+
+def _build_of_text(volume: Volume) -> None:
+    writer = DerivedWriter(derived_folder(volume.folder))
+    writer.use_model("m")
+    for place, vector in enumerate(_vectors()):
+        writer.store_embeddings("m", [(_store(writer, place), vector)])
+    _build(volume, IndexSpec(TEXT_COLLECTION, TEXT_VECTOR, DIMENSION, "cosine"))
+    writer.close()
+
+
+def _commit_words(volume: Volume) -> None:
+    writer = DerivedWriter(derived_folder(volume.folder))
+    sync_folder(volume.folder)  # the folder of both lost would prove nothing
+    words = Words(writer)
+    commit = words.lexical.commit
+
+    def marking(marker: Marker) -> None:
+        mark(str(marker.seq).encode())
+        commit(marker)
+
+    words.lexical.commit = marking  # type: ignore[method-assign]
+    for place in range(ROWS):
+        _store(writer, place)
+        words.lexical.replace(place + 2, [(0, f"text {place}")])
+        words.commit()
+    words.close()
+    writer.close()
+
+
+def _store(writer: DerivedWriter, place: int) -> bytes:
+    """A file of one passage; returns the key of its text."""
+    ino, key = Ino(place + 2), place.to_bytes(16, "big")
+    state = FileState(ino, Revision(1), STATE_READY, "", "text", 1)
+    waiting = PendingFile(ino, BULK_LANE, Revision(1), Revision(1), 0)
+    writer.store_passages(state, [PassageText(0, 1, 1, 1, key, f"text {place}")], "m", waiting)
+    return key
+
+
+def _build(volume: Volume, spec: IndexSpec) -> None:
+    assert builder.build(volume, spec) is not None
+    mark(b"built")
+
+
 def main() -> None:
+    make = {"points": _build_of_points, "text": _build_of_text, "words": _commit_words}[sys.argv[2]]
     with Volume.open(Path(sys.argv[1]), "api", create=True) as volume:
-        collection = volume.queue.submit("collection", _make_collection).result().value
-        assert collection is not None
-        vectors = np.random.default_rng(1).standard_normal((POINTS, DIMENSION)).astype("<f4")
-        items = [points.PointInput(f"p{place}", {"v": row.tobytes()}) for place, row in enumerate(vectors)]
-        volume.queue.submit("points", lambda txn: points.upsert(txn, collection, items), durable=False).result()
-        manifest = builder.build(volume, IndexSpec(collection.ino, "v", DIMENSION, "cosine"))
-        assert manifest is not None
-        mark(b"built")
+        make(volume)
 
 
 if __name__ == "__main__":

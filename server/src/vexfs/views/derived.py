@@ -22,6 +22,7 @@ import apsw
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import Ino, Revision
 from vexfs.store.doorbell import Doorbell
+from vexfs.store.durability import Syncer
 
 DATABASE_NAME = "derived.db"
 LEXICAL_FOLDER = "lexical"
@@ -257,6 +258,17 @@ class DerivedReader:
         with self._lock:
             self._open()
             return self._incarnation
+
+    def sync(self) -> None:
+        """Returns when everything read so far is on the disk; the writer itself waits for that at its checkpoints only.
+
+        Raises DataLoss when the disk refuses.
+        """
+        syncer = Syncer(self._path, "derived", lambda _: None)
+        try:
+            syncer.sync().result()
+        finally:
+            syncer.close()
 
     def head(self) -> int:
         """Newest `seq` of the change log; 0 when nothing has happened."""

@@ -20,7 +20,7 @@ from vexfs.core.errors import ViewUnavailable
 from vexfs.store.volume import Volume
 from vexfs.views.dense import generation
 from vexfs.views.dense.index import IndexSpec
-from vexfs.views.dense.sources import TEXT_COLLECTION, load_rows, make_source
+from vexfs.views.dense.sources import load_rows, make_source
 from vexfs.views.derived import DerivedReader, derived_folder
 
 LOCK_NAME = ".lock"
@@ -36,19 +36,18 @@ def generations_folder(volume_folder: Path) -> Path:
 def build(volume: Volume, spec: IndexSpec) -> generation.Manifest | None:
     """Read all rows of the index and store them as a generation; None when there are none.
 
-    A generation of client vectors is on the disk only once everything it was read from is. Raises ViewUnavailable, DataLoss.
+    A generation is on the disk only once everything it was read from is. Raises ViewUnavailable, DataLoss.
     """
     reader = DerivedReader(derived_folder(volume.folder))
     try:
         source = make_source(volume, reader, spec.collection)
         identity, position = source.identity(), source.position()
         rows = load_rows(source, spec)
+        # A reader sees commits that no sync covers yet. Without this, a power cut could leave a generation ahead of its source,
+        # whose next writes take the same revisions (or numbers of changes) again: its rows would then pass for theirs.
+        source.sync()
         if source.identity() != identity:
             raise ViewUnavailable("the source was replaced while it was read")
-        if spec.collection != TEXT_COLLECTION:
-            # A reader sees commits that no sync covers yet. Without this, a power cut could leave a generation ahead of the
-            # volume, whose next writes take the same revisions again: its rows would then pass for theirs.
-            volume.syncer.sync().result()
     finally:
         reader.close()
     if not len(rows):

@@ -33,6 +33,9 @@ class RowSource(Protocol):
     def position(self) -> int:
         """How far the source's log has come."""
 
+    def sync(self) -> None:
+        """Returns when everything read so far is on the disk. Raises DataLoss when the disk refuses."""
+
     def pages(self, spec: IndexSpec) -> Iterator[Rows]:
         """All rows of an index, ascending by key, in pages."""
 
@@ -57,6 +60,9 @@ class VolumeSource:
 
     def position(self) -> int:
         return self._volume.head()
+
+    def sync(self) -> None:
+        self._volume.syncer.sync().result()
 
     def pages(self, spec: IndexSpec) -> Iterator[Rows]:
         after = 0
@@ -97,6 +103,9 @@ class PassageSource:
 
     def position(self) -> int:
         return self._reader.head()
+
+    def sync(self) -> None:
+        self._reader.sync()
 
     def spec(self) -> IndexSpec | None:
         """The index of passages, once the indexer has embedded something: the vectors say their dimension."""

@@ -88,7 +88,11 @@ class Words:
     def commit(self) -> None:
         """Makes all words visible, and says how far they are."""
         started = time.monotonic()
-        self.lexical.commit(self._marker())
+        marker = self._marker()
+        # The commit is on the disk at once. Without this, a power cut could leave the index ahead of derived.db, whose next
+        # changes take the same numbers again: all words would have to be filled in anew.
+        self._writer.sync()
+        self.lexical.commit(marker)
         self._dirty_since, self._fresh = None, False
         self._committed_at = time.monotonic()
         self._commit_took = self._committed_at - started

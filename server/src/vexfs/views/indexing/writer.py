@@ -3,9 +3,10 @@
 Threads: any thread of the indexer may call it; each method is one transaction behind one lock and takes milliseconds.
 Readers in other processes see whole transactions.
 
-Durability: the file is written without waiting for the disk outside its checkpoints. A power cut can take it back a few seconds
-or, together with the volume, leave it ahead of the volume's log; the indexer notices the latter by `log_mark`. A file that was
-removed under the writer is noticed by `lost`, and the owner opens a new writer: everything is derived again.
+Durability: the file is written without waiting for the disk outside its checkpoints and `sync`, which whoever makes something
+durable of its rows waits for first. A power cut can take it back a few seconds or, together with the volume, leave it ahead of
+the volume's log; the indexer notices the latter by `log_mark`. A file that was removed under the writer is noticed by `lost`,
+and the owner opens a new writer: everything is derived again.
 """
 
 import secrets
@@ -19,6 +20,7 @@ import apsw
 
 from vexfs.core.types import Ino, Revision
 from vexfs.store.doorbell import Doorbell
+from vexfs.store.durability import Syncer
 from vexfs.views import derived
 
 FRESH_LANE = 0
@@ -72,6 +74,7 @@ class DerivedWriter:
         self._identity = (status.st_dev, status.st_ino)
         self._writes_since_trim = 0
         self._doorbell = Doorbell(folder, secrets.randbits(62))
+        self._syncer = Syncer(self._path, "derived", lambda _: None)
         self._depth = 0
         self._announced = False
 
@@ -80,6 +83,7 @@ class DerivedWriter:
         with self._lock:
             self._connection.close()
             self._doorbell.close()
+            self._syncer.close()
 
     def lost(self) -> bool:
         """Whether the file at the path is no longer the one that is open."""
@@ -88,6 +92,10 @@ class DerivedWriter:
         except FileNotFoundError:
             return True
         return (status.st_dev, status.st_ino) != self._identity
+
+    def sync(self) -> None:
+        """Returns when everything committed so far is on the disk. Raises DataLoss when the disk refuses."""
+        self._syncer.sync().result()
 
     @contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
@@ -399,7 +407,7 @@ def _open_existing(path: Path) -> tuple[apsw.Connection, int] | None:
 def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5000)
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
     # A checkpoint waits for the disk: some 16 MB of new pages each.
-    connection.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 33554432")
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 4000", "journal_size_limit = 33554432"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()  # read to the end: a statement that gave a row is not over before
     return connection

@@ -1,0 +1,74 @@
+"""A power cut never leaves a generation, or the word index, ahead of what it was made of, at any point of its making."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vexfs.store.volume import Volume
+from vexfs.views.dense import builder, generation
+from vexfs.views.dense.sources import make_source
+from vexfs.views.derived import DerivedReader, derived_folder
+
+from . import recorder
+from .cuts import Cut, check_cuts
+from .disk import Disk, Survival
+from .events import Event, Kind, read_events
+from .promises import VOLUME
+from .test_power_cut import PACKAGE
+
+_SERVER = Path(__file__).parents[2]
+
+
+def _record(scratch: Path, what: str) -> tuple[Disk, list[Event]]:
+    """The disk before, and what `building.py` did to it."""
+    root = scratch / "root"
+    root.mkdir()
+    disk = Disk(root)
+    environment = recorder.environment(root, scratch / "events")
+    environment["PYTHONPATH"] = os.pathsep.join((str(PACKAGE.parent), str(_SERVER)))
+    command = [sys.executable, "-m", "tests.power.building", str(root / VOLUME), what]
+    subprocess.run(command, check=True, env=environment, timeout=120)
+    return disk, read_events(scratch / "events")
+
+
+def _verify_generation(folder: Path, marks: list[bytes]) -> int:
+    found = generation.manifests(builder.generations_folder(folder / VOLUME))
+    assert found or not marks, "a generation that was built is gone"
+    if not found:
+        return 0
+    reader = DerivedReader(derived_folder(folder / VOLUME))
+    with Volume.open(folder / VOLUME, "reader") as volume:
+        source = make_source(volume, reader, found[0].collection)
+        assert source.identity() == found[0].source, "the generation is of another source"
+        assert source.position() >= found[0].position, "the generation is ahead of its source"
+    reader.close()
+    return 1
+
+
+@pytest.mark.parametrize("source", ["points", "text"])
+def test_a_power_cut_leaves_no_generation_ahead_of_its_source(scratch: Path, source: str) -> None:
+    disk, events = _record(scratch, source)
+    first = next(at for at, event in enumerate(events, start=1) if event.path.endswith("manifest.json"))
+    last = next(at for at, event in enumerate(events, start=1) if event.kind == Kind.MARK)
+    survivals = (Survival.NOTHING, Survival.EVERYTHING, Survival.FILES, Survival.ANY)
+    cuts = [Cut(at, survival, at) for at in range(first, last + 1) for survival in survivals]
+    assert check_cuts(disk, events, cuts, _verify_generation, scratch / "after").promises > 1
+
+
+def _verify_words(folder: Path, marks: list[bytes]) -> int:
+    if not marks:
+        return 0
+    reader = DerivedReader(derived_folder(folder / VOLUME))
+    assert reader.head() >= int(marks[-1]), "the word index is ahead of derived.db"
+    reader.close()
+    return len(marks)
+
+
+def test_a_power_cut_leaves_no_word_index_ahead_of_its_source(scratch: Path) -> None:
+    disk, events = _record(scratch, "words")
+    marks = [at for at, event in enumerate(events, start=1) if event.kind == Kind.MARK]
+    cuts = [Cut(at, survival, at) for at in marks for survival in (Survival.NOTHING, Survival.ANY)]
+    assert check_cuts(disk, events, cuts, _verify_words, scratch / "after").promises > 1
