@@ -249,6 +249,43 @@ def test_a_database_ahead_of_the_volume_is_not_believed(indexer: RunningIndexer,
     eventually(lambda: indexer.found("alpha") == [ino])
 
 
+def test_what_was_seen_ahead_of_the_log_and_lost_with_the_volume_is_not_believed(
+    data: Path, indexer: RunningIndexer, tree: Tree, volume: Volume, tmp_path: Path
+) -> None:
+    """A file is read as it is, which may be newer than what was read of the log; the revision may be given again after that."""
+    from vexfs.views.indexer import Indexer
+
+    ino = tree.put("one.txt", "alpha")
+    with Volume.open(volume.folder, "indexer") as opened:
+        stopped = Indexer(opened, 1)
+        parts = stopped._parts
+        _copy_database(volume.folder, tmp_path)
+        tree.put("one.txt", "lost")
+        eventually(lambda: stopped._work_on_files(parts) and parts.writer.texts(ino) == [(0, "lost")])
+        seen = parts.writer.file_state(ino)
+        assert seen is not None and seen.content_revision > parts.following.position
+        parts.words.commit()
+        parts.close()
+    volume.close()
+    _copy_database(tmp_path, volume.folder)
+    with Volume.open(volume.folder, "api") as again:
+        Tree(again).put("one.txt", "omega")
+        with again.snapshot() as view:
+            assert files.stat(view, ino).content_revision == seen.content_revision
+        indexer.start()
+        eventually(lambda: indexer.found("omega") == [ino])
+        assert indexer.found("lost") == []
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """As a power cut leaves it: what is committed after the copy is gone once the copy is brought back."""
+    for path in target.glob("vexfs.db*"):
+        path.unlink()
+    for path in source.glob("vexfs.db*"):
+        if not path.name.endswith("-shm"):
+            shutil.copy(path, target)
+
+
 def _no_pending(ino: int):
     from vexfs.core.types import Revision
     from vexfs.views.indexing.writer import BULK_LANE, PendingFile

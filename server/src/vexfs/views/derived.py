@@ -46,6 +46,8 @@ WHAT_REMOVED = "removed"
 
 VIEW_LOG = "log"
 """How far the indexer has read the volume's log."""
+VIEW_SEEN = "seen"
+"""The newest revision that any row may tell of: files are read as they are, perhaps newer than what was read of the log."""
 VIEW_LEXICAL = "lexical"
 """Up to which revision everything can be found by its words."""
 VIEW_EMBEDDING = "embedding"
@@ -102,8 +104,8 @@ CREATE INDEX pending_text_by_revision ON pending_text(first_revision);
 """
 # meta: format, incarnation (random), model (name of the embedding model in use), model_source (where it comes from), next_model
 # and next_source (the same of the one that is to take over, while there is one), embedding_failure (why the last text could not
-# be embedded), trimmed (newest seq no longer in `change`), log_mark (what tells the last record read), extraction (what the
-# files were read under).
+# be embedded), trimmed (newest seq no longer in `change`), log_mark and seen_mark (what tell the records at the positions
+# `log` and `seen`), extraction (what the files were read under).
 
 
 class FileState(NamedTuple):

@@ -149,6 +149,7 @@ class Indexer:
                 if pending.lane != batch[0].lane or self._stop.is_set() or time.monotonic() > end:
                     break
                 self._look_at(parts, pending)
+            parts.following.note_seen()
         return True
 
     def _work_on_documents(self, parts: _Parts) -> bool:
@@ -157,12 +158,17 @@ class Indexer:
         if done is not None:
             pending = parts.writer.pending_file(done.ino)
             if pending is not None:
-                self._look_at(parts, pending)
+                self._look_at_document(parts, pending)
             self._documents.discard()  # what was not taken is out of date
         if not self._documents.busy and (pending := parts.writer.next_document()) is not None:
-            self._look_at(parts, pending)
+            self._look_at_document(parts, pending)
             return True
         return done is not None
+
+    def _look_at_document(self, parts: _Parts, pending: PendingFile) -> None:
+        with parts.writer.transaction():
+            self._look_at(parts, pending)
+            parts.following.note_seen()
 
     def _look_at(self, parts: _Parts, pending: PendingFile) -> None:
         started = time.monotonic()

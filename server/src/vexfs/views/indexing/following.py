@@ -87,15 +87,36 @@ class Following:
                 after = known[-1]
             self._writer.enqueue([PendingFile(Ino(1), BULK_LANE, Revision(1), head, now)])
             self._move_to(head, records[-1] if records else None)
+            self._writer.set_position(derived.VIEW_SEEN, 0)  # what was seen before is looked at again
 
     def _continues(self, position: int) -> bool:
-        """Whether the log still reaches back to the position, and holds there the record that was read."""
-        head = self._volume.head()
-        if position > head or position < self._volume.tail.oldest():
+        """Whether the log still reaches back to the position, and is the one that was read and seen."""
+        seen = self._writer.position(derived.VIEW_SEEN) or 0
+        return (
+            position >= self._volume.tail.oldest()
+            and self._holds(position, self._writer.meta("log_mark"))
+            and self._holds(seen, self._writer.meta("seen_mark"))
+        )
+
+    def _holds(self, revision: int, mark: str | None) -> bool:
+        """Whether the log holds the marked record at the revision; of one that was trimmed nobody can tell."""
+        if revision > self._volume.head():
             return False
-        records = self._volume.tail.read(position - 1, 1) if position else []
-        mark = self._writer.meta("log_mark")
-        return not records or records[0].revision != position or mark is None or mark == _mark(records[0])
+        records = self._volume.tail.read(revision - 1, 1) if revision else []
+        return not records or records[0].revision != revision or mark is None or mark == _mark(records[0])
+
+    def note_seen(self) -> None:
+        """Stores up to where files may have been seen. Called in the transaction that keeps what was seen of them.
+
+        A power cut can take the volume back to before that and leave `derived.db`: what was seen then never was.
+        """
+        head = self._volume.head()
+        if head == self._writer.position(derived.VIEW_SEEN):
+            return
+        records = self._volume.tail.read(head - 1, 1)
+        self._writer.set_position(derived.VIEW_SEEN, head)
+        if records:
+            self._writer.set_meta("seen_mark", _mark(records[0]))
 
     def read(self) -> int:
         """Takes the next records; returns how many."""

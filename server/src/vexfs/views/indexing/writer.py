@@ -5,8 +5,8 @@ Readers in other processes see whole transactions.
 
 Durability: the file is written without waiting for the disk outside its checkpoints and `sync`, which whoever makes something
 durable of its rows waits for first. A power cut can take it back a few seconds or, together with the volume, leave it ahead of
-the volume's log; the indexer notices the latter by `log_mark`. A file that was removed under the writer is noticed by `lost`,
-and the owner opens a new writer: everything is derived again.
+the volume's log; the indexer notices the latter by `log_mark` and `seen_mark`. A file that was removed under the writer is
+noticed by `lost`, and the owner opens a new writer: everything is derived again.
 """
 
 import secrets
