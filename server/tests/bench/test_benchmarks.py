@@ -38,10 +38,9 @@ def run_tiny(name: str, output: Path, *arguments: str) -> dict[str, Any]:
 
 
 def measured_workloads(document: dict[str, Any]) -> set[str]:
-    """What a system had to be measured with: all of it, without git where the checkout has no history to clone, which is said."""
-    count = subprocess.run(
-        ["git", "rev-list", "--count", "HEAD"], cwd=machine.ROOT, capture_output=True, text=True, check=False
-    )
+    """What a system had to be measured with: everything, but git where the checkout has no history to clone, which is said."""
+    command = ["git", "rev-list", "--count", "HEAD"]
+    count = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, check=False)
     if count.returncode == 0 and int(count.stdout) > 1:
         return WORKLOADS
     assert any(note.startswith("not measured: git: ") for note in document["notes"])
