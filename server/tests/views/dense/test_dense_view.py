@@ -282,6 +282,21 @@ def test_generations_of_a_collection_that_is_gone_are_deleted(volume: Volume) ->
         wait_until(lambda: not generation.manifests(root), 30, "the stranger is deleted")
 
 
+def test_what_a_crash_left_of_a_replaced_generation_and_of_a_builder_is_deleted_at_the_start(volume: Volume) -> None:
+    root = builder.generations_folder(volume.folder)
+    collection = make_collection(volume, b"c", DIMENSION)
+    inos = put_points(volume, collection, text_vectors(20_200)[:1_500])
+    assert build(volume, collection.ino) == 0 and build(volume, collection.ino) == 0
+    newest, _ = generation.manifests(root)
+    (root / ".building-half" / "scann").mkdir(parents=True)
+    with running_view(volume) as view:
+        catch_up(view, volume)
+        wait_until(lambda: not list(root.glob(".building*")), 30, "the half built one is deleted")
+        wait_until(lambda: len(generation.manifests(root)) == 1, 30, "the replaced one is deleted")
+        assert generation_of(view, collection.ino) == newest.id == generation.manifests(root)[0].id
+        assert nearest_files(view.index_state(collection.ino, VECTOR), text_vectors(20_200)[7], 1) == [inos[7]]
+
+
 def test_a_wait_ends_at_its_deadline(volume: Volume) -> None:
     with running_view(volume) as view:
         catch_up(view, volume)

@@ -3,7 +3,7 @@
 Started by the API's view (`launcher.py`), at nice 19, one at a time per volume (a lock in the generations' folder). It reads
 the volume and derived.db, writes only below `derived/generations`, and prints the manifest's id. What it builds reaches the
 recall of `calibration.py`, verified, or is searched exactly. Killed at any point it leaves nothing but a folder that the next
-builder removes. It ends with the process that started it.
+builder removes, or the view when it starts. It ends with the process that started it.
 
 Exit status: 0 built, 75 another builder is at work, 69 the source cannot be read now, 65 there is nothing to build.
 """

@@ -5,12 +5,13 @@ is the builder's work). Searches go on undisturbed through all of it.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from vexfs.core.errors import DataLoss
 from vexfs.views.dense import generation
-from vexfs.views.dense.builder import generations_folder
+from vexfs.views.dense.builder import generations_folder, take_lock
 from vexfs.views.dense.engine import APPROXIMATE_FROM_ROWS
 from vexfs.views.dense.following import IndexKey
 from vexfs.views.dense.generation import Generation
@@ -110,13 +111,26 @@ class Upkeep:
         logger.info("generation adopted", extra={"generation": manifest.id, "rows": manifest.rows})
         return True
 
-    def delete_unless(self, belongs: Callable[[generation.Manifest], bool]) -> None:
-        """Delete the generations that do not belong to what there is now; does nothing while a builder runs."""
+    def clean(self, belongs: Callable[[generation.Manifest], bool]) -> bool:
+        """Delete the generations that do not belong to what there is now, and what a crash left half made or half deleted.
+
+        False, and nothing is done, while any builder runs.
+        """
         if self._launcher.running is not None:
-            return
-        for manifest in generation.manifests(self._root):
-            if not belongs(manifest):
-                generation.delete(self._root / manifest.id)
+            return False
+        if not self._root.exists():
+            return True
+        lock = take_lock(self._root)
+        if lock is None:
+            return False
+        try:
+            generation.sweep(self._root)
+            for manifest in generation.manifests(self._root):
+                if not belongs(manifest):
+                    generation.delete(self._root / manifest.id)
+        finally:
+            os.close(lock)
+        return True
 
     def _open(self, manifest: generation.Manifest) -> Generation | None:
         folder = self._root / manifest.id

@@ -208,17 +208,22 @@ class DenseView:
                 self._upkeep.collect(index, self._text.identity if text else self._vectors.identity)
 
     def _delete_strangers(self) -> None:
-        """Generations of collections that are gone, or of another derived.db or model; looked for when either has changed."""
+        """Generations of collections that are gone, or of another derived.db or model, or that a newer one has replaced.
+
+        Looked for at the start, where a crash may have left some, and when one of the sources has changed.
+        """
         settled = (self._text.identity, hash(frozenset(self._vectors.indexes)))
-        if not self._vectors.loaded or settled == self._settled:
-            return
-        self._settled = settled
-        self._upkeep.delete_unless(self._belongs)
+        if self._vectors.loaded and settled != self._settled and self._upkeep.clean(self._belongs):
+            self._settled = settled
 
     def _belongs(self, manifest: Manifest) -> bool:
-        if manifest.collection != TEXT_COLLECTION:
-            return manifest.spec.key in self._vectors.indexes and manifest.source == self._vectors.identity
-        return not self._text.identity or manifest.source == self._text.identity
+        if manifest.collection == TEXT_COLLECTION:
+            identity, index = self._text.identity, self._text.index
+            if not identity:
+                return True  # nobody knows yet
+        else:
+            identity, index = self._vectors.identity, self._vectors.indexes.get(manifest.spec.key)
+        return manifest.source == identity and index is not None and index.state.generation == manifest.id
 
     def _indexes(self) -> list[DenseIndex]:
         text = self._text.index
