@@ -60,6 +60,9 @@ SETTINGS = (
     Setting(None, "VEXFS_CACHE_DIR", "~/.cache/vexfs", "where `make setup` puts the weights"),
     Setting(None, "VEXFS_OFFLINE", "not set", "if set, nothing is ever downloaded"),
     Setting(None, "VEXFS_RESULT_CACHE_MIB", "32", "memory for answers of searches that are asked again, in MiB; 0 keeps none"),
+    Setting(
+        None, "VEXFS_REQUEST_MEMORY_MIB", "256", "memory for requests that are worked on, in MiB; more are told to come again"
+    ),
     Setting(None, "VEXFS_EMBEDDING_THREADS", "one a core", "how many passages are embedded at once, at the lowest priority"),
     Setting("--tls-ca", "VEXFS_TLS_CA", "the system's", "whom a command trusts when it talks TLS (PEM)"),
     Setting("--tls-client-cert", "VEXFS_TLS_CLIENT_CERT", "none", "the certificate a command shows when asked (PEM)"),

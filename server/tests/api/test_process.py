@@ -77,12 +77,15 @@ def test_a_taken_port_ends_the_start_with_a_sentence(echo: Server, tmp_path: Pat
         assert b"listen" in ended.stderr or b"in use" in ended.stderr
 
 
-def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VEXFS_RESULT_CACHE_MIB", "lots")
+@pytest.mark.parametrize("variable", ["VEXFS_RESULT_CACHE_MIB", "VEXFS_REQUEST_MEMORY_MIB"])
+def test_a_setting_that_makes_no_sense_ends_the_start_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "lots")
     command = [sys.executable, "-m", "vexfs.api", "--data", str(tmp_path), "--rest-port", "0", "--grpc-port", "0"]
     ended = subprocess.run(command, capture_output=True, timeout=20, check=False)
     assert ended.returncode == 1
-    assert b"VEXFS_RESULT_CACHE_MIB is 'lots'; give a number" in ended.stderr
+    assert f"{variable} is 'lots'; give a".encode() in ended.stderr
 
 
 def test_tls_needs_both_files(tmp_path: Path) -> None:

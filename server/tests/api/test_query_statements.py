@@ -36,7 +36,7 @@ class Caught:
         self._caller = Caller("grpc", f"Bearer {token}", None, None, 20.0)
 
     async def call(self, name: str, request: Any) -> Any:
-        async def load() -> Any:
+        async def load(_: object) -> Any:
             return request
 
         return await self._dispatcher.unary(self._methods[f"vexfs.v1.{name}"], self._caller, load)

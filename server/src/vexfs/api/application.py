@@ -12,6 +12,7 @@ from pathlib import Path
 from vexfs import runtime
 from vexfs.api.limits import READER_THREADS, WAITER_THREADS
 from vexfs.api.readers import ReaderThreads
+from vexfs.api.request_memory import RequestMemory, limit_bytes
 from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
 from vexfs.core.search.caches import result_cache_bytes
@@ -54,6 +55,7 @@ class Application:
     revisions: RevisionWaits
     tokens: TokenGuard
     origins: OriginGuard
+    request_memory: RequestMemory
 
     async def close(self) -> None:
         """End reads, finish and sync the queued writes, close the volume. Called once, after the surfaces have stopped."""
@@ -71,6 +73,7 @@ class Application:
 async def open_application(settings: Settings) -> Application:
     """Open everything the API process owns. Raises domain errors that name what is wrong: data folder, token, settings."""
     cache_bytes = result_cache_bytes()
+    request_memory = RequestMemory(limit_bytes())
     reranking = _reranking()
     folder = runtime.DataFolder(settings.data)
     folder.create()
@@ -88,6 +91,7 @@ async def open_application(settings: Settings) -> Application:
         revisions=RevisionWaits(volume),
         tokens=TokenGuard(secret),
         origins=OriginGuard(settings.host, pages=settings.cors_origins),
+        request_memory=request_memory,
     )
 
 

@@ -19,6 +19,7 @@ from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RouteNotFound, VerbNotAllowed, translate
 from vexfs.api.http import begin, caller_of, error_headers, read_body
 from vexfs.api.registry import Kind, Method
+from vexfs.api.request_memory import Hold
 from vexfs.core.errors import VexfsError
 
 VERB = "POST"
@@ -62,17 +63,18 @@ class Connect:
                 return await self._collect(request, method, caller, codec)
 
     async def _unary(self, request: web.BaseRequest, method: Method, caller: Caller, codec: wire.Codec) -> web.StreamResponse:
-        async def load() -> Message:
-            return codec.read(method, await read_body(request, codec.max_bytes))
+        async def load(held: Hold) -> Message:
+            return codec.read(method, await read_body(request, held, codec.max_bytes))
 
         response = await self._dispatcher.unary(method, caller, load)
         return web.Response(body=codec.write(response), headers={"Content-Type": codec.content_type})
 
     async def _stream(self, request: web.BaseRequest, method: Method, caller: Caller, codec: wire.Codec) -> web.StreamResponse:
-        async def load() -> Message:
+        async def load(held: Hold) -> Message:
             messages: list[bytes] = []
             async with contextlib.aclosing(wire.read_envelopes(request, codec.max_bytes)) as incoming:
                 async for data in incoming:
+                    held.grow_to(len(data))
                     messages.append(data)
                     if len(messages) > 1:
                         break

@@ -18,6 +18,7 @@ from vexfs.api.context import CallContext, Caller, Deadline
 from vexfs.api.errors import translate
 from vexfs.api.limits import CALLS_MAX
 from vexfs.api.registry import Method
+from vexfs.api.request_memory import Hold
 from vexfs.api.validation import validate
 from vexfs.contract.descriptors import Permission
 from vexfs.core.errors import PermissionDenied, QueueFull
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 UNARY_TIMEOUT_DEFAULT_SECONDS = 60.0
 """The deadline of a unary call whose caller set none. Streams have none then: their length is the caller's business."""
 
-Load = Callable[[], Awaitable[Message]]
-"""Gives the request message; raises a domain error when the bytes are none."""
+Load = Callable[[Hold], Awaitable[Message]]
+"""Gives the request message and counts its bytes; raises a domain error when the bytes are none, or too many now."""
 
 
 class Dispatcher:
@@ -52,19 +53,19 @@ class Dispatcher:
 
     async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
-        with self._observed(method, caller, self._slow_seconds):
+        with self._observed(method, caller, self._slow_seconds) as held:
             timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
             context = self._context(method, caller, timeout)
             async with asyncio.timeout(context.deadline.remaining_seconds()):
-                request = await load()
+                request = await load(held)
                 await self._prepare(context, request)
                 return cast(Message, await method.handler(context, request))
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
         """One request, many responses. Raises VexfsError only, possibly after some responses."""
-        with self._observed(method, caller, math.inf):
+        with self._observed(method, caller, math.inf) as held:
             context = self._context(method, caller, caller.timeout_seconds)
-            responses = method.handler(context, await self._load(context, load))
+            responses = method.handler(context, await self._load(context, load, held))
             async with contextlib.aclosing(responses):
                 while True:
                     # The timeout is taken anew for every message: it must not hold while the consumer has the turn.
@@ -83,14 +84,15 @@ class Dispatcher:
                 return cast(Message, await method.handler(context, self._checked(context, incoming)))
 
     @contextlib.contextmanager
-    def _observed(self, method: Method, caller: Caller, slow_seconds: float) -> Iterator[None]:
-        """Around a whole call: its place among those that run, its translated error, and what is counted of both."""
+    def _observed(self, method: Method, caller: Caller, slow_seconds: float) -> Iterator[Hold]:
+        """Around a whole call: its place among those that run, its memory, its translated error, and what is counted."""
         with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer):
             if self._running >= CALLS_MAX:
                 raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
             self._running += 1
             try:
-                yield
+                with self._application.request_memory.hold() as held:
+                    yield held
             except Exception as error:
                 raise translate(error, method.name) from error
             finally:
@@ -102,9 +104,9 @@ class Dispatcher:
             raise PermissionDenied(f"{method.name} needs the permission to {method.contract.permission}")
         return CallContext(self._application, method, caller, Deadline(timeout_seconds))
 
-    async def _load(self, context: CallContext, load: Load) -> Message:
+    async def _load(self, context: CallContext, load: Load, held: Hold) -> Message:
         async with asyncio.timeout(context.deadline.remaining_seconds()):
-            request = await load()
+            request = await load(held)
         await self._prepare(context, request)
         return request
 

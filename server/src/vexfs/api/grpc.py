@@ -16,12 +16,13 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
-from vexfs.api.binary import parse
+from vexfs.api.binary import check_size, parse
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import RouteNotFound, code_number, to_status, translate
 from vexfs.api.limits import TRANSPORT_MAX_BYTES
 from vexfs.api.registry import Kind, Method
+from vexfs.api.request_memory import Hold
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import VexfsError
 
@@ -123,7 +124,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def handle(data: bytes, context: Context) -> bytes:
-            async def load() -> Message:
+            async def load(held: Hold) -> Message:
+                check_size(len(data))
+                held.grow_to(len(data))
                 return parse(method, data)
 
             try:
@@ -136,7 +139,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _stream(self, method: Method) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
-            async def load() -> Message:
+            async def load(held: Hold) -> Message:
+                check_size(len(data))
+                held.grow_to(len(data))
                 return parse(method, data)
 
             responses = self._dispatcher.stream(method, _caller(context), load)

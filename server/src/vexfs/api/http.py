@@ -19,6 +19,7 @@ from vexfs.api.compression import Unzip, encoding_of
 from vexfs.api.context import Caller
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed, to_json
 from vexfs.api.limits import BODY_MAX_BYTES
+from vexfs.api.request_memory import Hold
 from vexfs.core.errors import Internal, QueueFull, TooLarge, Unauthenticated, VexfsError
 
 _GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
@@ -41,16 +42,18 @@ def caller_of(request: web.BaseRequest, surface: str, timeout_seconds: float | N
     )
 
 
-async def read_body(request: web.BaseRequest, max_bytes: int = BODY_MAX_BYTES) -> bytes:
-    """The whole body, unpacked, at most `max_bytes`. Raises TooLarge, before reading when the length is announced, and what
-    `chunks` raises."""
+async def read_body(request: web.BaseRequest, held: Hold, max_bytes: int = BODY_MAX_BYTES) -> bytes:
+    """The whole body, unpacked, at most `max_bytes`, counted in `held`. Raises TooLarge and QueueFull, before reading when the
+    length is announced, and what `chunks` raises."""
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
+    held.grow_to(request.content_length or 0)
     body = bytearray()
     async for chunk in chunks(request):
-        body += chunk
-        if len(body) > max_bytes:
+        if len(body) + len(chunk) > max_bytes:
             raise _too_large(max_bytes)
+        held.grow_to(len(body) + len(chunk))
+        body += chunk
     return bytes(body)
 
 

@@ -25,6 +25,7 @@ from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import MalformedRequest, RangeNotSatisfiable, VerbNotAllowed
 from vexfs.api.http import begin, chunks, json_response
 from vexfs.api.registry import Method
+from vexfs.api.request_memory import Hold
 from vexfs.contract.v1 import common_pb2, content_pb2, files_pb2
 from vexfs.core.errors import ContentChanged
 
@@ -190,7 +191,7 @@ def _reference(raw_path: str, parameters: dict[str, str]) -> common_pb2.FileRef:
 
 
 def _loader(message: Message) -> Any:
-    async def load() -> Message:
+    async def load(_: Hold) -> Message:
         return message
 
     return load

@@ -43,6 +43,7 @@ from vexfs.api.http import (
 from vexfs.api.limits import LINE_MAX_BYTES
 from vexfs.api.raw_content import RawContent
 from vexfs.api.registry import Kind, Method
+from vexfs.api.request_memory import Hold
 from vexfs.api.routes import Route, Router
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import VexfsError
@@ -120,8 +121,8 @@ class RestSurface:
         if route.method.kind is Kind.CLIENT_STREAM:
             return await self._collect(request, caller, route)
 
-        async def load() -> Message:
-            return await _load(request, route, variables)
+        async def load(held: Hold) -> Message:
+            return await _load(request, held, route, variables)
 
         response = await self._dispatcher.unary(route.method, caller, load)
         return json_response(json_writer.encode(response, route.response_body))
@@ -138,8 +139,8 @@ class RestSurface:
     async def _stream(
         self, request: web.BaseRequest, caller: Caller, route: Route, variables: dict[str, str]
     ) -> web.StreamResponse:
-        async def load() -> Message:
-            return await _load(request, route, variables)
+        async def load(held: Hold) -> Message:
+            return await _load(request, held, route, variables)
 
         messages = self._dispatcher.stream(route.method, caller, load)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
@@ -184,7 +185,7 @@ class RestSurface:
         return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-async def _load(request: web.BaseRequest, route: Route, variables: dict[str, str]) -> Message:
+async def _load(request: web.BaseRequest, held: Hold, route: Route, variables: dict[str, str]) -> Message:
     query = request.raw_path.partition("?")[2]
     if not route.body:
         if request.can_read_body:
@@ -194,4 +195,4 @@ async def _load(request: web.BaseRequest, route: Route, variables: dict[str, str
     # curl -d says it sends a form unless told otherwise; JSON is the only thing this can be.
     if not _JSON_TYPES.fullmatch(kind) and kind not in ("application/x-www-form-urlencoded", "text/json"):
         raise UnsupportedMediaType(f"the body has to be application/json, not {kind[:100]}")
-    return transcoding.read_request(route, variables, query, await read_body(request))
+    return transcoding.read_request(route, variables, query, await read_body(request, held))
