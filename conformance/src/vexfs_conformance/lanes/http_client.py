@@ -1,5 +1,6 @@
 """One HTTP request on a kept connection, for the lanes that speak HTTP. Nothing is sent twice. Used by one thread at a time."""
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -120,8 +121,10 @@ def _cancel_later(
 
     def cancel() -> None:
         cancelled.set()
-        if connection.sock is not None:
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        sock = connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):  # it is closed already: the call ended at this moment
+                sock.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(milliseconds / 1000, cancel)
     timer.daemon = True
