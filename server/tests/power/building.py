@@ -1,13 +1,16 @@
 """The program whose power is cut while a view is made: `python -m tests.power.building FOLDER WHAT` under the recorder.
 
-WHAT is `points` or `text`, to build a generation, or `words`, to commit the word index. The rows are committed and never synced
-by their writer, as those of any process are for a moment; then a generation is built of them, and marked. Few rows: such a
-generation has no searcher, whose files the recorder cannot see. It cannot see when a commit of the word index gets its name,
-either, so what is marked is that one may be there from now on, with the number of the change that it reaches to.
+WHAT is `points` or `text`, to build a generation, `replaced`, to build another one of points and delete the first, or `words`,
+to commit the word index. The rows are committed and never synced by their writer, as those of any process are for a moment;
+then a generation is built of them, and marked. Few rows: such a generation has no searcher, whose files the recorder cannot
+see. It cannot see when a commit of the word index gets its name, either, so what is marked is that one may be there from now
+on, with the number of the change that it reaches to.
 """
 
+import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +19,7 @@ from vexfs.core.types import ROOT_INO, Collection, CollectionSchema, Ino, Revisi
 from vexfs.store.blobs import sync_folder
 from vexfs.store.volume import Volume
 from vexfs.store.writer import Transaction
-from vexfs.views.dense import builder
+from vexfs.views.dense import builder, generation
 from vexfs.views.dense.index import IndexSpec
 from vexfs.views.dense.sources import TEXT_COLLECTION, TEXT_VECTOR
 from vexfs.views.derived import STATE_READY, FileState, derived_folder
@@ -35,8 +38,8 @@ def _make_collection(txn: Transaction) -> Collection:
     return collections.create(txn, directory.ino, schema)
 
 
-def _vectors() -> list[bytes]:
-    return [row.tobytes() for row in np.random.default_rng(1).standard_normal((ROWS, DIMENSION)).astype("<f4")]
+def _vectors(seed: int = 1) -> list[bytes]:
+    return [row.tobytes() for row in np.random.default_rng(seed).standard_normal((ROWS, DIMENSION)).astype("<f4")]
 
 
 def _build_of_points(volume: Volume) -> None:
@@ -45,6 +48,18 @@ def _build_of_points(volume: Volume) -> None:
     items = [points.PointInput(f"p{place}", {"v": vector}) for place, vector in enumerate(_vectors())]
     volume.queue.submit("points", lambda txn: points.upsert(txn, collection, items), durable=False).result()
     _build(volume, IndexSpec(collection.ino, "v", DIMENSION, "cosine"))
+
+
+def _replace(volume: Volume) -> None:
+    _build_of_points(volume)
+    first = generation.manifests(builder.generations_folder(volume.folder))[0]
+    with volume.snapshot() as view:
+        collection = collections.get(view, Ino(first.collection))
+    items = [points.PointInput(f"p{place + 10}", {"v": vector}) for place, vector in enumerate(_vectors(seed=2))]
+    volume.queue.submit("points", lambda txn: points.upsert(txn, collection, items), durable=False).result()
+    _build(volume, first.spec)
+    generation.delete(builder.generations_folder(volume.folder) / first.id)
+    mark(b"deleted")
 
 
 def _build_of_text(volume: Volume) -> None:
@@ -89,8 +104,17 @@ def _build(volume: Volume, spec: IndexSpec) -> None:
     mark(b"built")
 
 
+def _save(path: Path, rows: Any) -> None:
+    """As numpy saves, which writes to a file through C's streams, past the recorder."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, rows)
+    path.write_bytes(content.getvalue())
+
+
 def main() -> None:
-    make = {"points": _build_of_points, "text": _build_of_text, "words": _commit_words}[sys.argv[2]]
+    np.save = _save
+    programs = {"points": _build_of_points, "replaced": _replace, "text": _build_of_text, "words": _commit_words}
+    make = programs[sys.argv[2]]
     with Volume.open(Path(sys.argv[1]), "api", create=True) as volume:
         make(volume)
 

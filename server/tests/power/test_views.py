@@ -1,4 +1,4 @@
-"""A power cut never leaves a generation, or the word index, ahead of what it was made of, at any point of its making."""
+"""A power cut never leaves a generation, or the word index, ahead of what it was made of; a kill, nothing that cannot serve."""
 
 import os
 import subprocess
@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from vexfs.store.volume import Volume
-from vexfs.views.dense import builder, generation
-from vexfs.views.dense.sources import make_source
+from vexfs.views.dense import builder, generation, metrics, ranking, upkeep
+from vexfs.views.dense.sources import VolumeSource, load_rows, make_source
+from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import DerivedReader, derived_folder
 
 from . import recorder
-from .cuts import Cut, check_cuts
+from .building import ROWS
+from .cuts import Cut, check_cuts, every_write_point
 from .disk import Disk, Survival
 from .events import Event, Kind, read_events
 from .promises import VOLUME
@@ -56,6 +58,38 @@ def test_a_power_cut_leaves_no_generation_ahead_of_its_source(scratch: Path, sou
     survivals = (Survival.NOTHING, Survival.EVERYTHING, Survival.FILES, Survival.ANY)
     cuts = [Cut(at, survival, at) for at in range(first, last + 1) for survival in survivals]
     assert check_cuts(disk, events, cuts, _verify_generation, scratch / "after").promises > 1
+
+
+def _verify_view(folder: Path, marks: list[bytes]) -> int:
+    """The view opens with what is there, finds what the volume has, and leaves nothing that nobody needs."""
+    root = builder.generations_folder(folder / VOLUME)
+    found = generation.manifests(root)
+    assert found or not marks, "a generation that was built is gone"
+    with Volume.open(folder / VOLUME, "api") as volume:
+        view = DenseView(volume)
+        while view.step():
+            pass
+        (index,) = view.indexes()
+        state = view.index_state(index.spec.collection, index.spec.vector)
+        rows = load_rows(VolumeSource(volume), index.spec)
+        assert state is not None and state.live_count == len(rows)
+        for key, row in zip(rows.keys, rows.matrix, strict=True):
+            query = metrics.prepare_query(row.tobytes(), index.spec.dimension, index.spec.metric)
+            assert ranking.nearest(state, query, 1).keys.tolist() == [key]
+        assert index.generation == (found[0].id if found else "")
+        view.stop()
+    assert [path.name for path in root.glob("*") if path.name != builder.LOCK_NAME] == [index.generation] * bool(found)
+    return len(marks)
+
+
+def test_a_kill_while_a_generation_is_replaced_leaves_one_that_serves(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "APPROXIMATE_FROM_ROWS", 2 * ROWS)  # so few rows keep their generation, and ask for none
+    disk, events = _record(scratch, "replaced")
+    first = next(at for at, event in enumerate(events, start=1) if "/generations/.building" in event.path)
+    last = max(at for at, event in enumerate(events, start=1) if event.kind == Kind.MARK)
+    # A kill takes nothing from the page cache: everything that was done survives.
+    cuts = [cut for cut in every_write_point(events) if first <= cut.at <= last and cut.survival is Survival.EVERYTHING]
+    assert check_cuts(disk, events, cuts, _verify_view, scratch / "after").promises > 1
 
 
 def _verify_words(folder: Path, marks: list[bytes]) -> int:
