@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import pytest
 from indexer_process import Tree
 
+from vexfs.core.status import Progress
 from vexfs.core.types import Ino
 from vexfs.store.volume import Volume
 from vexfs.views import derived
+from vexfs.views.dense.view import DenseView
+from vexfs.views.derived import DerivedReader
 from vexfs.views.indexing import following as following_module
 from vexfs.views.indexing.following import BURST, Following
 from vexfs.views.indexing.ignoring import Ignoring
@@ -116,3 +119,28 @@ def test_another_history_means_looking_at_everything(
     assert writer.pending_file(77) is not None, "files that are gone are looked at too"
     assert writer.file_state(77).content_revision == -1
     assert again.position == reader_volume.head()
+
+
+@pytest.mark.parametrize("mark", ["log_mark", "seen_mark"])
+def test_positions_in_another_history_are_not_told(
+    volume: Volume, reader_volume: Volume, following: Following, writer: DerivedWriter, tree: Tree, mark: str
+) -> None:
+    tree.put("f", "x")
+    following.read()
+    following.note_seen()
+    writer.set_position(derived.VIEW_LEXICAL, volume.head())
+    reader, dense = DerivedReader(writer.folder), DenseView(volume)
+    try:
+        dense.step()
+        assert Progress(volume, dense, reader).text_revision(dense=False) == volume.head()
+        writer.set_meta(mark, "another")
+        opened = Progress(volume, dense, reader)
+        assert opened.text_revision(dense=False) == 0
+        assert "the index of the text is being built" in opened.of_text(dense=False, lexical=True).reasons[0]
+        Following(reader_volume, writer, Ignoring()).start()
+        assert opened.text_revision(dense=False) == 0, "not before the files were looked at again"
+        writer.set_position(derived.VIEW_LEXICAL, volume.head())
+        assert opened.text_revision(dense=False) == volume.head(), "from then on it is believed"
+    finally:
+        dense.stop()
+        reader.close()

@@ -22,6 +22,7 @@ from vexfs.views.derived import (
     DerivedReader,
     Pending,
 )
+from vexfs.views.marks import holds
 
 READY = "ready"
 BEHIND = "behind"
@@ -94,6 +95,7 @@ class Progress:
         self._derived = derived
         self._lock = threading.Lock()
         self._claimed = (0, 0)
+        self._believed = False
         self._pending: tuple[float, Pending] = (0.0, Pending(0, 0))
         self._unread: dict[frozenset[int], tuple[tuple[int, int], int]] = {}
 
@@ -117,10 +119,18 @@ class Progress:
             incarnation = self._derived.incarnation()
             positions = self._derived.positions()
             head = self._derived.head()  # read after the positions: it has at least what they promise
+            if not self._believe():
+                return _NOWHERE
         except ViewUnavailable:
             return _NOWHERE
         embedded = self._claim(incarnation, head, positions.get(VIEW_EMBEDDING, 0))
         return _TextPositions(positions.get(VIEW_LOG, 0), positions.get(VIEW_LEXICAL, 0), embedded)
+
+    def _believe(self) -> bool:
+        """Whether derived.db tells of this volume's history. Not after a power cut that took only the volume back, until the
+        indexer has started and looks at everything again; once it does, it does for good."""
+        self._believed = self._believed or all(holds(self._volume, *mark) for mark in self._derived.marks())
+        return self._believed
 
     def _claim(self, incarnation: int, head: int, embedded: int) -> int:
         """The embedding's position, as far as the dense index has followed derived.db's log to its end."""

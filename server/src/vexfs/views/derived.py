@@ -403,6 +403,11 @@ class DerivedReader:
         """Revision by VIEW_* name; a view that has not started is absent."""
         return {view: Revision(revision) for view, revision in self._rows("SELECT view, revision FROM position")}
 
+    def marks(self) -> list[tuple[int, str | None]]:
+        """The newest records of the volume's log that were read and seen: (revision, mark), for `vexfs.views.marks`."""
+        sql = "SELECT revision, (SELECT value FROM meta WHERE key = view || '_mark') FROM position WHERE view IN (?, ?)"
+        return [(revision, mark) for revision, mark in self._rows(sql, (VIEW_LOG, VIEW_SEEN))]
+
     def pending(self) -> Pending:
         row = self._rows("SELECT (SELECT count(*) FROM pending_file), (SELECT count(*) FROM pending_text)")[0]
         return Pending(*row)

@@ -27,6 +27,7 @@ from vexfs.store.volume import Volume
 from vexfs.views import derived
 from vexfs.views.indexing.ignoring import NAMES_THAT_MATTER, Ignoring
 from vexfs.views.indexing.writer import BULK_LANE, FRESH_LANE, DerivedWriter, PendingFile
+from vexfs.views.marks import holds, mark_of
 
 QUIET_NS = 1_000_000_000
 """How long a file that was just indexed rests before it is indexed again."""
@@ -87,23 +88,18 @@ class Following:
                 after = known[-1]
             self._writer.enqueue([PendingFile(Ino(1), BULK_LANE, Revision(1), head, now)])
             self._move_to(head, records[-1] if records else None)
-            self._writer.set_position(derived.VIEW_SEEN, 0)  # what was seen before is looked at again
+            # What was seen before is looked at again, and what was said to be found may not be so any more.
+            for view in (derived.VIEW_SEEN, derived.VIEW_LEXICAL, derived.VIEW_EMBEDDING):
+                self._writer.set_position(view, 0)
 
     def _continues(self, position: int) -> bool:
         """Whether the log still reaches back to the position, and is the one that was read and seen."""
         seen = self._writer.position(derived.VIEW_SEEN) or 0
         return (
             position >= self._volume.tail.oldest()
-            and self._holds(position, self._writer.meta("log_mark"))
-            and self._holds(seen, self._writer.meta("seen_mark"))
+            and holds(self._volume, position, self._writer.meta("log_mark"))
+            and holds(self._volume, seen, self._writer.meta("seen_mark"))
         )
-
-    def _holds(self, revision: int, mark: str | None) -> bool:
-        """Whether the log holds the marked record at the revision; of one that was trimmed nobody can tell."""
-        if revision > self._volume.head():
-            return False
-        records = self._volume.tail.read(revision - 1, 1) if revision else []
-        return not records or records[0].revision != revision or mark is None or mark == _mark(records[0])
 
     def note_seen(self) -> None:
         """Stores up to where files may have been seen. Called in the transaction that keeps what was seen of them.
@@ -116,7 +112,7 @@ class Following:
         records = self._volume.tail.read(head - 1, 1)
         self._writer.set_position(derived.VIEW_SEEN, head)
         if records:
-            self._writer.set_meta("seen_mark", _mark(records[0]))
+            self._writer.set_meta("seen_mark", mark_of(records[0]))
 
     def read(self) -> int:
         """Takes the next records; returns how many."""
@@ -138,7 +134,7 @@ class Following:
     def _move_to(self, revision: Revision, record: LogRecord | None) -> None:
         self._writer.set_position(derived.VIEW_LOG, revision)
         if record is not None:
-            self._writer.set_meta("log_mark", _mark(record))
+            self._writer.set_meta("log_mark", mark_of(record))
         self.position = revision
 
     def _pending(self, records: list[LogRecord]) -> Iterator[PendingFile]:
@@ -171,8 +167,3 @@ class Following:
             self._allowances.clear()
         self._allowances[origin] = (tokens - 1 if fresh else tokens, now)
         return FRESH_LANE if fresh else BULK_LANE
-
-
-def _mark(record: LogRecord) -> str:
-    """What tells a record from one of another history with the same revision."""
-    return f"{record.revision}:{record.origin}:{record.time_ns}"
