@@ -69,7 +69,7 @@ class Meter:
         assert self.mount.process is not None
         self._file.unlink(missing_ok=True)
         self.mount.process.send_signal(signal.SIGUSR1)
-        eventually(self._file.exists, 5)
+        eventually(self._file.exists)
         return Counts(**json.loads(self._file.read_text()))
 
     def measure(self, operation: Callable[[Path], object]) -> Cost:

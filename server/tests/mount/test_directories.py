@@ -199,9 +199,9 @@ def test_a_huge_directory_is_listed_in_little_memory_and_removed(make_mount: Mak
     (mount.path / "huge").mkdir()
     ino = Ino((mount.path / "huge").stat().st_ino)
     with Volume.open(mount.data / "volumes" / "main", "api") as volume:
-        eventually(lambda: volume.head() > 0, 5)
+        eventually(lambda: volume.head() > 0)
         fill(volume, ino, COUNT)
-    eventually((mount.path / "huge" / f"file-{COUNT - 1:07}").exists, 5)
+    eventually((mount.path / "huge" / f"file-{COUNT - 1:07}").exists)
     time.sleep(0.5)  # the mount is done with the one record that tells of all of them
     before = resident_bytes(mount)
     with os.scandir(mount.path / "huge") as entries:

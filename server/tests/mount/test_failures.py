@@ -66,7 +66,7 @@ def test_after_a_failed_commit_the_lost_is_forgotten_and_the_mount_is_read_only(
     file.write(b" after")
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
         os.fsync(file.fileno())
-    eventually(lambda: not (mount.path / "lost").exists(), 2)
+    eventually(lambda: not (mount.path / "lost").exists())
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EROFS):
         (mount.path / "another").touch()
     assert (mount.path / "safe").read_text() == "safe"

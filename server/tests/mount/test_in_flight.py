@@ -53,7 +53,7 @@ def test_a_file_removed_meanwhile_is_gone_and_its_bytes_with_it(root: Path, besi
         with beside.snapshot() as view:
             return view.execute("SELECT count(*) FROM orphan").fetchall()[0][0] == 0
 
-    eventually(forgotten, 10)
+    eventually(forgotten)
 
 
 def test_more_than_memory_may_hold_is_taken_slower_and_whole(root: Path, mount: Mounted) -> None:
@@ -115,7 +115,7 @@ def test_of_two_mounts_that_create_one_name_both_write_into_one_file(make_mount:
         thread.join()
     assert failures == []
     for mount in mounts:
-        eventually(lambda mount=mount: len(os.listdir(mount.path)) == 60, 5)  # type: ignore[misc]  # noqa: PTH208
+        eventually(lambda mount=mount: len(os.listdir(mount.path)) == 60)  # type: ignore[misc]  # noqa: PTH208
         assert mount.errors() == []
 
 

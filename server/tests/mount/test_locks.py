@@ -145,7 +145,7 @@ def paths(request: pytest.FixtureRequest, mounts: list[Mounted]) -> list[Path]:
     first = mounts[0].path / "f"
     first.write_text("0")
     second = mounts[1].path / "f" if request.param == "two mounts" else first
-    eventually(lambda: second.exists() and second.read_text() == "0", 2)
+    eventually(lambda: second.exists() and second.read_text() == "0")
     return [first, second]
 
 
@@ -185,7 +185,7 @@ def test_closing_frees(paths: list[Path], one: Program, two: Program, kind: str,
     assert one.do(call.format(lock)) is None
     assert two.do(call.format(exclusive)) == "EAGAIN"
     assert one.do("close('f')") is None
-    eventually(lambda: two.do(call.format(exclusive)) is None, 2)
+    eventually(lambda: two.do(call.format(exclusive)) is None)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -196,7 +196,7 @@ def test_a_killed_program_frees(paths: list[Path], one: Program, two: Program, k
     assert one.do(call.format(exclusive)) is None
     assert two.do(call.format(exclusive)) == "EAGAIN"
     one.kill()
-    eventually(lambda: two.do(call.format(exclusive)) is None, 2)
+    eventually(lambda: two.do(call.format(exclusive)) is None)
 
 
 def test_ranges_are_locked_apart_split_and_told(paths: list[Path], one: Program, two: Program) -> None:
@@ -241,8 +241,8 @@ def test_a_duplicate_keeps_what_belongs_to_the_opening(paths: list[Path], one: P
     assert two.do(f"flock('f', {EX | NB})") == "EAGAIN"
     assert two.do(f"ofd('f', F_OFD_SETLK, {WRLCK})") == "EAGAIN"
     one.do("close('g')")
-    eventually(lambda: two.do(f"flock('f', {EX | NB})") is None, 2)
-    eventually(lambda: two.do(f"ofd('f', F_OFD_SETLK, {WRLCK})") is None, 2)
+    eventually(lambda: two.do(f"flock('f', {EX | NB})") is None)
+    eventually(lambda: two.do(f"ofd('f', F_OFD_SETLK, {WRLCK})") is None)
 
 
 def test_two_openings_of_one_process_exclude_each_other_where_they_must(paths: list[Path], one: Program) -> None:
@@ -266,10 +266,10 @@ def test_a_lock_outlives_a_read_only_opening_only_while_its_process_lives(
         assert two.do(f"posix('f', {EX | NB})") == "EAGAIN"
         one.kill()
         if paths[0] == paths[1]:
-            eventually(lambda: two.do(f"posix('f', {EX | NB})") is None, 2)
+            eventually(lambda: two.do(f"posix('f', {EX | NB})") is None)
     finally:
         os.kill(child, signal.SIGKILL)
-    eventually(lambda: two.do(f"posix('f', {EX | NB})") is None, 2)
+    eventually(lambda: two.do(f"posix('f', {EX | NB})") is None)
 
 
 # -- waiting -------------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def test_what_was_written_under_a_lock_is_read_under_the_next(
     mounts: list[Mounted], start: Callable[[], Program], kind: str
 ) -> None:
     (mounts[0].path / "counter").write_text("0")
-    eventually((mounts[1].path / "counter").exists, 2)
+    eventually((mounts[1].path / "counter").exists)
     step = f"({kind}('f', {EX}), write('f', str(int(read('f')) + 1)), {kind}('f', {UN}))"
     programs = []
     for mount in mounts * 2:
@@ -344,7 +344,7 @@ def test_what_was_written_under_a_lock_is_read_under_the_next(
 
 def test_locks_end_with_their_mount(mounts: list[Mounted], one: Program, two: Program) -> None:
     (mounts[0].path / "f").write_text("0")
-    eventually((mounts[1].path / "f").exists, 2)
+    eventually((mounts[1].path / "f").exists)
     one.open("f", mounts[0].path / "f")
     two.open("f", mounts[1].path / "f")
     assert one.do(f"posix('f', {EX})") is None
@@ -370,7 +370,7 @@ for number in range(25):
         connection.execute("CREATE TABLE t(number INTEGER PRIMARY KEY, who TEXT)")
         connection.execute("INSERT INTO t VALUES(0, 'first')")
         connection.commit()
-    eventually((mounts[1].path / "database").exists, 2)
+    eventually((mounts[1].path / "database").exists)
     writers = [
         subprocess.Popen([sys.executable, "-c", script, mount.path / "database", str(number)])
         for number, mount in enumerate(mounts * 2)
@@ -392,7 +392,7 @@ def test_nothing_is_left_of_locks_that_ended(mounts: list[Mounted], one: Program
     assert len(list(folder.iterdir())) == 41
     for number in range(20):
         one.do(f"close('f{number}')")
-    eventually(lambda: [path.name for path in folder.iterdir()] == ["gate"], 2)
+    eventually(lambda: [path.name for path in folder.iterdir()] == ["gate"])
     two.open("f", mounts[1].path / "0")
     assert two.do(f"posix('f', {EX})") is None
     for mount in mounts:

@@ -109,4 +109,4 @@ def test_a_directly_opened_file_can_be_mapped(fd: int, direct: int) -> None:
         mapped.flush()
         assert os.preadv(direct, [buffer], 0) == PAGE
         assert buffer[:6] == b"mapped"
-    eventually(lambda: os.pread(fd, 6, 0) == b"mapped", 2)
+    eventually(lambda: os.pread(fd, 6, 0) == b"mapped")

@@ -41,7 +41,7 @@ def test_a_temporary_file_has_no_name_and_goes_when_it_is_closed(root: Path, bes
     assert os.pread(fd, 100, 0) == b"temporary"
     assert orphans(beside) == 1
     os.close(fd)
-    eventually(lambda: orphans(beside) == 0, 2)
+    eventually(lambda: orphans(beside) == 0)
 
 
 @pytest.mark.parametrize("data", [b"", b"small", LARGE], ids=["empty", "small", "large"])
@@ -160,7 +160,7 @@ def test_a_deleted_file_is_gone_once_nobody_has_it_mapped(root: Path, beside: Vo
     assert mapped[:2] == b"yx"
     assert orphans(beside) == 1
     mapped.close()
-    eventually(lambda: orphans(beside) == 0, 2)
+    eventually(lambda: orphans(beside) == 0)
 
 
 # -- removed directories -------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def interrupted(path: Path) -> None:
             program.stdout.readline()
             time.sleep(0.1)
             program.send_signal(signal.SIGTERM)
-            program.wait(5)
+            program.wait(30)
 
 
 def getlk(fd: int) -> None:

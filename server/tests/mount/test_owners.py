@@ -161,9 +161,9 @@ def test_a_list_set_over_the_api_counts_at_once(make_mount: MakeMount, folder: P
         as_nobody('cat "$1"', path)
     ino = Ino(path.stat().st_ino)
     with Volume.open(mount.data / "volumes" / "main", "api") as volume:
-        eventually(lambda: volume.head() > 0, 5)
+        eventually(lambda: volume.head() > 0)
         volume.queue.submit("test", lambda txn: attributes.set_xattr(txn, ino, acls.ACCESS, NAMED_NOBODY)).result(10)
-    eventually(lambda: mode(path) == 0o660, 2)
+    eventually(lambda: mode(path) == 0o660)
     as_nobody('cat "$1"', path)
 
 

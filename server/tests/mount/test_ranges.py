@@ -205,4 +205,4 @@ def test_a_copy_of_a_deleted_file_that_is_open(root: Path, fd: int, beside: Volu
     with (root / "copy").open("w+b") as target:
         assert copy(fd, target.fileno(), len(LARGE)) == len(LARGE)
         assert target.read() == LARGE
-    eventually(lambda: (root / "copy").read_bytes() == LARGE, 2)
+    eventually(lambda: (root / "copy").read_bytes() == LARGE)

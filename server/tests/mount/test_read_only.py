@@ -63,8 +63,8 @@ def test_what_others_change_is_seen(root: Path, writable: Mounted) -> None:
     assert sorted(path.name for path in root.iterdir()) == ["d", "f"]
     (writable.path / "f").write_text("changed")
     (writable.path / "new").write_text("new")
-    eventually(lambda: (root / "f").read_text() == "changed", 2)
-    eventually((root / "new").exists, 2)
+    eventually(lambda: (root / "f").read_text() == "changed")
+    eventually((root / "new").exists)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts anew")
@@ -93,7 +93,7 @@ def test_an_orphan_of_a_dead_mount_is_left_to_one_that_may_write(make_mount: Mak
         assert read_only.stop() == 0
         assert volume.head() == head
         mount.restart()
-        eventually(lambda: volume.head() > head, 2)
+        eventually(lambda: volume.head() > head)
 
 
 def test_a_volume_that_is_not_there_is_not_made(make_mount: MakeMount, folder: Path) -> None:
@@ -114,4 +114,4 @@ def test_an_ordinary_user_mounts_read_only(writable: Mounted, make_mount: MakeMo
 def test_writing_over_the_api_goes_on(root: Path, writable: Mounted) -> None:
     with Volume.open(writable.data / "volumes" / "main", "api") as volume:
         volume.queue.submit("test", lambda txn: files.create(txn, ROOT_INO, b"api", mode=0o644, uid=0, gid=0)).result(10)
-    eventually((root / "api").exists, 2)
+    eventually((root / "api").exists)

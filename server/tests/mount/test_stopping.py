@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .conftest import MakeMount
+from .conftest import STOP_S, MakeMount
 
 #: The mount process, which is told to stop exactly while it does what a clock's tick made due, once the file `told` exists.
 TOLD_WHILE_LOOKING = """
@@ -26,4 +26,4 @@ def test_a_stop_that_comes_while_due_work_is_done_ends_the_mount(make_mount: Mak
     (mount.path / "f").write_text("f")
     assert mount.process is not None
     (folder / "told").touch()
-    assert mount.process.wait(5) == 0
+    assert mount.process.wait(STOP_S) == 0
