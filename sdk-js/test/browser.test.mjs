@@ -55,7 +55,7 @@ test("the bundle has the size that the README says, and nothing of Node", async 
 /** What runs in the page; it is made a string, so it sees nothing of this file. */
 async function inPage({ url, token }) {
   const { Client, NotFoundError } = await import("/client.js");
-  const client = new Client({ url, token });
+  const client = new Client({ url, token, timeout: 120 });
   const large = new Uint8Array(3 * 1024 * 1024 + 1).map((_, n) => n % 251);
   await client.files.write("/small.md", "Boil the carrots.");
   await client.files.write("/large", new Blob([large]).stream());

@@ -18,11 +18,11 @@ before(async () => {
 });
 after(() => server.stop());
 
+const settings = () => ({ token: server.token, maxAttempts: 20, timeout: 120 });
 const transports = {
-  grpc: (address) => new Client({ address, token: server.token, maxAttempts: 20 }),
-  connect: (address) =>
-    new Client({ transport: "connect", url: `http://${address}`, token: server.token, maxAttempts: 20 }),
-  fetch: (address) => new BrowserClient({ url: `http://${address}`, token: server.token, maxAttempts: 20 }),
+  grpc: (address) => new Client({ address, ...settings() }),
+  connect: (address) => new Client({ transport: "connect", url: `http://${address}`, ...settings() }),
+  fetch: (address) => new BrowserClient({ url: `http://${address}`, ...settings() }),
 };
 
 for (const [name, makeClient] of Object.entries(transports)) {
