@@ -414,6 +414,28 @@ def test_an_interrupt_ends_the_call_on_the_server() -> None:
         assert client.files.stat("/a").id == 2, "the client goes on"
 
 
+def test_an_interrupt_while_a_call_is_handed_over_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that runs the call may be faster than the one that waits for it, which then has not begun to wait."""
+    hanging, hand_over = Hanging(), asyncio.BaseEventLoop.call_soon_threadsafe
+
+    def interrupted(loop: asyncio.BaseEventLoop, *arguments: Any, **options: Any) -> asyncio.Handle:
+        handle = hand_over(loop, *arguments, **options)
+        if threading.current_thread() is threading.main_thread():
+            monkeypatch.undo()
+            assert hanging.arrived.wait(30)
+            raise KeyboardInterrupt
+        return handle
+
+    with FaultyHttpServer(hanging) as server, Client(**server.reach) as client:
+        monkeypatch.setattr(asyncio.BaseEventLoop, "call_soon_threadsafe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.files.stat("/a")
+        assert server.seen[0].ended.wait(10)
+        hanging.release.set()
+        server.answers = [STAT]
+        assert client.files.stat("/a").id == 2, "the client goes on"
+
+
 def test_a_client_that_was_used_before_a_fork_says_so() -> None:
     script = """
 import os, sys

@@ -40,9 +40,11 @@ class LoopThread:
 
         Raises CancelledError when the thread is stopped before.
         """
-        future = self._post(coroutine)
         waited, _in_here.waits = getattr(_in_here, "waits", False), True
+        # There before the coroutine is handed over: an interrupt may come in the middle of that, and cancels it all the same.
+        future: futures.Future[T] = futures.Future()
         try:
+            self._post(coroutine, future)
             return future.result()
         except futures.CancelledError:
             raise CancelledError("the client is closed") from None
@@ -60,7 +62,7 @@ class LoopThread:
         """
         with contextlib.suppress(CancelledError):
             if getattr(_in_here, "waits", False) or threading.current_thread() is self._thread:
-                self._post(coroutine)
+                self._post(coroutine, futures.Future())
             else:
                 self.run(coroutine)
 
@@ -75,7 +77,8 @@ class LoopThread:
         if thread is not threading.current_thread():
             thread.join(_END_SECONDS)
 
-    def _post(self, coroutine: Coroutine[Any, Any, T]) -> "futures.Future[T]":
+    def _post(self, coroutine: Coroutine[Any, Any, T], future: "futures.Future[T]") -> None:
+        """Have the coroutine run: its result becomes the future's, and whoever cancels the future cancels it."""
         with self._lock:
             try:
                 if self._stopped:
@@ -88,7 +91,7 @@ class LoopThread:
                 coroutine.close()
                 raise
             # Under the lock, so that nothing is posted behind the end.
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._loop.call_soon_threadsafe(_begin, coroutine, future)
 
     def _start(self) -> None:
         ready: Ready = futures.Future()
@@ -109,6 +112,29 @@ def _serve(ready: Ready, at_end: AtEnd) -> None:
         await at_end()
 
     asyncio.run(until_stopped())  # cancels what still runs when it ends
+
+
+def _begin(coroutine: Coroutine[Any, Any, T], future: "futures.Future[T]") -> None:
+    """Called in the loop."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(coroutine)
+
+    def hand_over(_: object) -> None:
+        failure = futures.CancelledError() if task.cancelled() else task.exception()
+        if not future.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
+        if failure is None:
+            future.set_result(task.result())
+        else:
+            future.set_exception(failure)
+
+    def give_up(given: "futures.Future[T]") -> None:  # not `future`: it would refer to itself, and what it answers stay behind
+        if given.cancelled():
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+
+    task.add_done_callback(hand_over)
+    future.add_done_callback(give_up)
 
 
 def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
