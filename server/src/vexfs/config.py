@@ -12,6 +12,7 @@ DEFAULT_DATA = "data"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_REST_PORT = 8080
 DEFAULT_GRPC_PORT = 8083
+API_PROCESSES_MAX = 64
 
 
 class Setting(NamedTuple):
@@ -32,6 +33,7 @@ SETTINGS = (
     Setting("--host", "VEXFS_HOST", DEFAULT_HOST, "the address REST and gRPC listen on"),
     Setting("--rest-port", "VEXFS_REST_PORT", str(DEFAULT_REST_PORT), "the port of REST; 0 takes a free one"),
     Setting("--grpc-port", "VEXFS_GRPC_PORT", str(DEFAULT_GRPC_PORT), "the port of gRPC; 0 takes a free one"),
+    Setting("--api-processes", "VEXFS_API_PROCESSES", "1", "how many processes answer reads over gRPC"),
     Setting("--ready-file", None, "none", "a JSON file that appears when everything answers"),
     Setting("--tls-cert", "VEXFS_TLS_CERT", "no TLS", "the server's certificate chain (PEM)"),
     Setting("--tls-key", "VEXFS_TLS_KEY", "no TLS", "the key of that certificate (PEM)"),
@@ -81,6 +83,8 @@ class ServeSettings:
     host: str = DEFAULT_HOST
     rest_port: int = DEFAULT_REST_PORT
     grpc_port: int = DEFAULT_GRPC_PORT
+    #: How many processes answer reads over gRPC: the API process and its replicas.
+    api_processes: int = 1
     ready_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None

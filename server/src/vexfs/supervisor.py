@@ -1,8 +1,8 @@
 """The supervisor (`vexfs serve`): which processes make a server, and what happens when one starts, ends or must stop?
 
-Starts the API, then the indexer and the mount; starts a crashed one again, waiting longer each time, and says so; stops all of
-them within `STOP_SECONDS` on SIGINT or SIGTERM, the mount first. Called by `vexfs serve` alone. One thread; it sleeps in one
-selector that signals wake. It never opens the store and never imports what serves.
+Starts the API, then the indexer and the mount, and the API's replicas last; starts a crashed one again, waiting longer each
+time, and says so; stops all of them within `STOP_SECONDS` on SIGINT or SIGTERM, the mount first. Called by `vexfs serve` alone.
+One thread; it sleeps in one selector that signals wake. It never opens the store and never imports what serves.
 
 A child ends with the supervisor, whatever ends that: the kernel kills it when the supervisor's thread ends. The mount gets
 SIGTERM instead, so that it unmounts.
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -108,6 +109,12 @@ class Supervisor:
             Child(name="api", command=self._api_command),
             Child(name="indexer", command=self._indexer_command, patience_s=INDEXER_STOP_SECONDS),
         ]
+        #: Further API processes on the gRPC port, which they learn from the first one.
+        self.replicas = [
+            Child(name=f"api-replica-{number}", command=partial(self._api_command, number))
+            for number in range(1, self.settings.api_processes)
+        ]
+        self.children += self.replicas
         if self.settings.mount is not None:
             self.children.append(Child(name="mount", command=self._mount_command, death_signal=signal.SIGTERM))
 
@@ -148,15 +155,16 @@ class Supervisor:
     def _start_all(self) -> bool:
         """Start and await everything. False when a signal came meanwhile.
 
-        A new volume is made by the API, so the others wait for it; on one that is there, all start at once.
+        A new volume is made by the API, so the others wait for it; on one that is there, all start at once, but for the API's
+        replicas, which share its port.
         """
-        api, *others = self.children
+        api, *others = (child for child in self.children if child not in self.replicas)
         self._start(api)
         if not self.folder.volume.is_dir() and not self._await_ready([api]):
             return False
         for child in others:
             self._start(child)
-        if not self._await_ready(self.children):
+        if not self._await_ready([api, *others]):
             return False
         self.record = {
             "pid": os.getpid(),
@@ -164,7 +172,9 @@ class Supervisor:
             "rest": str((api.ready or {})["rest"]),
             "token_file": str(self.token_file),
         }
-        return True
+        for replica in self.replicas:
+            self._start(replica)
+        return self._await_ready(self.replicas)
 
     def _watch(self) -> None:
         """Sleep until a signal asks for the end; meanwhile start again what crashed."""
@@ -256,7 +266,7 @@ class Supervisor:
 
     # ---- command lines --------------------------------------------------------------------------------------------
 
-    def _api_command(self) -> list[str]:
+    def _api_command(self, replica: int = 0) -> list[str]:
         settings = self.settings
         # A restarted API takes the ports the ready file has named.
         rest_port = self.record["rest"].rpartition(":")[2] if self.record else settings.rest_port
@@ -270,6 +280,8 @@ class Supervisor:
         ):
             if path is not None:
                 command += [option, str(path)]
+        if settings.api_processes > 1:
+            command += ["--processes", str(settings.api_processes), "--replica", str(replica)]
         for origin in settings.cors_origins:
             command += ["--cors-origin", origin]
         return command

@@ -24,6 +24,8 @@ def settings_from(arguments: list[str]) -> Settings:
     parser.add_argument("--tls-key", type=Path, help="PEM file: the key of the certificate")
     parser.add_argument("--tls-client-ca", type=Path, help="PEM file: callers need a certificate signed by this CA")
     parser.add_argument("--cors-origin", action="append", default=[], help="a site whose pages may call; repeatable")
+    parser.add_argument("--processes", type=int, default=1, help="how many API processes share the gRPC port")
+    parser.add_argument("--replica", type=int, default=0, help="be that one of the further ones, from 1")
     parsed = parser.parse_args(arguments)
     if (parsed.tls_cert is None) != (parsed.tls_key is None) or (parsed.tls_client_ca and parsed.tls_cert is None):
         parser.error("TLS needs both --tls-cert and --tls-key")
@@ -32,13 +34,23 @@ def settings_from(arguments: list[str]) -> Settings:
         pages = frozenset(map(parse_origin, parsed.cors_origin))
     except InvalidRequest as error:
         parser.error(f"--cors-origin: {error}")
-    return Settings(parsed.data, parsed.host, parsed.rest_port, parsed.grpc_port, parsed.token_file, tls, pages)
+    return Settings(
+        data=parsed.data,
+        host=parsed.host,
+        rest_port=parsed.rest_port,
+        grpc_port=parsed.grpc_port,
+        token_file=parsed.token_file,
+        tls=tls,
+        cors_origins=pages,
+        processes=parsed.processes,
+        replica=parsed.replica,
+    )
 
 
 def main() -> NoReturn:
     """Run until stopped."""
     settings = settings_from(sys.argv[1:])
-    logs.configure("api")
+    logs.configure(settings.process_name)
     from vexfs.api.methods import HANDLERS  # here, so that a wrong argument is answered before everything is loaded
     from vexfs.api.server import run
 

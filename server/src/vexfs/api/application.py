@@ -28,6 +28,11 @@ from vexfs.views.embedding.choice import TextModel
 from vexfs.views.embedding.cross_encoder import CrossEncoder
 
 
+def process_name(replica: int) -> str:
+    """The name of an API process: the first one is number 0, its replicas follow."""
+    return f"api-replica-{replica}" if replica else "api"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the command line says."""
@@ -40,6 +45,15 @@ class Settings:
     tls: TlsFiles | None
     cors_origins: frozenset[str] = frozenset()
     """The pages of other sites that may call, as browsers write their origins."""
+    processes: int = 1
+    """How many API processes share the gRPC port."""
+    replica: int = 0
+    """Which of the further ones this is, from 1; 0 is the first process, which has all duties."""
+
+    @property
+    def process_name(self) -> str:
+        """How the supervisor, the logs and the files in `run` call this process."""
+        return process_name(self.replica)
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@
 
 Started by `vexfs.api.server`; runs on the event loop. Handlers are made from the registry, so a method of the contract
 needs no line here. Every error leaves with a `google.rpc.Status` in its trailers. Health and reflection are open;
-everything else passes the dispatcher.
+everything else passes the dispatcher. In a replica, all that it does not answer itself goes to the first API process.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from vexfs.api.binary import check_size, parse
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.errors import RouteNotFound, code_number, to_status, translate
+from vexfs.api.forwarding import Forwarder
 from vexfs.api.limits import TRANSPORT_MAX_BYTES
 from vexfs.api.registry import Kind, Method
 from vexfs.api.request_memory import Hold
@@ -41,27 +42,42 @@ class GrpcAddress:
     port: int
     socket: Path | None
     tls: TlsFiles | None
+    shared: bool = False
+    """Other processes of the server listen on the TCP port, too; the kernel gives each a share of the connections."""
 
 
 class GrpcSurface:
     """A running gRPC server. `start` binds, `stop` ends what runs within its grace."""
 
-    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], address: GrpcAddress) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        methods: Mapping[str, Method],
+        address: GrpcAddress,
+        *,
+        forwarder: Forwarder | None = None,
+        answers: Callable[[Method], bool] = lambda _: True,
+    ) -> None:
+        """With a `forwarder` it carries away the methods that are not answered here, and the questions for health."""
         self._address = address
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", TRANSPORT_MAX_BYTES),
                 ("grpc.max_send_message_length", -1),
-                # A second server on the same port is a mistake to be told of, not a way to share the load.
-                ("grpc.so_reuseport", 0),
+                # Unless they were started to share it, a second server on the same port is a mistake to be told of.
+                ("grpc.so_reuseport", int(address.shared)),
             ]
         )
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._services = sorted({method.contract.service for method in methods.values()})
+        self._health = health.aio.HealthServicer() if forwarder is None else None
+        if self._health is not None:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server)
-        self._server.add_generic_rpc_handlers((_Handlers(dispatcher, methods),))
+        handlers = _Handlers(dispatcher, [method for method in methods.values() if answers(method)])
+        if forwarder is not None:
+            handlers.forward([method for method in methods.values() if not answers(method)], forwarder)
+        self._server.add_generic_rpc_handlers((handlers,))
 
     async def start(self) -> int:
         """Bind and serve; returns the TCP port. Raises OSError when an address is taken."""
@@ -72,13 +88,15 @@ class GrpcSurface:
         await self._server.start()
         if self._address.socket is not None:
             self._address.socket.chmod(0o600)
-        for service in ("", *self._services):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        if self._health is not None:
+            for service in ("", *self._services):
+                await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return port
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let running ones end within `grace_seconds`, then cancel them."""
-        await self._health.enter_graceful_shutdown()
+        if self._health is not None:
+            await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
         if self._address.socket is not None:
             self._address.socket.unlink(missing_ok=True)
@@ -105,9 +123,19 @@ class GrpcSurface:
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Finds the handler of a call by its path; an unknown path gets one that says so in the shape of every error."""
 
-    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method]) -> None:
+    def __init__(self, dispatcher: Dispatcher, methods: Iterable[Method]) -> None:
         self._dispatcher = dispatcher
-        self._by_path = {method.contract.path: self._handler(method) for method in methods.values()}
+        self._by_path = {method.contract.path: self._handler(method) for method in methods}
+
+    def forward(self, methods: Iterable[Method], forwarder: Forwarder) -> None:
+        """Have these answered elsewhere, and the questions for health, which is that of all processes together."""
+        for method in methods:
+            path = method.contract.path
+            streams = method.kind is Kind.CLIENT_STREAM
+            self._by_path[path] = forwarder.many_requests(path) if streams else forwarder.one_request(path)
+        for name in health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name:
+            path = f"/{health.SERVICE_NAME}/{name}"
+            self._by_path[path] = forwarder.one_request(path)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         path = handler_call_details.method
@@ -132,7 +160,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 response = await self._dispatcher.unary(method, _caller(context), load)
             except VexfsError as error:
-                await _abort(context, error)
+                await abort(context, error)
             return response.SerializeToString()
 
         return handle
@@ -149,7 +177,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
                 async for response in responses:
                     yield response.SerializeToString()
             except VexfsError as error:
-                await _abort(context, error)
+                await abort(context, error)
             finally:
                 await responses.aclose()
 
@@ -164,7 +192,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 response = await self._dispatcher.collect(method, _caller(context), requests)
             except VexfsError as error:
-                await _abort(context, error)
+                await abort(context, error)
             return response.SerializeToString()
 
         return handle
@@ -172,7 +200,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 def _unknown(path: str) -> Any:
     async def handle(_: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-        await _abort(context, RouteNotFound(f"this server has no method {path}"))
+        await abort(context, RouteNotFound(f"this server has no method {path}"))
         yield b""
 
     return grpc.stream_stream_rpc_method_handler(handle)
@@ -195,7 +223,8 @@ def _text(value: str | bytes | None) -> str | None:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-async def _abort(context: Context, error: VexfsError) -> NoReturn:
+async def abort(context: Context, error: VexfsError) -> NoReturn:
+    """End a call with the error and its details."""
     trailers = ((_STATUS_TRAILER, to_status(error).SerializeToString()),)
     # The message travels in one header line; trailers of a call are limited, the details say the same again.
     await context.abort(_CODES[code_number(error)], error.message[:1000], trailers)

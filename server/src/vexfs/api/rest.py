@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from importlib import resources
+from pathlib import Path
 from typing import cast
 
 from aiohttp import web
@@ -48,6 +49,7 @@ from vexfs.api.routes import Route, Router
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import VexfsError
 from vexfs.observability import metrics
+from vexfs.observability.sharing import render_with
 from vexfs.security.origins import OriginGuard
 
 Page = Callable[[web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
@@ -61,8 +63,16 @@ _JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 class RestSurface:
     """A running HTTP server. `start` binds, `stop` ends it."""
 
-    def __init__(self, dispatcher: Dispatcher, methods: Mapping[str, Method], origins: OriginGuard) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        methods: Mapping[str, Method],
+        origins: OriginGuard,
+        replicas: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`replicas` are further API processes, by name, with the sockets of their metrics."""
         self._dispatcher = dispatcher
+        self._replicas = replicas or {}
         self._router = Router(methods.values())
         self._pages: dict[tuple[str, str], Page] = {
             ("GET", "/healthz"): self._health,
@@ -182,7 +192,8 @@ class RestSurface:
     async def _metrics(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         del request
         self._dispatcher.admit(caller)
-        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        body = await render_with(self._replicas) if self._replicas else metrics.render()
+        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _load(request: web.BaseRequest, held: Hold, route: Route, variables: dict[str, str]) -> Message:

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 
 class RevisionWaits:
-    """The calls that wait for the log of one volume to grow. Made on the event loop that uses it."""
+    """The calls that wait for the log of one volume to grow. Made on the event loop that uses it.
 
-    def __init__(self, volume: "Volume") -> None:
+    With `looks`, the log itself is asked before a call waits: for a process that hears of every write from another one.
+    """
+
+    def __init__(self, volume: "Volume", *, looks: bool = False) -> None:
         self._volume = volume
+        self._looks = looks
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._unsubscribe = volume.tail.subscribe(self._log_grew)
 
     async def wait(self, revision: int, deadline: Deadline) -> None:
         """Return once the log holds `revision`. Raises RevisionNotReached at the deadline, with the newest revision."""
-        if self._volume.tail.head() >= revision:
+        if self._volume.tail.head() >= revision or (self._looks and self._volume.head() >= revision):
             return
         arrived = self._loop.create_future()
         self._waiting[arrived] = revision

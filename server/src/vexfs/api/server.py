@@ -18,10 +18,11 @@ from typing import NoReturn
 import uvloop
 
 from vexfs import runtime
-from vexfs.api.application import Application, Settings, open_application
+from vexfs.api.application import Application, Settings, open_application, process_name
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.grpc import GrpcAddress, GrpcSurface
 from vexfs.api.registry import Handler, build
+from vexfs.api.replica import ReplicaSurfaces, open_replica
 from vexfs.api.rest import RestSurface
 from vexfs.core.errors import VexfsError
 
@@ -60,9 +61,9 @@ async def serve(settings: Settings, handlers: Mapping[str, Handler]) -> None:
         loop.add_signal_handler(number, stop.set)
     if settings.tls is not None:
         settings.tls.ssl_context()  # before anything is opened: a wrong file is the caller's mistake
-    application = await open_application(settings)
+    application = await (open_replica(settings) if settings.replica else open_application(settings))
     try:
-        await _listen(application, handlers, stop)
+        await (_listen_as_replica if settings.replica else _listen)(application, handlers, stop)
     finally:
         await application.close()
         _log.info("stopped")
@@ -72,20 +73,42 @@ async def _listen(application: Application, handlers: Mapping[str, Handler], sto
     settings = application.settings
     methods = build(handlers)
     dispatcher = Dispatcher(application)
-    address = GrpcAddress(settings.host, settings.grpc_port, runtime.socket_path(settings.data, "api"), settings.tls)
+    socket = runtime.socket_path(settings.data, "api")
+    address = GrpcAddress(settings.host, settings.grpc_port, socket, settings.tls, shared=settings.processes > 1)
     grpc_surface = GrpcSurface(dispatcher, methods, address)
-    rest_surface = RestSurface(dispatcher, methods, application.origins)
+    names = map(process_name, range(1, settings.processes))
+    replicas = {name: runtime.socket_path(settings.data, name) for name in names}
+    rest_surface = RestSurface(dispatcher, methods, application.origins, replicas)
     try:
         rest_port = await rest_surface.start(settings.host, settings.rest_port, settings.tls)
         grpc_port = await grpc_surface.start()
         _announce(settings, rest_port, grpc_port)
-        # What lives from here on lives to the end: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        _settle()
         await stop.wait()
         _force_the_end()
     finally:
         await asyncio.gather(rest_surface.stop(), grpc_surface.stop(_CALLS_GRACE_SECONDS))
+
+
+async def _listen_as_replica(application: Application, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
+    surfaces = ReplicaSurfaces(application, handlers)
+    try:
+        port = await surfaces.start(stop)
+        settings = application.settings
+        facts = {"grpc": f"{runtime_host(settings.host)}:{port}"}
+        _log.info("ready", extra=facts)
+        runtime.announce_ready(settings.data, settings.process_name, facts)
+        _settle()
+        await stop.wait()
+        _force_the_end()
+    finally:
+        await surfaces.stop(_CALLS_GRACE_SECONDS)
+
+
+def _settle() -> None:
+    """What lives from here on lives to the end: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _announce(settings: Settings, rest_port: int, grpc_port: int) -> None:

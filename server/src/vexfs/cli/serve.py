@@ -41,6 +41,8 @@ def _model(_context: click.Context, _parameter: click.Parameter, value: str | No
               show_default=True, help="Port of REST; 0 takes a free one.")  # fmt: skip
 @click.option("--grpc-port", type=click.IntRange(0, 65535), default=config.DEFAULT_GRPC_PORT, envvar="VEXFS_GRPC_PORT",
               show_default=True, help="Port of gRPC; 0 takes a free one.")  # fmt: skip
+@click.option("--api-processes", type=click.IntRange(1, config.API_PROCESSES_MAX), default=1, envvar="VEXFS_API_PROCESSES",
+              show_default=True, help="Processes that answer reads over gRPC; each has the vectors in memory.")  # fmt: skip
 @click.option(
     "--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="JSON file that appears when everything answers."
 )
@@ -61,6 +63,7 @@ def serve_command(
     host: str,
     rest_port: int,
     grpc_port: int,
+    api_processes: int,
     ready_file: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -88,6 +91,7 @@ def serve_command(
         host=host,
         rest_port=rest_port,
         grpc_port=grpc_port,
+        api_processes=api_processes,
         ready_file=ready_file.absolute() if ready_file else None,
         tls_cert=tls_cert,
         tls_key=tls_key,

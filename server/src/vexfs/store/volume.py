@@ -13,14 +13,14 @@ from pathlib import Path
 
 import apsw
 
-from vexfs.core.errors import NotFound, Unavailable, VexfsError
+from vexfs.core.errors import NotFound, NotSupported, Unavailable, VexfsError
 from vexfs.core.types import Revision
 from vexfs.store import schema, sqlite
 from vexfs.store.blobs import BlobFolder, sync_folder
 from vexfs.store.doorbell import Doorbell
 from vexfs.store.durability import Syncer
 from vexfs.store.queue import WriteQueue
-from vexfs.store.reader import Snapshot, SnapshotPool
+from vexfs.store.reader import Snapshot, SnapshotPool, TellingPool
 from vexfs.store.tail import LogTail
 from vexfs.store.turn import Turn
 from vexfs.store.writer import Writer
@@ -31,9 +31,10 @@ DATABASE = "vexfs.db"
 class Volume:
     """See the module. Use `Volume.open`."""
 
-    def __init__(self, folder: Path, role: str) -> None:
+    def __init__(self, folder: Path, role: str, *, read_only: bool = False) -> None:
         self.folder = folder
         self.role = role
+        self.read_only = read_only
         self.origin = secrets.randbits(62)
         self.database = folder / DATABASE
         self.blobs = BlobFolder(folder / "blobs")
@@ -44,30 +45,35 @@ class Volume:
         self._queue: WriteQueue | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self.turn.close)
-            self._prepare_database()
-            self._pool = SnapshotPool(self.database, self.blobs)
+            if not read_only:
+                self._prepare_database()
+            telling = TellingPool(self.database, self.blobs) if read_only else None
+            self._pool = telling or SnapshotPool(self.database, self.blobs)
             undo.callback(self._pool.close)
             self._doorbell = Doorbell(folder, self.origin)
             undo.callback(self._doorbell.close)
             self.tail = LogTail(self._pool, self._doorbell, role)
             undo.callback(self.tail.close)
+            if telling is not None:
+                telling.tell = self.tail.moved_to
             self.syncer = Syncer(self.database, role, self._fail)
             undo.callback(self.syncer.close)
             self._parts = undo.pop_all()
 
     @classmethod
-    def open(cls, folder: Path, role: str, *, create: bool = False) -> "Volume":
+    def open(cls, folder: Path, role: str, *, create: bool = False, read_only: bool = False) -> "Volume":
         """Open the volume in `folder`; `role` names the opening in logs ("api", "mount", "indexer", "check" …).
 
-        With `create` an absent one is made. Raises NotFound without it, FormatTooNew, UnsafeSqlite, DataLoss for what is no
-        database (any more), VolumeFull.
+        With `create` an absent one is made. With `read_only` it is opened beside a process that has prepared it: this opening
+        waits for no turn, writes nothing and hears of the log from its snapshots, too. Raises NotFound without `create`,
+        FormatTooNew, UnsafeSqlite, DataLoss for what is no database (any more), VolumeFull.
         """
         sqlite.refuse_unsafe_library()
         if not (folder / DATABASE).exists():
             if not create:
                 raise NotFound(f"there is no volume in {folder}: start `vexfs serve` once to make one", path=str(folder))
             _make_folder(folder)
-        return cls(folder, role)
+        return cls(folder, role, read_only=read_only)
 
     def _prepare_database(self) -> None:
         """Create or migrate inside the turn, so that two processes starting together do it once."""
@@ -114,6 +120,8 @@ class Volume:
         with self._opening:
             if self._closed:
                 raise Unavailable("the volume is closed")
+            if self.read_only:
+                raise NotSupported("this process opened the volume to read only")
             if self._writer is None:
                 self._writer = Writer(
                     sqlite.connect(self.database),

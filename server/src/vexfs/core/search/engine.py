@@ -6,6 +6,7 @@ revision to wait for. Never writes. A half that cannot answer makes the answer p
 only when nothing it asked for can be looked through.
 """
 
+import time
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
@@ -42,6 +43,9 @@ from vexfs.views.lexical import LexicalReader
 
 T = TypeVar("T")
 
+CATCH_UP_S = 0.5
+"""How long a search of vectors in a process that writes nothing waits for changed vectors that its snapshot shows."""
+
 
 class SearchEngine:
     """Everything that answers searches of one volume. `start`, search from any thread, `stop`; close the volume after that."""
@@ -54,10 +58,13 @@ class SearchEngine:
         load_again: Callable[[str, str], Embedder] | None = None,
         reranking: Reranking | None = None,
         result_cache_bytes: int = RESULTS_DEFAULT_MIB << 20,
+        vectors_only: bool = False,
     ) -> None:
         """`load_again` loads the model of that name from where it was, for vectors of another than `load_embedder` loads.
 
-        `reranking` orders the first hits of text searches anew; started and stopped with the engine.
+        `reranking` orders the first hits of text searches anew; started and stopped with the engine. With `vectors_only` the
+        engine is one of a process beside the one that keeps the views: it loads no model, follows client vectors alone, and a
+        search of them waits up to CATCH_UP_S for what has changed.
         """
         folder = derived_folder(volume.folder)
         self._volume = volume
@@ -65,7 +72,8 @@ class SearchEngine:
         self._lexical = LexicalReader(folder / LEXICAL_FOLDER)
         self._cache = MatchCache()
         self._results = Results(result_cache_bytes)
-        self.dense = DenseView(volume)
+        self._vectors_only = vectors_only
+        self.dense = DenseView(volume, vectors_only=vectors_only)
         self.queries = QueryVectors(load_embedder, None if load_again is None else self._load_served)
         self._load_again = load_again
         self._reranking = reranking
@@ -75,6 +83,8 @@ class SearchEngine:
     def start(self) -> None:
         """Begin to follow the volume and to load the model; returns at once."""
         self.dense.start()
+        if self._vectors_only:
+            return
         self.queries.start()
         if self._reranking is not None:
             self._reranking.start()
@@ -135,6 +145,9 @@ class SearchEngine:
         spec = collections.vector_spec(self.collection(view, request.collection), request.vector_name)
         matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
         trust = self.progress.of_vectors()
+        if self._vectors_only and trust.reasons:
+            self.dense.wait(lambda: self.dense.revision >= view.revision, time.monotonic() + CATCH_UP_S)
+            trust = self.progress.of_vectors()
         state = self.dense.index_state(request.collection, spec.name)
 
         def search() -> SearchAnswer:

@@ -65,6 +65,10 @@ class VolumeFollower:
         self.position = records[-1].revision
         return True
 
+    def read_again(self) -> None:
+        """Have the next step read everything anew, from the generations that are there now."""
+        self.loaded = False
+
     def _pass_over(self) -> bool:
         """While there is no collection, nothing in the log concerns this view: a mount's burst is not read to find that out."""
         with self._volume.snapshot() as view:

@@ -1,7 +1,8 @@
 """The dense view of one volume: one thread that follows the logs and keeps the indexes. What can a search see, how far is it?
 
-Made, started and stopped by the API process (and by tests). `start` returns at once; the indexes appear as they are read. Any
-thread may read states, positions and facts or wait; only the view's thread changes anything. A search never waits for it.
+Made, started and stopped by the API process and its replicas (and by tests). `start` returns at once; the indexes appear as
+they are read. Any thread may read states, positions and facts or wait; only the view's thread changes anything. A search never
+waits for it, unless it is told to.
 """
 
 import logging
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vexfs.store.volume import Volume
+from vexfs.views.dense.borrowing import Borrowing
 from vexfs.views.dense.following import TextFollower, VolumeFollower
 from vexfs.views.dense.generation import Manifest
 from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
@@ -43,12 +45,16 @@ class IndexFacts(NamedTuple):
 
 
 class DenseView:
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, *, vectors_only: bool = False) -> None:
+        """With `vectors_only` the view follows client vectors alone, beside the process that keeps the generations: it takes
+        those that are there, and neither builds nor deletes any.
+        """
         self._volume = volume
         self._reader = DerivedReader(derived_folder(volume.folder))
         self._launcher = Launcher(volume.folder)
         self._upkeep = Upkeep(volume.folder, self._launcher)
-        self._vectors = VolumeFollower(volume, self._upkeep.find)
+        self._borrowing = Borrowing(volume.folder) if vectors_only else None
+        self._vectors = VolumeFollower(volume, self._upkeep.find if self._borrowing is None else self._borrowing.find)
         self._text = TextFollower(self._reader, self._upkeep.find)
         self._moved = threading.Condition()
         self._rung = threading.Event()
@@ -182,12 +188,23 @@ class DenseView:
     def step(self) -> bool:
         """One turn of the thread: follow both logs a little, then care for the generations. Whether anything was new."""
         moved = self._vectors.step()
-        moved = self._text.step() or moved
+        if self._borrowing is None:
+            moved = self._text.step() or moved
         if moved:
             with self._moved:
                 self._moved.notify_all()
-        self._tend()
+        if self._borrowing is None:
+            self._tend()
+        else:
+            self._borrow(self._borrowing)
         return moved
+
+    def _borrow(self, borrowing: Borrowing) -> None:
+        if time.monotonic() < self._next_tend_s or not self._vectors.loaded:
+            return
+        self._next_tend_s = time.monotonic() + TEND_S
+        if not borrowing.take(self._vectors.indexes, self._vectors.identity):
+            self._vectors.read_again()
 
     def _tend(self) -> None:
         finished = self._launcher.poll()
