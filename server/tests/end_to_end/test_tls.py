@@ -34,12 +34,13 @@ def certificates(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("processes", ["1", "3"])
 def test_only_who_trusts_the_server_and_shows_a_certificate_gets_through(
-    make_server: Callable[..., Server], certificates: Path
+    make_server: Callable[..., Server], certificates: Path, processes: str
 ) -> None:
     authority = str(certificates / "authority.pem")
     options = ("--tls-cert", str(certificates / "server.pem"), "--tls-key", str(certificates / "server.key"))
-    running = make_server(arguments=(*options, "--tls-client-ca", authority)).start()
+    running = make_server(arguments=(*options, "--tls-client-ca", authority, "--api-processes", processes)).start()
     assert running.record["rest"].startswith("https://127.0.0.1:")
     assert running.vexfs("put", "-", "/a.md", stdin=b"a") == ""  # the local socket needs no certificate
     trust = {"VEXFS_TOKEN": running.token(), "VEXFS_TLS_CA": authority}

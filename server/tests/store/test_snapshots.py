@@ -9,9 +9,10 @@ import apsw
 import pytest
 
 from vexfs.core import files
-from vexfs.core.errors import DataLoss, Internal, NotFound, RevisionNotAvailable, Unavailable
+from vexfs.core.errors import DataLoss, Internal, NotFound, NotSupported, RevisionNotAvailable, Unavailable
 from vexfs.core.types import ROOT_INO
-from vexfs.store import history, reader
+from vexfs.store import history, reader, tail
+from vexfs.store.doorbell import Doorbell
 from vexfs.store.volume import Volume
 
 from .helpers import make_file, read_all, write
@@ -174,3 +175,23 @@ def test_the_past_shows_names_and_nodes_that_are_gone(volume: Volume) -> None:
     assert read_all(volume, node.ino, 2) == b"data"
     with pytest.raises(NotFound):
         read_all(volume, node.ino)
+
+
+def test_an_opening_to_read_writes_nothing_and_hears_of_a_commit_from_its_snapshot(
+    volume: Volume, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Doorbell, "ring", lambda _: None)  # as if every ring were lost
+    monkeypatch.setattr(tail, "POLL_S", 60.0)
+    with Volume.open(folder, "api-replica-1", read_only=True) as opened:
+        told: list[int] = []
+        opened.tail.subscribe(told.append)
+        make_file(volume, b"file")
+        assert opened.tail.head() < volume.head()
+        with opened.snapshot() as view:
+            assert view.revision == volume.head() == opened.tail.head()
+        assert told == [volume.head()]
+        with pytest.raises(NotSupported):
+            write(opened, lambda txn: None)
+    with pytest.raises(NotFound):
+        Volume.open(folder.with_name("absent"), "api-replica-1", read_only=True)
+    assert not folder.with_name("absent").exists()
