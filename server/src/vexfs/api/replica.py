@@ -23,6 +23,7 @@ from vexfs.api.grpc import GrpcAddress, GrpcSurface, abort
 from vexfs.api.limits import READER_THREADS, WAITER_THREADS
 from vexfs.api.readers import ReaderThreads
 from vexfs.api.registry import Handler, Method, build
+from vexfs.api.request_memory import RequestMemory, limit_bytes
 from vexfs.api.revisions import RevisionWaits
 from vexfs.core.errors import Unavailable
 from vexfs.core.search.caches import result_cache_bytes
@@ -51,6 +52,7 @@ def answers(method: Method) -> bool:
 
 async def open_replica(settings: Settings) -> Application:
     """Open what a replica owns. Raises domain errors that name what is wrong."""
+    request_memory = RequestMemory(limit_bytes())
     folder = runtime.DataFolder(settings.data)
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
     volume = Volume.open(folder.volume, settings.process_name, read_only=True)
@@ -66,6 +68,7 @@ async def open_replica(settings: Settings) -> Application:
         revisions=RevisionWaits(volume, looks=True),
         tokens=TokenGuard(secret),
         origins=OriginGuard(settings.host, pages=settings.cors_origins),
+        request_memory=request_memory,
     )
 
 

@@ -89,8 +89,8 @@ class Following:
             self._writer.enqueue([PendingFile(Ino(1), BULK_LANE, Revision(1), head, now)])
             self._move_to(head, records[-1] if records else None)
             # What was seen before is looked at again, and what was said to be found may not be so any more.
-            for view in (derived.VIEW_SEEN, derived.VIEW_LEXICAL, derived.VIEW_EMBEDDING):
-                self._writer.set_position(view, 0)
+            for name in (derived.VIEW_SEEN, derived.VIEW_LEXICAL, derived.VIEW_EMBEDDING):
+                self._writer.set_position(name, 0)
 
     def _continues(self, position: int) -> bool:
         """Whether the log still reaches back to the position, and is the one that was read and seen."""
