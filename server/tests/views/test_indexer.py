@@ -205,7 +205,7 @@ def test_a_removed_derived_folder_is_built_again(indexer: RunningIndexer, tree: 
     ino = tree.put("one.txt", "alpha")
     indexer.wait(volume, derived.VIEW_EMBEDDING)
     before = indexer.derived.incarnation()
-    shutil.rmtree(indexer.folder)
+    _remove(indexer.folder)
     eventually(lambda: indexer.derived.incarnation() != before, what="a new database")
     indexer.wait(volume)
     assert indexer.found("alpha") == [ino]
@@ -221,11 +221,11 @@ def test_a_removed_word_index_is_built_again_from_the_passages(indexer: RunningI
     ino = tree.put("one.txt", "alpha")
     indexer.wait(volume, derived.VIEW_EMBEDDING)
     incarnation = indexer.derived.incarnation()
-    shutil.rmtree(indexer.folder / derived.LEXICAL_FOLDER)
+    _remove(indexer.folder / derived.LEXICAL_FOLDER)
     eventually(lambda: indexer.found("alpha") == [ino])
     assert indexer.derived.incarnation() == incarnation
     indexer.stop()
-    shutil.rmtree(indexer.folder / derived.LEXICAL_FOLDER)
+    _remove(indexer.folder / derived.LEXICAL_FOLDER)
     indexer.start()
     eventually(lambda: indexer.found("alpha") == [ino])
 
@@ -275,6 +275,13 @@ def test_what_was_seen_ahead_of_the_log_and_lost_with_the_volume_is_not_believed
         indexer.start()
         eventually(lambda: indexer.found("omega") == [ino])
         assert indexer.found("lost") == []
+
+
+def _remove(folder: Path) -> None:
+    """At once, as an indexer sees it that is at work there: it would make new files while they are removed one by one."""
+    gone = folder.with_name("gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 def _copy_database(source: Path, target: Path) -> None:
