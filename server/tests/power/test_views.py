@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from vexfs.views.dense import builder, generation, metrics, ranking, upkeep
 from vexfs.views.dense.sources import VolumeSource, load_rows, make_source
 from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import DerivedReader, derived_folder
+from vexfs.views.indexing.words import Words
+from vexfs.views.indexing.writer import DerivedWriter
+from vexfs.views.lexical import LexicalReader
 
 from . import recorder
 from .building import ROWS
@@ -29,11 +33,20 @@ def _record(scratch: Path, what: str) -> tuple[Disk, list[Event]]:
     root = scratch / "root"
     root.mkdir()
     disk = Disk(root)
+    assert _start(scratch, what).wait(timeout=120) == 0
+    return disk, read_events(scratch / "events")
+
+
+def _start(scratch: Path, what: str) -> "subprocess.Popen[bytes]":
+    root = scratch / "root"
     environment = recorder.environment(root, scratch / "events")
     environment["PYTHONPATH"] = os.pathsep.join((str(PACKAGE.parent), str(_SERVER)))
-    command = [sys.executable, "-m", "tests.power.building", str(root / VOLUME), what]
-    subprocess.run(command, check=True, env=environment, timeout=120)
-    return disk, read_events(scratch / "events")
+    return subprocess.Popen([sys.executable, "-m", "tests.power.building", str(root / VOLUME), what], env=environment)
+
+
+def _marks(scratch: Path) -> list[bytes]:
+    events = read_events(scratch / "events") if (scratch / "events").exists() else []
+    return [event.data for event in events if event.kind == Kind.MARK]
 
 
 def _verify_generation(folder: Path, marks: list[bytes]) -> int:
@@ -106,3 +119,30 @@ def test_a_power_cut_leaves_no_word_index_ahead_of_its_source(scratch: Path) -> 
     marks = [at for at, event in enumerate(events, start=1) if event.kind == Kind.MARK]
     cuts = [Cut(at, survival, at) for at in marks for survival in (Survival.NOTHING, Survival.ANY)]
     assert check_cuts(disk, events, cuts, _verify_words, scratch / "after").promises > 1
+
+
+@pytest.mark.parametrize("commits", [2, 8, 9, 16])
+def test_a_kill_while_words_are_committed_and_merged_leaves_an_index_that_catches_up(scratch: Path, commits: int) -> None:
+    """The segments of eight commits are merged, beside what follows."""
+    (scratch / "root").mkdir()
+    process = _start(scratch, "words")
+    try:
+        while len(_marks(scratch)) < commits and process.poll() is None:
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+    marks = _marks(scratch)
+    assert len(marks) >= commits
+    writer = DerivedWriter(derived_folder(scratch / "root" / VOLUME))
+    words = Words(writer)
+    marker = words.lexical.marker
+    assert marker is not None and marker.incarnation == writer.incarnation
+    assert int(marks[-2]) <= marker.seq <= writer.head(), "a commit is gone, or is ahead"
+    while words.behind:
+        words.fill(1.0)
+    words.commit()
+    hits = LexicalReader(words.lexical.folder).search("text", 2 * ROWS)
+    assert sorted(hit.ino for hit in hits) == writer.known_files(0)
+    words.close()
+    writer.close()
