@@ -173,7 +173,7 @@ def test_a_body_that_breaks_off_changes_nothing(server: Server, stored: str) -> 
     head = (
         f"PUT {stored} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {server.token}\r\nContent-Length: 5000000\r\n\r\n"
     ).encode()
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head + b"y" * 1_000_000)
         time.sleep(0.2)
     time.sleep(0.3)
@@ -184,7 +184,7 @@ def test_a_client_that_waits_to_be_told_is_told_to_go_on(server: Server, home: s
     host, _, port = server.rest_address.rpartition(":")
     head = f"PUT /v1/content{home}/a HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {server.token}\r\n"
     head += "Content-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         connection.sendall(b"hello")
@@ -199,7 +199,7 @@ def test_a_chunked_body_of_unknown_length_is_stored(server: Server, home: str) -
     host, _, port = server.rest_address.rpartition(":")
     head = f"PUT /v1/content{home}/a HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {server.token}\r\n"
     head += "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head.encode() + b"".join(b"3\r\nab%d\r\n" % (n % 10) for n in range(1000)) + b"0\r\n\r\n")
         answer = b""
         while chunk := connection.recv(65536):

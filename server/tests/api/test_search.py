@@ -68,7 +68,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         finally:
             indexer.send_signal(signal.SIGCONT)
             indexer.terminate()
-            indexer.wait(10)
+            indexer.wait(30)
 
 
 def test_a_question_that_shares_no_word_with_its_answer_finds_it(served: Served) -> None:

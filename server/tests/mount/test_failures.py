@@ -91,7 +91,7 @@ def test_a_second_mount_on_the_same_place_is_refused(root: Path, mount: Mounted)
         [sys.executable, "-m", "vexfs.mount", "--data", str(mount.data), str(root)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert outcome.returncode == 1
@@ -105,6 +105,6 @@ def test_a_bad_mount_point_is_named(folder: Path, place: str, words: str) -> Non
 
     (folder / "file").touch()
     command = [sys.executable, "-m", "vexfs.mount", "--data", str(folder / "data"), str(folder / place)]
-    outcome = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert outcome.returncode == 1
     assert words in outcome.stderr

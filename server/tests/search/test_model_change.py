@@ -68,7 +68,7 @@ class Changing:
     def stop_indexer(self, number: int = signal.SIGTERM) -> None:
         if self.indexer is not None:
             self.indexer.send_signal(number)
-            self.indexer.wait(10)
+            self.indexer.wait(30)
             self.indexer = None
 
     def ready(self) -> None:

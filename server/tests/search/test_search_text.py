@@ -71,7 +71,7 @@ class Served:
         self.engine.stop()
         self.indexer.send_signal(signal.SIGCONT)
         self.indexer.terminate()
-        self.indexer.wait(10)
+        self.indexer.wait(30)
         self.volume.close()
 
 

@@ -54,7 +54,7 @@ def wait_ready(process: "subprocess.Popen[str]") -> None:
     assert process.stdout.readline() == "ready\n"
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> bool:
     """Whether the condition comes true before the time is over."""
     deadline = time.monotonic() + timeout_s
     while not condition():
