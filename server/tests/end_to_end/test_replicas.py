@@ -6,6 +6,7 @@ import re
 import signal
 import struct
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -311,6 +312,24 @@ def test_a_killed_process_comes_back_and_its_clients_go_on(server: Server, both:
             revision = anew[process].put(f"/after-{name}-{process}.md", b"after")
             for reader in PROCESSES:
                 assert anew[reader].stat(f"/after-{name}-{process}.md").revision >= revision
+
+
+def test_a_first_process_that_is_slow_to_take_a_connection_is_waited_for(server: Server) -> None:
+    before = server.pid_of(REPLICA)
+    os.kill(before, signal.SIGKILL)
+    wait_until(
+        lambda: (runtime.read_ready(server.data, REPLICA) or {"pid": before})["pid"] != before, 30, "the replica's return"
+    )
+    with connections(server) as anew:
+        first = server.pid_of("api")
+        os.kill(first, signal.SIGSTOP)
+        try:
+            request = content_pb2.PutContentRequest(file=common_pb2.FileRef(path="/slow.md"), data=b"slow")
+            written = anew[REPLICA].begin("FilesService/PutContent", request, content_pb2.PutContentResponse)
+            time.sleep(0.5)  # how slow it is; nothing depends on what happens meanwhile
+        finally:
+            os.kill(first, signal.SIGCONT)
+        assert written.result().revision > 0
 
 
 def _answers(connection: Connection) -> bool:

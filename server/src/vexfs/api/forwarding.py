@@ -26,7 +26,6 @@ _OPTIONS = [
     ("grpc.enable_retries", 0),
     # A process that was started again is there within a second; by default the pauses between two tries grow to minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
 ]
 _TRANSPORT_KEYS = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
