@@ -47,9 +47,10 @@ class Run:
         return time.monotonic() - self.begun
 
     def stop(self) -> None:
-        """Ctrl-C. Fails when that does not end it."""
+        """Ctrl-C. Fails when that does not end it, and the server in order."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(60)
+        assert "is killed" not in self.shown()
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -119,8 +119,9 @@ class Run:
             return
         self._server.send_signal(signal.SIGTERM)
         try:
-            self._server.wait(STOP_SECONDS + 2.0)
+            self._server.wait(STOP_SECONDS + 8.0)  # on a busy machine its processes, too, are slow to end
         except subprocess.TimeoutExpired:
+            click.secho(f"the server does not stop: it is killed; {self._log} may say why", fg="red", err=True)
             self._server.kill()
             self._server.wait()
 
