@@ -95,6 +95,13 @@ async def open_application(settings: Settings) -> Application:
     volume = Volume.open(folder.volume, "api", create=True)
     engine = SearchEngine(volume, _load_model, load_again=_load_again, reranking=reranking, result_cache_bytes=cache_bytes)
     engine.start()
+    return assemble(settings, secret, volume, engine, request_memory)
+
+
+def assemble(
+    settings: Settings, secret: str, volume: Volume, engine: SearchEngine, request_memory: RequestMemory
+) -> Application:
+    """An API process, the first one or a replica, around the volume and the engine that it has opened."""
     return Application(
         settings=settings,
         volume=volume,
@@ -102,7 +109,7 @@ async def open_application(settings: Settings) -> Application:
         derived=DerivedReader(derived_folder(volume.folder)),
         readers=ReaderThreads(READER_THREADS, "vexfs-read"),
         waiters=ThreadPoolExecutor(WAITER_THREADS, thread_name_prefix="vexfs-wait"),
-        revisions=RevisionWaits(volume),
+        revisions=RevisionWaits(volume, looks=volume.read_only),
         tokens=TokenGuard(secret),
         origins=OriginGuard(settings.host, pages=settings.cors_origins),
         request_memory=request_memory,

@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from vexfs.api.binary import check_size, parse
 from vexfs.api.context import Caller
-from vexfs.api.dispatch import Dispatcher
+from vexfs.api.dispatch import Dispatcher, Load
 from vexfs.api.errors import RouteNotFound, code_number, to_status, translate
 from vexfs.api.forwarding import Forwarder
 from vexfs.api.limits import TRANSPORT_MAX_BYTES
@@ -152,13 +152,8 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _unary(self, method: Method) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def handle(data: bytes, context: Context) -> bytes:
-            async def load(held: Hold) -> Message:
-                check_size(len(data))
-                held.grow_to(len(data))
-                return parse(method, data)
-
             try:
-                response = await self._dispatcher.unary(method, _caller(context), load)
+                response = await self._dispatcher.unary(method, _caller(context), _load(method, data))
             except VexfsError as error:
                 await abort(context, error)
             return response.SerializeToString()
@@ -167,12 +162,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _stream(self, method: Method) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         async def handle(data: bytes, context: Context) -> AsyncIterator[bytes]:
-            async def load(held: Hold) -> Message:
-                check_size(len(data))
-                held.grow_to(len(data))
-                return parse(method, data)
-
-            responses = self._dispatcher.stream(method, _caller(context), load)
+            responses = self._dispatcher.stream(method, _caller(context), _load(method, data))
             try:
                 async for response in responses:
                     yield response.SerializeToString()
@@ -196,6 +186,15 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
             return response.SerializeToString()
 
         return handle
+
+
+def _load(method: Method, data: bytes) -> Load:
+    async def load(held: Hold) -> Message:
+        check_size(len(data))  # what is too large for ever is not told to come again
+        held.grow_to(len(data))
+        return parse(method, data)
+
+    return load
 
 
 def _unknown(path: str) -> Any:

@@ -12,28 +12,21 @@ vectors waits up to half a second for those that its snapshot shows (`core.searc
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from vexfs import runtime
-from vexfs.api.application import Application, Settings
+from vexfs.api.application import Application, Settings, assemble
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.forwarding import Forwarder
 from vexfs.api.grpc import GrpcAddress, GrpcSurface, abort
-from vexfs.api.limits import READER_THREADS, WAITER_THREADS
-from vexfs.api.readers import ReaderThreads
 from vexfs.api.registry import Handler, Method, build
 from vexfs.api.request_memory import RequestMemory, limit_bytes
-from vexfs.api.revisions import RevisionWaits
 from vexfs.core.errors import Unavailable
 from vexfs.core.search.caches import result_cache_bytes
 from vexfs.core.search.engine import SearchEngine
 from vexfs.observability.sharing import MetricsSocket
 from vexfs.security import token as token_files
-from vexfs.security.origins import OriginGuard
-from vexfs.security.token import TokenGuard
 from vexfs.store.volume import Volume
-from vexfs.views.derived import DerivedReader, derived_folder
 
 ANSWERED_SERVICES = frozenset({"vexfs.v1.FilesService", "vexfs.v1.CollectionsService", "vexfs.v1.PointsService"})
 """Whose methods without side effects depend on the volume and the vectors in it alone. Search depends on the text's views and
@@ -58,18 +51,7 @@ async def open_replica(settings: Settings) -> Application:
     volume = Volume.open(folder.volume, settings.process_name, read_only=True)
     engine = SearchEngine(volume, _no_model, result_cache_bytes=result_cache_bytes(), vectors_only=True)
     engine.start()
-    return Application(
-        settings=settings,
-        volume=volume,
-        engine=engine,
-        derived=DerivedReader(derived_folder(volume.folder)),
-        readers=ReaderThreads(READER_THREADS, "vexfs-read"),
-        waiters=ThreadPoolExecutor(WAITER_THREADS, thread_name_prefix="vexfs-wait"),
-        revisions=RevisionWaits(volume, looks=True),
-        tokens=TokenGuard(secret),
-        origins=OriginGuard(settings.host, pages=settings.cors_origins),
-        request_memory=request_memory,
-    )
+    return assemble(settings, secret, volume, engine, request_memory)
 
 
 class ReplicaSurfaces:
