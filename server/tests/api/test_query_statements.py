@@ -9,14 +9,16 @@ from typing import Any
 import apsw
 import numpy as np
 import pytest
+from google.protobuf import struct_pb2
 
 from vexfs.api.application import Application, Settings, open_application
 from vexfs.api.context import Caller
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.methods import HANDLERS
 from vexfs.api.registry import Method, build
-from vexfs.contract.v1 import collections_pb2, common_pb2, points_pb2
+from vexfs.contract.v1 import collections_pb2, common_pb2, filter_pb2, points_pb2
 from vexfs.core.errors import CollectionNotFound, InvalidRequest, NotFound, VexfsError
+from vexfs.core.search import engine
 
 COLLECTION = common_pb2.FileRef(path="/c")
 ROWS = np.random.default_rng(7).standard_normal((40, 8)).astype("<f4")
@@ -24,10 +26,13 @@ STATEMENTS = 6
 """BEGIN, the revision, the nodes, the names, the metadata, ROLLBACK."""
 
 
-class Caught:
-    """An application, and what its reader threads have executed."""
+LOOP, READER = "the event loop's thread", "a reader thread"
 
-    def __init__(self, application: Application, statements: list[str]) -> None:
+
+class Caught:
+    """An application, and what its event loop and its reader threads have executed: (thread, statement)."""
+
+    def __init__(self, application: Application, statements: list[tuple[str, str]]) -> None:
         self.statements = statements
         self.application = application
         self._dispatcher = Dispatcher(application)
@@ -46,6 +51,12 @@ class Caught:
         request = points_pb2.QueryPointsRequest(collection=COLLECTION, vector=vector, limit=10, **more)
         return await self.call("PointsService.QueryPoints", request)
 
+    def threads(self) -> set[str]:
+        """In which threads the statements ran, which are forgotten now."""
+        found = {thread for thread, _ in self.statements}
+        self.statements.clear()
+        return found
+
     async def fill(self) -> int:
         """The revision of the points."""
         spec = collections_pb2.VectorSpec(name="v", dimension=ROWS.shape[1])
@@ -62,11 +73,14 @@ class Caught:
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, test: Callable[[Caught], Awaitable[None]]) -> None:
-    statements: list[str] = []
+    statements: list[tuple[str, str]] = []
 
     def trace(_: Any, sql: str, __: Any) -> bool:
-        if threading.current_thread().name.startswith("vexfs-read"):
-            statements.append(sql)
+        thread = threading.current_thread()
+        if thread is threading.main_thread():
+            statements.append((LOOP, sql))
+        elif thread.name.startswith("vexfs-read"):
+            statements.append((READER, sql))
         return True
 
     def hook(connection: apsw.Connection) -> None:
@@ -77,6 +91,8 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, test: Callable[[Caught], 
         try:
             await test(Caught(application, statements))
         finally:
+            # A process that ends while a model is on its way into memory may end by a signal.
+            await asyncio.to_thread(application.engine.queries.wait, 60)
             await application.close()
 
     monkeypatch.setenv("VEXFS_RESULT_CACHE_MIB", "0")
@@ -96,6 +112,27 @@ def test_a_query_takes_as_few_statements_as_its_hits_need(tmp_path: Path, monkey
         answer = await caught.query(with_vectors=True)
         assert len(caught.statements) == STATEMENTS + 1, caught.statements
         assert answer.hits[0].point.vectors["v"].values == ROWS[3].tobytes()
+
+    run(tmp_path, monkeypatch, test)
+
+
+def test_a_brief_query_is_answered_on_the_event_loop_and_any_other_in_a_reader_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(caught: Caught) -> None:
+        revision = await caught.fill()
+        await caught.query(min_revision=revision)
+        caught.threads()
+        for brief in ({}, {"min_revision": revision}, {"exact": True}):
+            assert len((await caught.query(**brief)).hits) == 10
+            assert caught.threads() == {LOOP}, brief
+        named = filter_pb2.Filter(metadata=filter_pb2.MetadataCondition(key="n", equals=struct_pb2.Value(number_value=1)))
+        for longer in ({"filter": named}, {"with_vectors": True}):
+            await caught.query(**longer)
+            assert caught.threads() == {READER}, longer
+        monkeypatch.setattr(engine, "BRIEF_FLOATS_MAX", ROWS.size - 1)
+        assert len((await caught.query()).hits) == 10
+        assert READER in caught.threads()
 
     run(tmp_path, monkeypatch, test)
 

@@ -32,7 +32,7 @@ from vexfs.core.search.types import (
     TextSearch,
     VectorSearch,
 )
-from vexfs.core.status import Progress
+from vexfs.core.status import Progress, Trust
 from vexfs.core.types import Collection, Ino
 from vexfs.store.reader import Snapshot
 from vexfs.store.volume import Volume
@@ -43,6 +43,9 @@ from vexfs.views.lexical import LexicalReader
 
 T = TypeVar("T")
 
+BRIEF_FLOATS_MAX = 1_000_000
+"""A search that compares no more numbers than this exactly takes some 0.1 ms for it."""
+BRIEF_LIMIT_MAX = 100
 CATCH_UP_S = 0.5
 """How long a search of vectors in a process that writes nothing waits for changed vectors that its snapshot shows."""
 
@@ -140,14 +143,32 @@ class SearchEngine:
 
     def search_vectors_in(self, view: Snapshot, request: VectorSearch) -> SearchAnswer:
         """As `search_vectors`, on a snapshot of the present that the caller has for more than the search, without a wait."""
-        _check_limit(request.limit)
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        spec = collections.vector_spec(self.collection(view, request.collection), request.vector_name)
-        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
         trust = self.progress.of_vectors()
         if self._vectors_only and trust.reasons:
             self.dense.wait(lambda: self.dense.revision >= view.revision, time.monotonic() + CATCH_UP_S)
             trust = self.progress.of_vectors()
+        return self._search_vectors(view, request, trust)
+
+    def search_briefly(self, view: Snapshot, request: VectorSearch) -> SearchAnswer | None:
+        """As `search_vectors_in` if that takes a millisecond at most and does not wait, else None: for who must not be kept."""
+        trust = self.progress.of_vectors()
+        if (self._vectors_only and trust.reasons) or not self._is_brief(request):
+            return None
+        return self._search_vectors(view, request, trust)
+
+    def _is_brief(self, request: VectorSearch) -> bool:
+        state = self.dense.index_state(request.collection, request.vector_name)
+        if state is None or request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
+            return False
+        approximate = state.searcher is not None and not request.exact
+        compared = len(state.tail.keys) + (0 if approximate else len(state.base.keys))
+        return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
+
+    def _search_vectors(self, view: Snapshot, request: VectorSearch, trust: Trust) -> SearchAnswer:
+        _check_limit(request.limit)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        spec = collections.vector_spec(self.collection(view, request.collection), request.vector_name)
+        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
         state = self.dense.index_state(request.collection, spec.name)
 
         def search() -> SearchAnswer:
