@@ -23,7 +23,7 @@ from bench.runner.contest import (
     searches,
     while_writing,
 )
-from bench.runner.points import VEXFS_GRPC
+from bench.runner.points import SERVERS, VEXFS_GRPC, VEXFS_GRPC_2
 from bench.runner.record import Benchmark, Key, Options, Ratio, Record, Target
 from bench.runner.systems import VexfsServe, temporary_folder
 
@@ -31,9 +31,10 @@ ABOUT = """
 Real texts of the machine (docstrings, manual pages, READMEs), cut to about 64 tokens and embedded with VexFS's own model:
 384 dimensions, cosine. Queries are such texts that are not in the set. Every system gets the same rows, each with four
 whole numbers to filter by, and the same queries for the ten nearest. `vexfs-grpc` is `vexfs serve` with its defaults,
-asked over gRPC by a client in C with requests that were serialised before, a connection a client; *client in Python* is
-the same asked by gRPC's Python, one process. `vexfs-core` is the same search as functions of a Python process, called
-from threads, as the embedded peers are. Systems and clients share all cores.
+asked over gRPC by a client in C with requests that were serialised before, a connection a client; *2 API processes* is the
+same server started with `--api-processes 2`; *client in Python* is the first asked by gRPC's Python, one process. `vexfs-core`
+is the same search as functions of a Python process, called from threads, as the embedded peers are. Systems and clients
+share all cores.
 
 *Ingest* is 1,000 rows at a time from one client, each batch acknowledged and synced before the next; a peer that does not
 sync by itself is synced by the benchmark, and the configuration says so. A library (hnswlib, faiss) is durable when its
@@ -49,7 +50,7 @@ system, its interpreter included, after it was loaded and searched.
 
 SIZES = (50_000, 200_000)
 DATABASES = ("qdrant-edge", "chroma", "lancedb", "pgvector", "milvus-lite")
-SYSTEMS = (VEXFS_GRPC, VEXFS_CORE, *PEERS)
+SYSTEMS = (*SERVERS, VEXFS_CORE, *PEERS)
 QDRANT = "qdrant-edge"
 LEAST_SHARE_WHILE_WRITING = 0.6
 LEAST_SHARE_ONE_CLIENT = 0.8
@@ -72,8 +73,8 @@ def measure_size(plan: Plan, names: Sequence[str], record: Record, options: Opti
         f"{data.mixtures:,} of {plan.rows:,} rows are mixtures of texts",
         **data.facts,
     }
-    if VEXFS_GRPC in names:
-        record.configuration.setdefault(VEXFS_GRPC, dict(VexfsServe(mount=False).configuration))
+    for name in SERVERS.keys() & set(names):
+        record.configuration.setdefault(name, dict(VexfsServe(mount=False, arguments=SERVERS[name]).configuration))
     with temporary_folder() as folder, Contest(plan, data, folder, record, options) as contest:
         folder.chmod(0o755)  # PostgreSQL does not run as root: it has to come through
         contest.load(names)
@@ -100,8 +101,11 @@ def _add_ratios(size: int, contest: Contest, record: Record) -> None:
     for condition in (None, *contest.conditions):
         workload = searches(1, condition)
         record.targets.append(Target(key_of(size, workload, VEXFS_GRPC, RECALL), "min", ">=", RECALL_WANTED))
-    for clients, bound in ((16, 1.0), (1, LEAST_SHARE_ONE_CLIENT)):
-        _decide(record, ratio(size, searches(clients), VEXFS_GRPC, QDRANT), bound)
+    _decide(record, ratio(size, searches(16), VEXFS_GRPC_2, QDRANT), 1.0)
+    _decide(record, ratio(size, searches(1), VEXFS_GRPC, QDRANT), LEAST_SHARE_ONE_CLIENT)
+    record.ratios.append(ratio(size, searches(16), VEXFS_GRPC, QDRANT))
+    for clients in (1, 16):
+        record.ratios.append(ratio(size, searches(clients), VEXFS_GRPC_2, VEXFS_GRPC))
     for name in DATABASES:
         for clients in (1, 16):
             _decide(record, ratio(size, searches(clients), VEXFS_CORE, name), 1.0)
@@ -111,7 +115,7 @@ def _add_ratios(size: int, contest: Contest, record: Record) -> None:
             below = key_of(size, before_writing(condition), name, RATE)
             writing = Ratio(f"{size:,}: {while_writing(condition)} / just before: {name}", above, below)
             record.ratios.append(writing)
-            if name == VEXFS_GRPC and condition is None:
+            if name in SERVERS and condition is None:
                 record.targets.append(Target(writing, "median", ">=", LEAST_SHARE_WHILE_WRITING))
     for name in ("g100", "g10"):
         for clients in (1, 16):

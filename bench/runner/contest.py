@@ -20,7 +20,7 @@ from bench.runner import build, nearest, peers, points, processes, vectors_data
 from bench.runner.mounted import settle
 from bench.runner.nearest import Condition, Truth
 from bench.runner.peers import Files, Measured, Traits
-from bench.runner.points import VEXFS_GRPC
+from bench.runner.points import SERVERS, VEXFS_GRPC
 from bench.runner.record import Key, Options, Record
 from bench.runner.systems import Running
 from bench.runner.vectors_data import VectorSet
@@ -180,8 +180,8 @@ class Contest:
 
     @contextlib.contextmanager
     def _opened(self, name: str, number: int) -> Iterator[System]:
-        if name == VEXFS_GRPC:
-            with points.opened(self._files) as system:
+        if name in SERVERS:
+            with points.opened(name, self._files) as system:
                 yield system
             return
         install = not self._plan.tiny
@@ -234,7 +234,7 @@ class Contest:
             for clients in (1, 16) if condition.name in ("g100", "g10") else (1,):
                 self._search(contestant, number, clients, condition)
         self._repeat(contestant, number)
-        if isinstance(contestant.system, points.VexfsPoints):
+        if contestant.name == VEXFS_GRPC and isinstance(contestant.system, points.VexfsPoints):
             for clients in (1, 16):
                 found = contestant.system.python_clients(self._next(contestant, clients, ""), clients, self._plan.seconds)
                 self._add(searches(clients), contestant.name + PYTHON_CLIENT, number, found)

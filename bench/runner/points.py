@@ -1,4 +1,4 @@
-"""VexFS as a system of the vector benchmark: `vexfs serve` with its defaults, points put and queried over gRPC.
+"""VexFS as a system of the vector benchmark: `vexfs serve`, points put and queried over gRPC.
 
 Queries come from `grpcload`, a client in C that takes so little CPU that the server is what is measured, with requests that are
 serialised before the clock starts; `python_clients` asks the same through gRPC's Python. Rows are put by this process.
@@ -28,6 +28,9 @@ from vexfs import __version__
 from vexfs.contract.v1 import collections_pb2, common_pb2, filter_pb2, points_pb2
 
 VEXFS_GRPC = "vexfs-grpc"
+VEXFS_GRPC_2 = "vexfs-grpc, 2 API processes"
+SERVERS: dict[str, tuple[str, ...]] = {VEXFS_GRPC: (), VEXFS_GRPC_2: ("--api-processes", "2")}
+"""The servers that are measured, and with which arguments each is started."""
 _QUERY = "/vexfs.v1.PointsService/QueryPoints"
 _UPSERT = "/vexfs.v1.PointsService/UpsertPoints"
 _CREATE = "/vexfs.v1.CollectionsService/CreateCollection"
@@ -38,7 +41,6 @@ _SETTLED_S = 2.0
 _BUILDER = b"vexfs.views.dense.builder"
 _ABOUT = {
     "version": __version__,
-    "settings": "its defaults",
     "durable": "its own group commit and fdatasync, 250 rows a transaction",
 }
 _COLLECTION = common_pb2.FileRef(path="/bench")
@@ -47,15 +49,14 @@ _COLLECTION = common_pb2.FileRef(path="/bench")
 class VexfsPoints:
     """A running server with one collection. The methods are those of `peers.Worker`."""
 
-    name = VEXFS_GRPC
-
-    def __init__(self, server: Server, files: Files) -> None:
+    def __init__(self, name: str, server: Server, files: Files) -> None:
+        self.name = name
         self._server = server
         self._vectors = np.memmap(files.vectors, dtype="<f4", mode="r").reshape(-1, DIMENSION)
         self._queries = np.memmap(files.queries, dtype="<f4", mode="r").reshape(-1, DIMENSION)
         self._numbers = {name: np.load(file, mmap_mode="r") for name, file in files.numbers.items()}
-        self.traits = Traits(_ABOUT, [], 0, True)
-        self._channel = grpc.insecure_channel(server.grpc, options=[("grpc.max_send_message_length", -1)])
+        self.traits = Traits({**_ABOUT, "settings": " ".join(SERVERS[name]) or "its defaults"}, [], 0, True)
+        self._channel = self._connected()
         self._written = 0
         """The revision of the newest rows."""
         self._metadata = (("authorization", f"Bearer {server.token}"),)
@@ -88,13 +89,15 @@ class VexfsPoints:
         return seconds
 
     def build(self) -> float:
-        """Until nothing is pending and no builder runs."""
+        """Until nothing is pending, no builder runs, and all API processes search the same generation."""
         began = idle_since = time.perf_counter()
         question = self._requests(np.array([0]), None)[0]
+        generation = ""
         while (now := time.perf_counter()) - idle_since < _SETTLED_S:
-            answer = points_pb2.QueryPointsResponse.FromString(self._call(_QUERY, question))
-            if answer.pending or self._builder_runs():
-                idle_since = now
+            with self._connected() as channel:  # the kernel decides which process a connection leads to
+                answer = points_pb2.QueryPointsResponse.FromString(self._call(_QUERY, question, channel))
+            if answer.pending or answer.generation != generation or self._builder_runs():
+                idle_since, generation = now, answer.generation
             if now - began > _BUILD_TIMEOUT_S:
                 raise RuntimeError(f"no generation within {_BUILD_TIMEOUT_S:.0f} s")
             time.sleep(0.1)
@@ -140,8 +143,14 @@ class VexfsPoints:
     def _put(self, request: bytes) -> None:
         self._written = points_pb2.UpsertPointsResponse.FromString(self._call(_UPSERT, request)).revision
 
-    def _call(self, method: str, request: bytes) -> bytes:
-        answer: bytes = self._channel.unary_unary(method)(request, metadata=self._metadata, timeout=_CALL_TIMEOUT_S)
+    def _connected(self) -> grpc.Channel:
+        """A connection of its own: channels to the same address would share one otherwise."""
+        options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        return grpc.insecure_channel(self._server.grpc, options=options)
+
+    def _call(self, method: str, request: bytes, channel: grpc.Channel | None = None) -> bytes:
+        over = self._channel if channel is None else channel
+        answer: bytes = over.unary_unary(method)(request, metadata=self._metadata, timeout=_CALL_TIMEOUT_S)
         return answer
 
     def _upsert(self, start: int, count: int) -> bytes:
@@ -176,11 +185,11 @@ class VexfsPoints:
 
 
 @contextlib.contextmanager
-def opened(files: Files) -> Iterator[VexfsPoints]:
-    """A fresh server with an empty collection."""
+def opened(name: str, files: Files) -> Iterator[VexfsPoints]:
+    """A fresh server, one of SERVERS, with an empty collection."""
     build.grpcload()
-    with VexfsServe(mount=False).start(processes.FREE) as server:
-        system = VexfsPoints(server, files)
+    with VexfsServe(mount=False, arguments=SERVERS[name]).start(processes.FREE) as server:
+        system = VexfsPoints(name, server, files)
         try:
             yield system
         finally:
