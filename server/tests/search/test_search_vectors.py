@@ -230,6 +230,22 @@ def test_a_view_that_lags_says_so(tmp_path: Path) -> None:
         engine.stop()
 
 
+def test_an_answer_promises_no_revision_that_its_snapshot_does_not_show(tmp_path: Path) -> None:
+    with new_volume(tmp_path) as volume:
+        collection = make_collection(volume, b"c", 4)
+        vectors = np.eye(4, dtype=np.float32)
+        put_points(volume, collection, vectors[:1])
+        engine = SearchEngine(volume, no_model)
+        engine.dense.start()
+        engine.wait_for_vectors(volume.head(), time.monotonic() + 30)
+        with volume.snapshot() as view:
+            put_points(volume, collection, vectors[1:2], first=1)
+            engine.wait_for_vectors(volume.head(), time.monotonic() + 30)  # the view goes on beside the search
+            answer = engine.search_vectors_in(view, VectorSearch(collection.ino, vectors[1].tobytes()))
+            assert len(answer.hits) == 1 and answer.revision == view.revision < volume.head()
+        engine.stop()
+
+
 @pytest.mark.parametrize(
     ("condition", "allowed"),
     [

@@ -65,7 +65,8 @@ class Answers:
                 reasons.append(error.message)
         return SearchAnswer(
             tuple(hits[:limit]),
-            trust.revision,
+            # The views go on after the snapshot: vectors of later revisions are seen, names and metadata are not.
+            min(trust.revision, view.revision),
             ranking.generation,
             strategy,
             ranking.exact,
