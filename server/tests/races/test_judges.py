@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vexfs.contract.v1 import common_pb2, points_pb2
+from vexfs.contract.v1 import common_pb2, points_pb2, search_pb2
 
+from .note_history import LEXICAL, Note, NoteHistory, NoteJudge
+from .note_history import Asked as AskedText
 from .point_history import DOT, GROUP, Asked, History, Judge, Version, group_below
 
 LIMIT = 3
@@ -120,3 +122,57 @@ def test_what_was_acknowledged_shows_unless_the_answer_is_partial() -> None:
     assert _judged(answer)
     answer.partial = True
     assert _judged(answer) == []
+
+
+_OLD, _NEW = Note("/a", "An old text with qold.", "qold"), Note("/a", "A new text with qnew.", "qnew")
+_MOVED = _NEW._replace(path="/b")
+
+
+def _shown(note: Note, file_id: int = 2) -> search_pb2.SearchHit:
+    hit = search_pb2.SearchHit(score=1.0)
+    hit.file.id, hit.file.path = file_id, note.path
+    hit.passage.text, hit.passage.end_byte = note.text, len(note.text)
+    return hit
+
+
+def _judged_text(word: str, hits: list[search_pb2.SearchHit], *, partial: bool = False, revision: int = 2) -> list[str]:
+    """At revision 1 the file was written, at 2 again; at 3, while the answer was on its way, it got another name."""
+    history = NoteHistory()
+    for sent, revision_written, note in ((0.0, 1, _OLD), (1.0, 2, _NEW), (3.0, 3, _MOVED)):
+        history.wrote(sent, revision_written, 2, note)
+    request = search_pb2.SearchRequest(text=word, mode=LEXICAL)
+    answer = search_pb2.SearchResponse(revision=revision, hits=hits, partial=partial, strategy="lexical")
+    judge = NoteJudge(history)
+    judge.judge(AskedText(request, 2, word, 2, answer, 4.0))
+    return judge.faults
+
+
+def test_a_text_is_found_as_it_is_or_becomes() -> None:
+    assert _judged_text("qnew", [_shown(_NEW)]) == []
+    assert _judged_text("qnew", [_shown(_MOVED)]) == []
+    assert _judged_text("qold", []) == []
+    assert _judged_text("qold", [_shown(_OLD)], partial=True, revision=1) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "hits"),
+    [
+        ("qold", [_shown(_OLD)]),
+        ("qold", [_shown(_NEW)]),
+        ("qnew", [_shown(_OLD)]),
+        ("qnew", [_shown(_NEW._replace(path="/c"))]),
+        ("qnew", [_shown(_NEW), _shown(_NEW)]),
+        ("qnew", [_shown(_NEW), _shown(_NEW, file_id=3)]),
+    ],
+)
+def test_a_text_of_another_time_or_place_is_a_fault(word: str, hits: list[search_pb2.SearchHit]) -> None:
+    assert _judged_text(word, hits)
+
+
+def test_a_text_that_was_there_all_the_time_is_found() -> None:
+    history = NoteHistory()
+    history.wrote(0.0, 1, 2, _OLD)
+    request = search_pb2.SearchRequest(text="qold", mode=LEXICAL)
+    judge = NoteJudge(history)
+    judge.judge(AskedText(request, 2, "qold", 1, search_pb2.SearchResponse(revision=1), 1.0))
+    assert judge.faults
