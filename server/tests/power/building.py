@@ -1,10 +1,11 @@
 """The program whose power is cut while a view is made: `python -m tests.power.building FOLDER WHAT` under the recorder.
 
-WHAT is `points` or `text`, to build a generation, `replaced`, to build another one of points and delete the first, or `words`,
-to commit the word index. The rows are committed and never synced by their writer, as those of any process are for a moment;
-then a generation is built of them, and marked. Few rows: such a generation has no searcher, whose files the recorder cannot
-see. It cannot see when a commit of the word index gets its name, either, so what is marked is that one may be there from now
-on, with the number of the change that it reaches to.
+WHAT is `points` or `text`, to build a generation, `replaced`, to build another one of points and delete the first, `words`, to
+commit the word index, or `edited`, to do that as notes come and go. The rows are committed and never synced by their writer, as
+those of any process are for a moment; then a generation is built of them, and marked. Few rows: such a generation has no
+searcher, whose files the recorder cannot see. It cannot see when a commit of the word index gets its name, either, so what is
+marked is that one may be there from now on, with the number of the change that it reaches to. `edited` begins when it is told
+to on its standard input, and tells on its standard output the places of the notes that are committed.
 """
 
 import io
@@ -83,19 +84,51 @@ def _commit_words(volume: Volume) -> None:
 
     words.lexical.commit = marking  # type: ignore[method-assign]
     for place in range(ROWS):
-        _store(writer, place)
+        _store(writer, place, f"text {place}")
         words.lexical.replace(place + 2, [(0, f"text {place}")])
         words.commit()
     words.close()
     writer.close()
 
 
-def _store(writer: DerivedWriter, place: int) -> bytes:
+def text_of(place: int) -> str:
+    return f"text number{place}"
+
+
+def is_removed(place: int, last: int) -> bool:
+    """Whether `edited` has removed the note of that place when it is done with the note of the place `last`."""
+    return place % 3 == 1 and place < last
+
+
+def ino_of(place: int) -> Ino:
+    return Ino(place + 2)
+
+
+def _edit_words(volume: Volume) -> None:
+    writer = DerivedWriter(derived_folder(volume.folder))
+    words = Words(writer)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    for place in range(ROWS):
+        _store(writer, place, text_of(place))
+        words.lexical.replace(ino_of(place), [(0, text_of(place))])
+        if is_removed(place - 1, place):
+            writer.remove(ino_of(place - 1))
+            words.lexical.replace(ino_of(place - 1), [])
+        words.commit()
+        sys.stdout.write(f"{place}\n")
+        sys.stdout.flush()
+    words.close()
+    writer.close()
+
+
+def _store(writer: DerivedWriter, place: int, text: str = "text") -> bytes:
     """A file of one passage; returns the key of its text."""
-    ino, key = Ino(place + 2), place.to_bytes(16, "big")
+    ino, key = ino_of(place), place.to_bytes(16, "big")
     state = FileState(ino, Revision(1), STATE_READY, "", "text", 1)
     waiting = PendingFile(ino, BULK_LANE, Revision(1), Revision(1), 0)
-    writer.store_passages(state, [PassageText(0, 1, 1, 1, key, f"text {place}")], "m", waiting)
+    writer.store_passages(state, [PassageText(0, 1, 1, 1, key, text)], "m", waiting)
     return key
 
 
@@ -113,7 +146,13 @@ def _save(path: Path, rows: Any) -> None:
 
 def main() -> None:
     np.save = _save
-    programs = {"points": _build_of_points, "replaced": _replace, "text": _build_of_text, "words": _commit_words}
+    programs = {
+        "points": _build_of_points,
+        "replaced": _replace,
+        "text": _build_of_text,
+        "words": _commit_words,
+        "edited": _edit_words,
+    }
     make = programs[sys.argv[2]]
     with Volume.open(Path(sys.argv[1]), "api", create=True) as volume:
         make(volume)
