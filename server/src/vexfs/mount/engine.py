@@ -42,6 +42,8 @@ class Engine:
         self.posted: deque[Callable[[], None]] = deque()
         #: Something came up that will be due at a time (an open group, dirty bytes); the loop sets its clock and clears this.
         self.clock_needed = False
+        #: Groups that could not be committed, so far.
+        self.groups_lost = 0
         self._loop_thread = threading.get_ident()
         self._unended: Transaction | None = None
         self._unended_ino = 0
@@ -147,6 +149,7 @@ class Engine:
     def _group_lost(self, reason: VexfsError) -> None:
         """The last operations never happened: the kernel must forget them, and each file concerned says EIO once."""
         logger.error("the last operations are lost", extra={"reason": reason.reason, "operations": len(self.group_changes)})
+        self.groups_lost += 1
         self._unended = None
         lost, self.group_changes = self.group_changes, []
         for changes in lost:

@@ -22,6 +22,7 @@ import apsw
 from vexfs.core.errors import VexfsError
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
+from vexfs.mount.group_sync import GroupSync
 from vexfs.mount.requests import LAST_BYTES, SHORTEST, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
 from vexfs.mount.session import GONE
 from vexfs.mount.spin import Spin
@@ -55,9 +56,16 @@ class Loop:
     """`tables` are the operations; `virtual` answers for the nodes of `.search`. Make and run it in the main thread."""
 
     def __init__(
-        self, engine: Engine, writeback: Writeback, buffer: RequestBuffer, tables: list[Table], virtual: Table
+        self,
+        engine: Engine,
+        writeback: Writeback,
+        group_sync: GroupSync,
+        buffer: RequestBuffer,
+        tables: list[Table],
+        virtual: Table,
     ) -> None:
         self._engine = engine
+        self._group_sync = group_sync
         self._writeback = writeback
         self._buffer = buffer
         own = {
@@ -130,6 +138,7 @@ class Loop:
     def _serve(self, *, spinning: bool) -> bool:
         """Answer requests until stopped, or until spinning ought to change; False when the mount is gone."""
         engine, session, memory, spin = self._engine, self._engine.session, self._buffer.memory, self.spin
+        group_sync = self._group_sync
         fd, buffers = session.fd, [memory]
         readv, write, writev, now_ns = os.readv, os.write, os.writev, time.monotonic_ns
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
@@ -140,7 +149,7 @@ class Loop:
             try:
                 length = readv(fd, buffers)
             except BlockingIOError:
-                if now_ns() >= spin_until:
+                if group_sync.syncing or now_ns() >= spin_until:  # a disk takes longer, and its thread needs this one's time
                     spin.slept(served)
                     if spin.window_ns == 0:
                         return True
@@ -184,6 +193,8 @@ class Loop:
                 session.fail(unique, -answer)
             if self._due:
                 self._look()
+            elif group_sync.wanted:
+                group_sync.begin_if_due()
             elif engine.clock_needed and self._clock_s != _TICK_S:
                 self._set_clock()
             served += 1
@@ -222,6 +233,8 @@ class Loop:
                 self._writeback.flush_due(now)
             if engine.posted:
                 engine.run_posted()
+            if self._group_sync.wanted:
+                self._group_sync.begin_if_due()
         except Exception:
             logger.exception("what was due has failed")
         if not busy:  # else the next group has most likely begun when the clock ticks again

@@ -25,6 +25,7 @@ from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
 from vexfs.mount.file_facts import FileFacts
 from vexfs.mount.findable import FindableWait
+from vexfs.mount.group_sync import GroupSync
 from vexfs.mount.invalidation import Invalidator
 from vexfs.mount.lock_table import Gate, LockTable
 from vexfs.mount.loop import Loop
@@ -115,6 +116,7 @@ class Mount:
         self._writeback = Writeback(self._engine)
         self._api = ApiClient(options.data, options.token_file)
         self._findable = FindableWait(self._engine, self._api, enabled=options.wait_findable)
+        self._group_sync = GroupSync(self._engine, self._findable)
         self._facts = FileFacts(self._engine)
         self._loop = self._make_loop()
 
@@ -124,7 +126,7 @@ class Mount:
         self._locks = None
         if self._shares_locks:
             self._locks = LockOperations(self._engine, self._writeback, buffer, LockTable(self._gate))
-        self._content = ContentOperations(self._engine, self._writeback, buffer, self._findable, self._locks)
+        self._content = ContentOperations(self._engine, self._writeback, buffer, self._group_sync, self._locks)
         names = NamespaceOperations(self._engine, self._writeback, buffer, self._search.root_entry(), self._locks)
         attributes = AttributeOperations(self._engine, self._writeback, buffer).table()
         tables = [
@@ -137,7 +139,7 @@ class Mount:
             {} if self._locks is None else self._locks.table(),
         ]
         virtual = {wire.FUSE_STATFS: attributes[wire.FUSE_STATFS], **self._search.table()}
-        return Loop(self._engine, self._writeback, buffer, tables, virtual)
+        return Loop(self._engine, self._writeback, self._group_sync, buffer, tables, virtual)
 
     def _mark_stale(self, ino: int | None) -> None:
         """Others changed the content of a file, or (None) nobody knows of which: called by the invalidation thread."""
@@ -181,11 +183,13 @@ class Mount:
         """Bytes, rows, log: in this order to the disk. New writes are answered meanwhile by nobody."""
         if not self._writeback.flush_all(_FLUSH_TIMEOUT_S):
             logger.error("some large content could not be stored in time", extra={"bytes": self._writeback.total_bytes})
+        self._group_sync.begin()  # the sync below answers who waits for one
         try:
             self._engine.commit()
             self._volume.syncer.sync().result(_SYNC_TIMEOUT_S)
         except (VexfsError, TimeoutError):
             logger.exception("the last changes could not be made durable")
+        self._engine.run_posted()
 
     def _close(self) -> None:
         """Unmount and let go. The kernel may send requests while it unmounts, so that happens in a thread while the loop

@@ -9,14 +9,14 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from vexfs.core import content, files
 from vexfs.core.errors import NotFound, VexfsError
 from vexfs.core.types import INLINE_MAX_BYTES, Ino, Node
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
-from vexfs.mount.findable import FindableWait
+from vexfs.mount.group_sync import GroupSync
 from vexfs.mount.open_files import OpenFile
 from vexfs.mount.operations.attributes import take_suid, without_suid
 from vexfs.mount.operations.locks import LockOperations
@@ -39,7 +39,7 @@ class ContentOperations:
         engine: Engine,
         writeback: Writeback,
         buffer: RequestBuffer,
-        findable: FindableWait,
+        group_sync: GroupSync,
         locks: LockOperations | None,
     ) -> None:
         self._locks = locks
@@ -48,7 +48,7 @@ class ContentOperations:
         self._open_files = engine.open_files
         self._writeback = writeback
         self._view = buffer.view
-        self._findable = findable
+        self._group_sync = group_sync
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vexfs-read")
 
     def table(self) -> Table:
@@ -223,38 +223,11 @@ class ContentOperations:
     def fsync(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         file = self._open_files.get(nodeid)
         if file is not None and file.pending and not self._writeback.flush(file):
-            self._writeback.after_layers(file, lambda: self._commit_and_sync(unique, nodeid))
+            self._writeback.after_layers(file, lambda: self._group_sync.add(unique, nodeid))
         else:
-            self._commit_and_sync(unique, nodeid)
+            self._group_sync.add(unique, nodeid)
         return None
 
     def fsyncdir(self, unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
-        self._commit_and_sync(unique, 0)
+        self._group_sync.add(unique, 0)
         return None
-
-    def _commit_and_sync(self, unique: int, nodeid: int) -> None:
-        """Commit the group here; the answer comes from the thread that syncs the log."""
-        session = self._engine.session
-        try:
-            self._engine.commit()
-        except VexfsError:
-            self._forget_error(nodeid)
-            session.fail(unique, errno.EIO)
-            return
-        if number := self._forget_error(nodeid):
-            session.fail(unique, number)
-            return
-        written = self._findable.plan(nodeid)
-
-        def answer(done: "Future[None]") -> None:
-            if done.exception() is not None:
-                session.fail(unique, errno.EIO)
-            else:
-                self._findable.answer(unique, written)
-
-        self._engine.volume.syncer.sync().add_done_callback(answer)
-
-    def _forget_error(self, nodeid: int) -> int:
-        """The file's errno, which is reported now."""
-        file = self._open_files.get(nodeid)
-        return 0 if file is None else file.take_error()
