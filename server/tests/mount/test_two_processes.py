@@ -1,7 +1,6 @@
 """What another process changes is seen on the mount once that rings, although the kernel caches names and attributes."""
 
 # ruff: noqa: PTH208 - a listing is what is tested
-import errno
 import os
 import signal
 import sys
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.mount.conftest import MakeMount, Mounted, eventually
-from tests.mount.test_files import raises
 from vexfs.core import content, files, paths
 from vexfs.core.errors import NotFound
 from vexfs.core.types import ROOT_INO, Ino
@@ -191,35 +189,3 @@ def test_a_name_that_others_deleted_can_be_written_again_at_once(root: Path, bes
             change(beside, lambda txn: files.remove(txn, ROOT_INO, b"again"))
             (root / "again").write_bytes(b"%d" % number)
         assert (root / "again").read_bytes() == b"%d" % number
-
-
-@pytest.mark.parametrize("stored", ["in rows", "as blobs"])
-def test_a_file_that_others_delete_while_it_is_open_says_so(root: Path, beside: Volume, stored: str) -> None:
-    """docs/troubleshooting.md tells this: what is cached is read, what is written is lost, and fsync and close say it once."""
-    data = b"durable before " * (100 if stored == "in rows" else 200_000)
-    (root / "f").write_bytes(data)
-    with (root / "f").open("r+b", buffering=0) as reader:
-        fd = os.open(root / "f", os.O_RDWR)
-        os.fsync(fd)
-        assert os.pread(reader.fileno(), 4096, 0) == data[:4096]
-        os.pwrite(fd, b"pending", 0)
-        change(beside, lambda txn: files.remove(txn, ROOT_INO, b"f"))
-        eventually(lambda: not (root / "f").exists())
-        assert os.pread(reader.fileno(), 14, 0) == b"pending before"
-        with raises(errno.ENOENT):
-            os.fstat(fd)
-        assert os.pwrite(fd, b"lost", 0) == 4
-        with raises(errno.ESTALE):
-            os.fsync(fd)
-        os.fsync(fd)
-        os.pwrite(fd, b"lost", 0)
-        for change_of_it in (lambda: os.ftruncate(fd, 3), lambda: os.fchmod(fd, 0o600)):
-            with raises(errno.ENOENT):
-                change_of_it()
-        with raises(errno.ESTALE):
-            os.close(fd)
-        if stored == "as blobs":
-            with raises(errno.ENOENT):
-                os.pread(reader.fileno(), 10, len(data) - 10)
-    (root / "f").write_bytes(b"a new one")
-    assert (root / "f").read_bytes() == b"a new one"

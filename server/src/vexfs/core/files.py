@@ -288,7 +288,8 @@ def _update(txn: Transaction, node: Node, old: Node) -> None:
 def remove(txn: Transaction, parent: Ino, name: bytes, *, keep_open: bool = False) -> Removed:
     """Take a name from a file; with the last one the file goes.
 
-    `keep_open`: the caller has the file open and ends it with `forget_orphan`. Raises NotFound, IsADirectory.
+    `keep_open`: the caller has the file open and ends it with `forget_orphan`. A file that a mount has open lives on until
+    that one forgets it. Raises NotFound, IsADirectory.
     """
     directory = _directory(txn, parent)
     node, born = _entry(txn, parent, name)
@@ -301,10 +302,13 @@ def remove(txn: Transaction, parent: Ino, name: bytes, *, keep_open: bool = Fals
 
 def _drop_link(txn: Transaction, node: Node, name: bytes, keep_open: bool) -> Removed:
     nlink = node.nlink - 1
-    if nlink > 0 or keep_open:
+    holder = None
+    if nlink == 0:
+        holder = txn.writer.origin if keep_open else txn.writer.holder(node.ino)
+    if nlink > 0 or holder is not None:
         _update(txn, node.with_links_changed(txn.now_ns, txn.revision, -1), node)
-        if nlink == 0:
-            nodes.add_orphan(txn, node.ino, txn.writer.origin)
+        if holder is not None:
+            nodes.add_orphan(txn, node.ino, holder)
     else:
         _remove_node(txn, node)
     return Removed(node.ino, name, nlink == 0, node)
@@ -319,11 +323,25 @@ def _remove_node(txn: Transaction, node: Node) -> None:
 
 
 def forget_orphan(txn: Transaction, ino: Ino) -> None:
-    """The last opening of a file without a name was closed: the file goes. Without effect on any other file."""
+    """The last opening of a file without a name was closed here: the file goes, or is another mount's that has it open, too.
+    Without effect on any other file.
+    """
     node = nodes.get(txn, ino)
-    nodes.remove_orphan(txn, ino)
     if node is not None and node.nlink == 0:
+        holder = txn.writer.holder(ino)
+        if holder is not None:
+            nodes.add_orphan(txn, ino, holder)
+            return
         _remove_node(txn, node)
+    nodes.remove_orphan(txn, ino)
+
+
+def is_nameless(view: Reader, ino: int, holder: int | None = None) -> bool:
+    """Whether the file is there without a name, kept for the opening `holder` if that is given."""
+    node = nodes.get(view, ino)
+    if node is None or node.nlink > 0:
+        return False
+    return holder is None or (ino, holder) in nodes.orphans(view)
 
 
 def remove_directory(txn: Transaction, parent: Ino, name: bytes) -> Removed:

@@ -18,6 +18,7 @@ from vexfs.mount.invalidation import Invalidator
 from vexfs.mount.open_files import OpenFiles
 from vexfs.mount.options import MountOptions
 from vexfs.mount.session import Session
+from vexfs.store.openings import OpenTable
 from vexfs.store.volume import Volume
 from vexfs.store.writer import Transaction
 
@@ -33,7 +34,8 @@ class Engine:
         self.session = session
         self.invalidator = invalidator
         self.options = options
-        self.open_files = OpenFiles()
+        self.open_table = OpenTable(volume.folder, volume.origin)
+        self.open_files = OpenFiles(self.open_table)
         #: Changes of the open group, for the day its commit fails.
         self.group_changes: list[list[Change]] = []
         #: Requests answered later that FUSE_INTERRUPT can end: unique → what to do.

@@ -24,6 +24,7 @@ from vexfs.core.types import (
     Revision,
 )
 from vexfs.mount.session import Session
+from vexfs.store import nodes
 from vexfs.store.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -33,15 +34,25 @@ BEHIND_MAX = 20_000
 """Records behind the head from which on everything is looked up again instead of one by one."""
 ASKED_MAX = 10_000
 _RETRY_S = 0.25
+_NAMES = (CHANGE_ENTRY_ADDED, CHANGE_ENTRY_REMOVED, CHANGE_NODE_REMOVED)
 
 
 class Invalidator:
-    """See the module. `mark_stale(ino)` tells the mount's own table that others changed a file's content; None asks for all."""
+    """See the module. `mark_stale(ino)` tells the mount's own table that others changed a file's content; None asks for all.
+    `mark_nameless(ino)` tells it that others took a file's last name and kept the file, as it may be open here.
+    """
 
-    def __init__(self, volume: Volume, session: Session, mark_stale: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        session: Session,
+        mark_stale: Callable[[int | None], None],
+        mark_nameless: Callable[[int], None],
+    ) -> None:
         self._volume = volume
         self._session = session
         self._mark_stale = mark_stale
+        self._mark_nameless = mark_nameless
         self._position = int(volume.head())
         self._own: deque[tuple[int, int]] = deque()
         self._own_lock = threading.Lock()
@@ -154,7 +165,8 @@ class Invalidator:
                 self._position = max(self._position, self._own.popleft()[1])
 
     def _announce(self, record: LogRecord) -> None:
-        removed = {change.ino for change in record.changes if change.kind == CHANGE_NODE_REMOVED}
+        nameless = self._nameless(record)
+        removed = nameless | {change.ino for change in record.changes if change.kind == CHANGE_NODE_REMOVED}
         parents: set[int] = set()
         for change in record.changes:
             if change.kind == CHANGE_CONTENT:
@@ -171,6 +183,17 @@ class Invalidator:
                 self._remove_entry(change.parent, change.name, change.ino if change.ino in removed else 0)
         for parent in parents:
             self._session.invalidate_inode(parent, content=True)
+        for ino in nameless:  # last: who opens it from here on knows that it has no name
+            self._mark_nameless(ino)
+
+    def _nameless(self, record: LogRecord) -> set[int]:
+        """Files that lost their last name and are kept, for whom has them open."""
+        inos = {kind: {change.ino for change in record.changes if change.kind == kind} for kind in _NAMES}
+        lost = inos[CHANGE_ENTRY_REMOVED] - inos[CHANGE_ENTRY_ADDED] - inos[CHANGE_NODE_REMOVED]
+        if not lost:
+            return lost
+        with self._volume.snapshot() as view:
+            return {ino for ino, node in nodes.get_many(view, list(lost)).items() if node.nlink == 0}
 
     def _remove_entry(self, parent: int, name: bytes, gone: int) -> None:
         """A deletion can be watched (inotify); a name whose file lives on elsewhere is only forgotten."""
@@ -186,6 +209,10 @@ class Invalidator:
         self._mark_stale(None)
         if not self._session.new_epoch():
             logger.warning("this kernel cannot drop all names at once; stale names may last until they expire")
+        with self._volume.snapshot() as view:
+            nameless = nodes.orphans(view)
+        for ino, _ in nameless:
+            self._mark_nameless(ino)
         self._position = max(self._position, head)
 
     def close(self, timeout_s: float = 1.0) -> bool:

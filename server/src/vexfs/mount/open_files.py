@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from vexfs.core.types import Node
 from vexfs.mount.dirty import DirtyBuffer
+from vexfs.store.openings import OpenTable
 
 GONE_MAX = 1024
 """So many removed files are still described."""
@@ -81,9 +82,10 @@ class OpenFile:
 
 
 class OpenFiles:
-    """OpenFile by inode number. `get` is the dictionary's own."""
+    """OpenFile by inode number. `get` is the dictionary's own. What is open is told to the other processes in `table`."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: OpenTable) -> None:
+        self._table = table
         self._files: dict[int, OpenFile] = {}
         self.get = self._files.get
         self._gone: OrderedDict[int, Node] = OrderedDict()
@@ -99,7 +101,26 @@ class OpenFiles:
         file = self._files[ino] = OpenFile(ino)
         file.opens = 1
         file.plain = True
+        self._table.opened(ino)
         return file
+
+    def opened(self, ino: int) -> OpenFile:
+        """A file was opened once more."""
+        file = self._files.get(ino)
+        if file is None:
+            file = self._files[ino] = OpenFile(ino)
+        if file.opens == 0:
+            self._table.opened(ino)
+        file.opens += 1
+        return file
+
+    def closed(self, file: OpenFile) -> bool:
+        """One of its openings has ended; True when that was the last."""
+        file.opens -= 1
+        if file.opens > 0:
+            return False
+        self._table.closed(file.ino)
+        return True
 
     def need(self, ino: int) -> OpenFile:
         """The entry of a file; made when there is none."""

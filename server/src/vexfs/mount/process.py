@@ -20,7 +20,7 @@ from pathlib import Path
 
 from vexfs import runtime
 from vexfs.core.errors import VexfsError, VolumeReadOnly
-from vexfs.mount import device, lifecycle, orphans, wire
+from vexfs.mount import device, lifecycle, wire
 from vexfs.mount.api_client import ApiClient
 from vexfs.mount.engine import Engine
 from vexfs.mount.file_facts import FileFacts
@@ -42,6 +42,7 @@ from vexfs.mount.search_directory import SearchDirectory
 from vexfs.mount.session import Session
 from vexfs.mount.writeback import Writeback
 from vexfs.observability import logs
+from vexfs.store import nodes, orphans
 from vexfs.store.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Mount:
         options = self._options
         if options.read_only:  # whoever mounts it writable again later finds it refuses all the same
             self._volume.writer.fail(VolumeReadOnly("it is mounted read-only"))
-        self._invalidator = Invalidator(self._volume, session, self._mark_stale)
+        self._invalidator = Invalidator(self._volume, session, self._mark_stale, self._mark_nameless)
         self._engine = Engine(self._volume, session, self._invalidator, options)
         self._writeback = Writeback(self._engine)
         self._api = ApiClient(options.data, options.token_file)
@@ -152,13 +153,25 @@ class Mount:
             file.stale = True
             self._engine.session.invalidate_inode(file.ino, content=True)
 
+    def _mark_nameless(self, ino: int) -> None:
+        """Others took the last name of a file: called by the invalidation thread."""
+        self._engine.post(lambda: self._content.removed_elsewhere(ino))
+
+    def _sweep(self) -> None:
+        """Remove what a killed mount had open without a name."""
+        left = orphans.BATCH if nodes.orphans(self._volume.writer) else 0
+        while left == orphans.BATCH:
+            with self._engine.begin("forget") as txn:
+                left = orphans.forget_abandoned(txn)
+            self._engine.commit()
+
     def serve(self) -> None:
         """Serve until a signal or the end of the mount; then everything is in the volume and durable."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._loop.stop())
         try:
             if not self._options.read_only:
-                orphans.sweep(self._engine)
+                self._sweep()
             self._invalidator.start()
             self._findable.start()
             self._search.start()
@@ -208,6 +221,7 @@ class Mount:
         self._facts.close()
         self._writeback.close()
         self._invalidator.close()
+        self._engine.open_table.close()
         os.close(self._fd)
         self._gate.close()
         self._api.close()

@@ -11,16 +11,33 @@ import socket
 import time
 from pathlib import Path
 
+_FOLDER = "doorbells"
 _SUFFIX = ".sock"
 _LISTING_TTL_S = 0.2
 """A new listener is heard of after this at the latest; until then its polling serves it."""
+
+
+def answers(folder: Path, origin: int) -> bool:
+    """Whether a process still listens on the bell of that opening of the volume in `folder`."""
+    try:
+        folder_fd = os.open(folder / _FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.connect(f"/proc/self/fd/{folder_fd}/{origin:016x}{_SUFFIX}")
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    finally:
+        os.close(folder_fd)
+    return True
 
 
 class Doorbell:
     """This opening's bell, and the means to ring everybody else's."""
 
     def __init__(self, folder: Path, origin: int) -> None:
-        self._folder = folder / "doorbells"
+        self._folder = folder / _FOLDER
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._name = f"{origin:016x}{_SUFFIX}"

@@ -1,4 +1,5 @@
-"""The volume's housekeeping: checkpoints, the history window, blob collection, compaction, old request results.
+"""The volume's housekeeping: checkpoints, the history window, blob collection, compaction, old request results, files without
+a name.
 
 Owned by the indexer process. Two threads: the Checkpointer's and one that does the rest in small slices, each its own
 short turn, so that it never holds up a writer. Never serves requests.
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 from vexfs.core.errors import VexfsError
 from vexfs.core.types import CHANGE_CONTENT, Ino
-from vexfs.store import collect, compact, history, requests
+from vexfs.store import collect, compact, history, orphans, requests
 from vexfs.store.checkpoint import Checkpointer
 from vexfs.store.history import Window
 from vexfs.store.volume import Volume
@@ -68,6 +69,7 @@ class Maintenance:
             self._window_due = now + self._settings.window_interval_s
             self.trim()
             self._expire_requests()
+            orphans.sweep(self._volume)
         if now >= self._sweep_due:
             self._sweep_due = now + self._settings.sweep_interval_s
             collect.sweep_incoming(self._volume, older_than_s=self._settings.abandoned_s)

@@ -19,6 +19,7 @@ from vexfs.store import schema, sqlite
 from vexfs.store.blobs import BlobFolder, sync_folder
 from vexfs.store.doorbell import Doorbell
 from vexfs.store.durability import Syncer
+from vexfs.store.openings import OpenElsewhere
 from vexfs.store.queue import WriteQueue
 from vexfs.store.reader import Snapshot, SnapshotPool, TellingPool
 from vexfs.store.tail import LogTail
@@ -127,6 +128,7 @@ class Volume:
                     sqlite.connect(self.database),
                     self.turn,
                     self.blobs,
+                    OpenElsewhere(self.folder, self.origin),
                     origin=self.origin,
                     coalesce=self.role == "mount",
                     on_commit=self._committed,

@@ -21,6 +21,7 @@ from vexfs.core.errors import Internal, Unavailable, VexfsError, VolumeFull, Vol
 from vexfs.core.types import Change, Ino, Node, Revision
 from vexfs.store import log, nodes, sqlite
 from vexfs.store.blobs import BlobFolder
+from vexfs.store.openings import OpenElsewhere
 from vexfs.store.turn import Turn
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Writer:
         connection: apsw.Connection,
         turn: Turn,
         blobs: BlobFolder,
+        openings: OpenElsewhere,
         *,
         origin: int,
         coalesce: bool,
@@ -127,6 +129,7 @@ class Writer:
     ) -> None:
         self._connection = connection
         self._turn = turn
+        self._openings = openings
         self._on_commit = on_commit
         self.origin = origin
         self._last_wait_ns = 0
@@ -284,6 +287,14 @@ class Writer:
         self._ino_next += 1
         return Ino(self._ino_next - 1)
 
+    def holder(self, ino: int) -> int | None:
+        """The origin of another opening that has the file open, or None. Inside a transaction."""
+        return self._openings.holder(ino, self._began_ns)
+
+    def keeps(self, ino: int, origin: int) -> bool:
+        """Whether the opening `origin` lives and may have the file open. Inside a transaction."""
+        return self._openings.keeps(ino, origin, self._began_ns)
+
     def close(self) -> None:
         """Commit what is open and close the connection; idempotent."""
         try:
@@ -292,6 +303,7 @@ class Writer:
         finally:
             self.roll_back_group()
             self._failure = self._failure or Unavailable("the volume is closed")
+            self._openings.close()
             self._connection.close()
 
     def _open_group(self) -> None:

@@ -69,9 +69,12 @@ class ContentOperations:
         if not flags & (os.O_ACCMODE | os.O_TRUNC):
             if self._locks is not None:
                 return self._opened(self._open_files.need(nodeid), flags)
-            self._open_files.need(nodeid).opens += 1
+            self._open_files.opened(nodeid)
             return _OPENED_FOR_READING if self._is_cache_good(nodeid) else _OPENED_UNCACHED
         file = self._open_files.need(nodeid)
+        if self._is_name_gone(file):  # the kernel looks it up again, and may make a new file
+            self._open_files.drop_if_idle(file)
+            return -errno.ESTALE
         if not flags & os.O_TRUNC:
             return self._opened(file, flags)
         if file.layers:
@@ -79,13 +82,23 @@ class ContentOperations:
             return None
         return self._truncate_and_open(file, flags, open_flags)
 
+    def _is_name_gone(self, file: OpenFile) -> bool:
+        """Whether others took the file's last name, and the kernel does not know yet: what is written now shall not be lost.
+
+        Once it knows, a file is opened by its descriptor only, or it is a temporary one of its own.
+        """
+        try:
+            return files.stat(self._writer, file.ino).nlink == 0 and not file.unlinked
+        except NotFound:
+            return True
+
     def _is_cache_good(self, nodeid: int) -> bool:
         """Whether the kernel's pages of the file, if it has any, are the volume's."""
         low, high = self._engine.invalidator.uncertain
         return high == 0 or not low < files.stat(self._writer, nodeid).content_revision <= high
 
     def _opened(self, file: OpenFile, flags: int) -> bytes:
-        file.opens += 1
+        self._open_files.opened(file.ino)
         reply = wire.FOPEN_KEEP_CACHE if self._is_cache_good(file.ino) else 0
         handle, flush = 0, flags & os.O_ACCMODE != os.O_RDONLY
         if self._locks is not None:
@@ -207,8 +220,7 @@ class ContentOperations:
             self._locks.released(nodeid, handle, flock_owner=owner if flags & wire.FUSE_RELEASE_FLOCK_UNLOCK else None)
         if file is None:
             return DONE
-        file.opens -= 1
-        if file.opens <= 0:
+        if self._open_files.closed(file):
             if file.unlinked:
                 self._end_orphan(file)
             self._open_files.drop_if_idle(file)
@@ -219,6 +231,17 @@ class ContentOperations:
         file.unlinked = False
         with self._engine.begin("forget") as txn:
             files.forget_orphan(txn, Ino(file.ino))
+
+    def removed_elsewhere(self, ino: int) -> None:
+        """Another process took the file's last name. Open here, it lives on until it is closed; if it was kept for this mount,
+        which has closed it meanwhile, it goes now.
+        """
+        file = self._open_files.get(ino)
+        if file is not None and file.opens > 0:
+            file.unlinked = files.is_nameless(self._writer, ino)
+        elif files.is_nameless(self._writer, ino, holder=self._writer.origin):
+            with self._engine.begin("forget") as txn:
+                files.forget_orphan(txn, Ino(ino))
 
     def fsync(self, unique: int, nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
         file = self._open_files.get(nodeid)

@@ -106,8 +106,7 @@ class NamespaceOperations:
         if flags & os.O_TRUNC:
             with self._engine.begin("truncate") as txn:
                 node = content.truncate(txn, node.ino, 0)
-        file = self._open_files.need(node.ino)
-        file.opens += 1
+        self._open_files.opened(node.ino)
         handle = 0 if self._locks is None else self._locks.opened(node.ino, may_skip_flush=False)[0]
         return self._entry(node) + wire.fuse_open_out.pack(handle, 0)
 
