@@ -8,10 +8,8 @@ marked is that one may be there from now on, with the number of the change that 
 to on its standard input, and tells on its standard output the places of the notes that are committed.
 """
 
-import io
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -137,15 +135,7 @@ def _build(volume: Volume, spec: IndexSpec) -> None:
     mark(b"built")
 
 
-def _save(path: Path, rows: Any) -> None:
-    """As numpy saves, which writes to a file through C's streams, past the recorder."""
-    content = io.BytesIO()
-    np.lib.format.write_array(content, rows)
-    path.write_bytes(content.getvalue())
-
-
 def main() -> None:
-    np.save = _save
     programs = {
         "points": _build_of_points,
         "replaced": _replace,

@@ -54,7 +54,9 @@ class Keeper:
 
     def publish(self) -> str:
         position, rows = self._read
-        return generation.write(self.root, self.spec, rows, source=self._identity, position=position).id
+        manifest = generation.write(self.root, self.spec, [rows], source=self._identity, position=position)
+        assert manifest is not None
+        return manifest.id
 
 
 def state_of(view: DenseView, collection: Collection) -> IndexState:

@@ -23,11 +23,16 @@ def all_rows(count: int = COUNT) -> Rows:
     return Rows(keys, metrics.prepare_rows(text_vectors(count), metrics.COSINE))
 
 
+def pages(rows: Rows, size: int = 500) -> list[Rows]:
+    return [Rows(rows.keys[at : at + size], rows.matrix[at : at + size]) for at in range(0, len(rows), size)]
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generation of 6,000 vectors; tests copy it before they touch it."""
     root = tmp_path_factory.mktemp("generations")
-    manifest = generation.write(root, SPEC, all_rows(), source="s", position=7)
+    manifest = generation.write(root, SPEC, pages(all_rows()), source="s", position=7)
+    assert manifest is not None
     return root / manifest.id
 
 
@@ -103,7 +108,8 @@ def test_other_metrics_reach_the_same_recall(tmp_path: Path, metric: str) -> Non
     lengths = 0.5 + np.random.default_rng(3).random((COUNT, 1), np.float32)
     rows = Rows(all_rows().keys, np.ascontiguousarray(text_vectors(COUNT) * lengths))
     spec = SPEC._replace(metric=metric)
-    manifest = generation.write(tmp_path, spec, rows, source="s", position=1)
+    manifest = generation.write(tmp_path, spec, [rows], source="s", position=1)
+    assert manifest is not None
     opened = generation.open_generation(tmp_path / manifest.id)
     index = DenseIndex(spec)
     index.load(opened.rows, 1, opened.searcher, manifest.id)
@@ -147,7 +153,8 @@ def test_what_no_searcher_can_find_is_compared_exactly(tmp_path: Path, monkeypat
     monkeypatch.setattr(calibration, "DEPTH_MAX", 120)
     scattered = np.random.default_rng(8).standard_normal((3000, DIMENSION)).astype(np.float32)
     rows = Rows(all_rows(3000).keys, metrics.prepare_rows(scattered, metrics.COSINE))
-    manifest = generation.write(tmp_path, SPEC, rows, source="s", position=1)
+    manifest = generation.write(tmp_path, SPEC, [rows], source="s", position=1)
+    assert manifest is not None
     assert (manifest.kind, manifest.measured_recall) == (engine.EXACT, 1.0)
     opened = generation.open_generation(tmp_path / manifest.id)
     index = DenseIndex(SPEC)

@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from vexfs import runtime
@@ -20,7 +21,8 @@ from vexfs.core.errors import ViewUnavailable
 from vexfs.store.volume import Volume
 from vexfs.views.dense import generation
 from vexfs.views.dense.index import IndexSpec
-from vexfs.views.dense.sources import load_rows, make_source
+from vexfs.views.dense.rows import Rows
+from vexfs.views.dense.sources import RowSource, make_source
 from vexfs.views.derived import DerivedReader, derived_folder
 
 LOCK_NAME = ".lock"
@@ -42,17 +44,22 @@ def build(volume: Volume, spec: IndexSpec) -> generation.Manifest | None:
     try:
         source = make_source(volume, reader, spec.collection)
         identity, position = source.identity(), source.position()
-        rows = load_rows(source, spec)
-        # A reader sees commits that no sync covers yet. Without this, a power cut could leave a generation ahead of its source,
-        # whose next writes take the same revisions (or numbers of changes) again: its rows would then pass for theirs.
-        source.sync()
-        if source.identity() != identity:
-            raise ViewUnavailable("the source was replaced while it was read")
+        pages = _durable_pages(source, spec, identity)
+        return generation.write(generations_folder(volume.folder), spec, pages, source=identity, position=position)
     finally:
         reader.close()
-    if not len(rows):
-        return None
-    return generation.write(generations_folder(volume.folder), spec, rows, source=identity, position=position)
+
+
+def _durable_pages(source: RowSource, spec: IndexSpec, identity: str) -> Iterator[Rows]:
+    """All rows of the index; after the last page, everything that was read is on the disk.
+
+    A reader sees commits that no sync covers yet. Without this, a power cut could leave a generation ahead of its source, whose
+    next writes take the same revisions (or numbers of changes) again: its rows would then pass for theirs.
+    """
+    yield from source.pages(spec)
+    source.sync()
+    if source.identity() != identity:
+        raise ViewUnavailable("the source was replaced while it was read")
 
 
 def take_lock(root: Path) -> int | None:

@@ -2,7 +2,7 @@
 
     generations/ID/manifest.json     what it is, and size and BLAKE3 of every other file; carries its own digest
     generations/ID/keys.npy          the rows' keys, ascending
-    generations/ID/vectors.npy       the rows, prepared for the metric, float32
+    generations/ID/vectors.npy       the rows, prepared for the metric, float32; written by `rowfiles.py`
     generations/ID/scann/            the searcher; empty when there is none
     generations/.building-…          being written, or left by a builder that died
 
@@ -17,15 +17,15 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import blake3
 import msgspec
-import numpy as np
 
 from vexfs.core.errors import DataLoss
-from vexfs.views.dense import engine
+from vexfs.views.dense import engine, rowfiles
 from vexfs.views.dense.calibration import Effort
 from vexfs.views.dense.index import IndexSpec
 from vexfs.views.dense.rows import Rows
@@ -35,7 +35,7 @@ FORMAT = 2
 FOLDER = "generations"
 _MANIFEST = "manifest.json"
 _BUILDING = ".building-"
-_KEYS, _VECTORS, _SEARCHER = "keys.npy", "vectors.npy", "scann"
+_SEARCHER = "scann"
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -90,18 +90,27 @@ class Generation(NamedTuple):
         return _fingerprint(self.folder, self.manifest) == self.fingerprint
 
 
-def write(root: Path, spec: IndexSpec, rows: Rows, *, source: str, position: int) -> Manifest:
-    """Train a searcher over the rows and store the generation durably below `root`; returns when it has its name."""
+def write(root: Path, spec: IndexSpec, pages: Iterable[Rows], *, source: str, position: int) -> Manifest | None:
+    """Store the rows of all pages durably below `root`, with a searcher trained over them; returns when they have their name.
+
+    None when there are no rows. What the pages raise is raised, and leaves nothing.
+    """
     identifier = f"{spec.collection}-{blake3.blake3(spec.vector.encode()).hexdigest(4)}-{time.time_ns():x}"
     building = root / f"{_BUILDING}{identifier}-{secrets.token_hex(4)}"
     (building / _SEARCHER).mkdir(parents=True)
-    np.save(building / _KEYS, rows.keys)
-    np.save(building / _VECTORS, rows.matrix)
-    searcher, settings = engine.build(rows.matrix, spec.metric)
+    try:
+        count = rowfiles.write(building, pages)
+    except BaseException:
+        shutil.rmtree(building)
+        raise
+    if not count:
+        shutil.rmtree(building)
+        return None
+    searcher, settings = engine.build(rowfiles.mapped(building), spec.metric)
     if searcher is not None:
         engine.save(searcher, building / _SEARCHER)
     manifest = Manifest(
-        format=FORMAT, id=identifier, source=source, position=position, rows=len(rows), created_ns=time.time_ns(),
+        format=FORMAT, id=identifier, source=source, position=position, rows=count, created_ns=time.time_ns(),
         files=_describe(building), **spec._asdict(), **settings._asdict(),
     )  # fmt: skip
     manifest = msgspec.structs.replace(manifest, digest=_digest(manifest))
@@ -144,7 +153,7 @@ def open_generation(folder: Path) -> Generation:
         if _stored_file(folder / name) != stored:
             raise DataLoss(f"the file {name} of the generation {manifest.id} is missing or damaged")
     try:
-        rows = Rows(np.load(folder / _KEYS), np.load(folder / _VECTORS))
+        rows = rowfiles.read(folder)
         exact = manifest.kind == engine.EXACT
         searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings)
     except (OSError, ValueError, RuntimeError) as error:

@@ -1,0 +1,65 @@
+"""The rows of a generation as files: how do they get to the disk without all being in memory?
+
+    keys.npy       the rows' keys, ascending
+    vectors.npy    the rows, prepared for the metric
+
+The builder writes the pages of a source as they come, and maps what it wrote to train over it: mapped rows are the kernel's to
+drop and read again, so they need no memory when there is little. Who serves the rows reads them whole (`read`): a mapped file
+that is cut short kills the process, which a builder may suffer and a server may not.
+"""
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vexfs.views.dense.rows import Keys, Matrix, Rows
+
+KEYS, VECTORS = "keys.npy", "vectors.npy"
+_HEADER_BYTES = 128
+"""Whatever the number of rows: that of `vectors.npy` is filled in at the end."""
+
+
+def write(folder: Path, pages: Iterable[Rows]) -> int:
+    """Write the rows of all pages, ascending by key, into an existing folder, not synced; answers how many there are.
+
+    Raises ValueError when they do not ascend, and what the pages raise.
+    """
+    keys: list[Keys] = []
+    count, last = 0, -1
+    with (folder / VECTORS).open("wb") as file:
+        for page in pages:
+            if not len(page):
+                continue
+            if page.keys[0] <= last or np.any(page.keys[1:] <= page.keys[:-1]):
+                raise ValueError("the rows of a source do not ascend by key")
+            if not count:
+                file.write(_header(page.matrix.dtype, (0, page.matrix.shape[1])))
+            file.write(np.ascontiguousarray(page.matrix).data)
+            keys.append(page.keys)
+            count, last = count + len(page), int(page.keys[-1])
+        if count:
+            file.seek(0)
+            file.write(_header(page.matrix.dtype, (count, page.matrix.shape[1])))
+    (folder / KEYS).write_bytes(_header(np.dtype(np.int64), (count,)) + b"".join(part.tobytes() for part in keys))
+    return count
+
+
+def mapped(folder: Path) -> Matrix:
+    """The vectors that `write` has written, as pages of their file; there is at least one."""
+    return np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+
+
+def read(folder: Path) -> Rows:
+    """The rows, in memory. Raises OSError, ValueError when they cannot be read."""
+    return Rows(np.load(folder / KEYS), np.load(folder / VECTORS))
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """In numpy's format, and always of one length."""
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    magic = np.lib.format.magic(1, 0)
+    length = _HEADER_BYTES - len(magic) - 2
+    return magic + struct.pack("<H", length) + repr(described).encode().ljust(length - 1) + b"\n"
