@@ -2,10 +2,12 @@
 
 import stat
 import time
+from collections.abc import Callable
 
 import pytest
 
-from vexfs.core import content, files
+from vexfs.core import acls, attributes, content, files
+from vexfs.core.acls import GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, Entry
 from vexfs.core.errors import (
     AlreadyExists,
     DirectoryNotEmpty,
@@ -25,16 +27,28 @@ from vexfs.core.types import (
     CHANGE_ENTRY_REMOVED,
     CHANGE_NODE,
     CHANGE_NODE_REMOVED,
+    CHANGE_XATTR,
     LINK_MAX,
     SYMLINK_TARGET_MAX_BYTES,
     Change,
     Ino,
 )
 from vexfs.store import nodes
+from vexfs.store.writer import Transaction
 
 from .helpers import Bench
 
 ABSENT = Ino(1 << 40)
+_NOBODY = 0xFFFFFFFF
+NAMED_READER = acls.pack(
+    [
+        Entry(USER_OBJ, 7, _NOBODY),
+        Entry(USER, 4, 1000),
+        Entry(GROUP_OBJ, 5, _NOBODY),
+        Entry(MASK, 5, _NOBODY),
+        Entry(OTHER, 0, _NOBODY),
+    ]
+)
 
 
 def create(bench: Bench, name: bytes, mode: int = 0o644) -> object:
@@ -53,6 +67,42 @@ def test_a_file_of_each_type_is_created_as_asked(bench: Bench, kind: int) -> Non
     assert node.atime_ns == node.mtime_ns == node.ctime_ns == node.btime_ns
     assert before_ns <= node.btime_ns <= time.time_ns()
     assert bench.stat(node.ino) == files.lookup(bench.view, bench.home, b"file") == node
+
+
+def test_many_files_are_made_as_each_alone_would_be(bench: Bench) -> None:
+    directory = bench.directory(b"shared", mode=0o2775)
+    bench.do(lambda txn: attributes.set_acl(txn, directory.ino, acls.DEFAULT, NAMED_READER))
+    names = [b"%d" % n for n in range(1500)]  # more than numbers are reserved at a time
+    inos = bench.do(lambda txn: files.create_many(txn, directory.ino, names, mode=0o664, uid=7, gid=8))
+    alone = bench.do(lambda txn: files.create(txn, directory.ino, b"alone", mode=0o664, uid=7, gid=8))
+    assert alone.flags and alone.gid == directory.gid
+    for name, ino in zip(names, inos, strict=True):
+        made = files.lookup(bench.view, directory.ino, name)
+        assert made == alone._replace(
+            ino=ino,
+            revision=made.revision,
+            content_revision=made.revision,
+            **dict.fromkeys(("atime_ns", "mtime_ns", "ctime_ns", "btime_ns"), made.btime_ns),
+        )
+        assert attributes.get_xattr(bench.view, ino, acls.ACCESS) == attributes.get_xattr(bench.view, alone.ino, acls.ACCESS)
+    assert len({*inos, alone.ino}) == 1501
+    changes = bench.volume.tail.read(bench.commit() - 2)[0].changes
+    for expected in (CHANGE_ENTRY_ADDED, CHANGE_NODE, CHANGE_XATTR):
+        assert [change.ino for change in changes if change.kind == expected] == inos
+
+
+def test_many_files_are_made_together_or_not_at_all(bench: Bench) -> None:
+    def many(*names: bytes, parent: Ino = bench.home) -> Callable[[Transaction], object]:
+        return lambda txn: files.create_many(txn, parent, names, mode=0o644, uid=1, gid=1)
+
+    bench.file(b"taken")
+    bench.refused(AlreadyExists, many(b"a", b"taken", b"b"))
+    bench.refused(AlreadyExists, many(b"a", b"a"))
+    bench.refused(InvalidName, many(b"a", b"b/c"))
+    bench.refused(NotFound, many(b"a", parent=ABSENT))
+    bench.refused(NotADirectory, many(b"a", parent=bench.file(b"file").ino))
+    assert bench.do(many()) == []
+    assert bench.names() == [b"file", b"taken"]
 
 
 def test_a_file_without_a_type_is_a_regular_one(bench: Bench) -> None:

@@ -26,6 +26,7 @@ from vexfs.core.errors import (
 )
 from vexfs.core.points import PointInput
 from vexfs.core.types import (
+    CHANGE_ENTRY_ADDED,
     CHANGE_METADATA,
     CHANGE_VECTORS,
     VECTOR_BATCH_MAX,
@@ -190,6 +191,40 @@ def test_a_file_with_a_name_outside_the_collection_gets_no_vectors(bench: Bench)
     bench.refused(VectorsDoNotFit, lambda txn: points.upsert(txn, found, [PointInput("p", {"v": V})]))
     bench.do(lambda txn: files.remove(txn, bench.home, b"outside"))
     upsert(bench, found, PointInput("p", {"v": V}))
+
+
+def test_a_batch_makes_new_points_and_changes_those_there(bench: Bench) -> None:
+    found = collection(bench)
+    (there,) = upsert(bench, found, PointInput("b", {"v": V, "w": vector(1, 2)}, b'{"n": 1}'))
+    before = bench.stat(there)
+    text = Prepared((), ((0, b"text"),), 4)
+    items = [
+        PointInput("a", {"w": vector(3, 4)}, b'{"n": 2}'),
+        PointInput("b", {"v": vector(7, 8, 9)}),
+        PointInput("c", {"v": V, "e": vector(5, 6)}, None, text),
+    ]
+    a, b, c = upsert(bench, found, *items)
+    assert b == there and len({a, b, c}) == 3
+    assert [bench.stat(ino).revision - before.revision for ino in (a, b, c)] == [1, 1, 1]
+    listed = points.list_page(bench.view, found)
+    assert [(point.ino, point.id, point.vectors) for point in listed] == [
+        (ino, item.id, item.vectors) for ino, item in zip((a, b, c), items, strict=True)
+    ]
+    assert [point.metadata for point in listed] == [b'{"n": 2}', b'{"n": 1}', attributes.NO_METADATA]
+    assert content.read(bench.view, c, 0, 100) == b"text"
+    changes = bench.volume.tail.read(bench.commit() - 1)[0].changes
+    assert [(change.ino, change.name) for change in changes if change.kind == CHANGE_ENTRY_ADDED] == [(a, b"a"), (c, b"c")]
+    dropped = Change(CHANGE_VECTORS, b, found.ino, b"w")
+    assert dropped in changes and changes.count(Change(CHANGE_VECTORS, c, found.ino, b"e")) == 1
+    assert bench.stat(found.ino).revision == bench.commit()
+
+
+def test_two_points_that_are_one_file_leave_the_last_ones_vectors(bench: Bench) -> None:
+    found = collection(bench)
+    (ino,) = upsert(bench, found, PointInput("p", {"v": V}))
+    bench.do(lambda txn: files.link(txn, ino, found.ino, b"q"))
+    upsert(bench, found, PointInput("p", {"v": vector(7, 8, 9), "w": vector(1, 2)}), PointInput("q", {"v": V}))
+    assert points.get(bench.view, found, "p").vectors == points.get(bench.view, found, "q").vectors == {"v": V}
 
 
 def test_what_is_not_there_is_not_found(bench: Bench) -> None:

@@ -129,8 +129,12 @@ class CallContext:
         return cast(M, committed.value)
 
     async def step(self, function: "Callable[[Transaction], T]") -> T:
-        """Run `function` as one transaction of several; the last one, a `write`, answers the request and keeps its id."""
-        return cast(T, (await _patiently(self.application.volume.queue.submit(self.method.name, function))).value)
+        """Run `function` as one transaction of several; the last one, a `write`, answers the request and keeps its id.
+
+        Only that waits for the disk: what is durable includes all that was committed before.
+        """
+        submitted = self.application.volume.queue.submit(self.method.name, function, durable=False)
+        return cast(T, (await _patiently(submitted)).value)
 
     async def stored(self, response_class: type[M]) -> M | None:
         """What an earlier attempt of this request was answered with, or None; for work that goes in steps.

@@ -4,9 +4,10 @@ Called by the surfaces. Validates a whole batch before it writes any of it; a tr
 vectors, a larger batch is split by the caller with `batches`.
 """
 
+import itertools
 import os
 import stat as _stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,18 +64,25 @@ def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointI
     """
     if len({item.id for item in items}) != len(items):
         raise InvalidRequest("the same point id stands twice in one batch")
-    checked = []
+    specs = {name: collections.vector_spec(collection, name) for name in {name for item in items for name in item.vectors}}
     for item in items:
         check_name(_name_of(item.id))
         if item.metadata is not None:
             attributes.check_metadata(item.metadata)
-        vectors = {}
-        for name, data in item.vectors.items():
-            spec = collections.vector_spec(collection, name)
-            check_vector(spec, data, point=item.id)
-            vectors[spec.name] = data
-        checked.append(item._replace(vectors=vectors))
-    return checked
+    for name, spec in specs.items():
+        _check_vectors(spec, {item.id: item.vectors[name] for item in items if name in item.vectors})
+    return [item._replace(vectors={specs[name].name: data for name, data in item.vectors.items()}) for item in items]
+
+
+def _check_vectors(spec: VectorSpec, vectors: dict[str, bytes]) -> None:
+    """`check_vector` of each, by the id of its point; those that one sum of squares shows to be in order are not looked at."""
+    suspects: Iterable[str] = vectors
+    if all(len(data) == spec.dimension * _FLOAT_BYTES for data in vectors.values()):
+        values = np.frombuffer(b"".join(vectors.values()), "<f4").reshape(len(vectors), spec.dimension)
+        squares = np.einsum("ij,ij->i", values, values)
+        suspects = itertools.compress(vectors, ~(np.isfinite(squares) & (squares > 0)))
+    for id in suspects:
+        check_vector(spec, vectors[id], point=id)
 
 
 def _name_of(id: str) -> bytes:
@@ -124,39 +132,63 @@ def upsert(txn: Transaction, collection: Collection, items: Sequence[PointInput]
     current = collections.get(txn, collection.ino)
     if current.schema != collection.schema:
         validate(current, items)
-    return [_upsert_one(txn, current, item) for item in items]
+    names = [_name_of(item.id) for item in items]
+    there = _change_existing(txn, current, dict(zip(names, items, strict=True)))
+    absent = [name for name in names if name not in there]
+    made = files.create_many(txn, current.ino, absent, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid())
+    inos_by_name = there | dict(zip(absent, made, strict=True))
+    inos = [inos_by_name[name] for name in names]
+    _put_metadata(txn, inos, items)
+    _put_vectors_of(txn, current, inos, items, set(there.values()))
+    for ino, item in zip(inos, items, strict=True):
+        if item.content is not None:
+            content.replace(txn, ino, item.content)
+    return inos
 
 
-def _upsert_one(txn: Transaction, collection: Collection, item: PointInput) -> Ino:
-    ino, is_new = _find_or_create(txn, collection.ino, item)
-    if item.metadata is not None:
-        versioned.put_metadata(txn, [(ino, item.metadata.decode())], born=txn.revision)
-        txn.note(Change(CHANGE_METADATA, ino))
-    rows = [VectorRow(ino, vector, txn.revision, collection.ino, data) for vector, data in item.vectors.items()]
-    if not is_new and len(item.vectors) < len(collection.schema.vectors):
-        left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]
-        rows += [row._replace(born=txn.revision, data=None) for row in left_out]
-    put_vectors(txn, rows)
-    if item.content is not None:
-        content.replace(txn, ino, item.content)
-    return ino
+def _change_existing(txn: Transaction, collection: Collection, items: Mapping[bytes, PointInput]) -> dict[bytes, Ino]:
+    """Where those of the names lead that are there; their files count as changed now."""
+    there = dentries.get_many(txn, collection.ino, list(items))
+    if not there:
+        return there
+    found = nodes.get_many(txn, list(there.values()))
+    for name, ino in there.items():
+        _check_point(txn, collection, items[name].id, found[ino])
+    for node in found.values():
+        nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
+    return there
 
 
-def _find_or_create(txn: Transaction, collection: Ino, item: PointInput) -> tuple[Ino, bool]:
-    """The point's file, as changed now; and whether it is new."""
-    name = _name_of(item.id)
-    ino = dentries.get(txn, collection, name)
-    if ino is None:
-        return files.create(txn, collection, name, mode=_DEFAULT_MODE, uid=os.getuid(), gid=os.getgid()).ino, True
-    node = files.stat(txn, ino)
+def _check_point(txn: Transaction, collection: Collection, id: str, node: Node) -> None:
+    """Raise IsADirectory, NotARegularFile or VectorsDoNotFit unless the file can be a point."""
     if node.is_directory:
-        raise IsADirectory(f"{item.id!r} names a directory: a point is a regular file", id=item.id)
+        raise IsADirectory(f"{id!r} names a directory: a point is a regular file", id=id)
     if not node.is_regular:
-        raise NotARegularFile(f"{item.id!r} names a special file: a point is a regular file", id=item.id)
-    if node.nlink > 1 and any(collections.owner_of(txn, parent).ino != collection for parent, _ in dentries.names_of(txn, ino)):
-        raise VectorsDoNotFit(f"{item.id!r} has another name, outside the collection: its vectors would not fit there")
-    nodes.write_row(txn, node.with_links_changed(txn.now_ns, txn.revision, 0), node, txn.keep_from)
-    return ino, False
+        raise NotARegularFile(f"{id!r} names a special file: a point is a regular file", id=id)
+    if node.nlink > 1 and any(
+        collections.owner_of(txn, parent).ino != collection.ino for parent, _ in dentries.names_of(txn, node.ino)
+    ):
+        raise VectorsDoNotFit(f"{id!r} has another name, outside the collection: its vectors would not fit there")
+
+
+def _put_metadata(txn: Transaction, inos: Sequence[Ino], items: Sequence[PointInput]) -> None:
+    rows = [(ino, item.metadata.decode()) for ino, item in zip(inos, items, strict=True) if item.metadata is not None]
+    versioned.put_metadata(txn, rows, born=txn.revision)
+    for ino, _ in rows:
+        txn.note(Change(CHANGE_METADATA, ino))
+
+
+def _put_vectors_of(
+    txn: Transaction, collection: Collection, inos: Sequence[Ino], items: Sequence[PointInput], existing: set[Ino]
+) -> None:
+    """Each point has its item's vectors afterwards and no other; of two that are the same file, the last one's."""
+    rows = []
+    for ino, item in dict(zip(inos, items, strict=True)).items():
+        rows += [VectorRow(ino, name, txn.revision, collection.ino, data) for name, data in item.vectors.items()]
+        if ino in existing and len(item.vectors) < len(collection.schema.vectors):
+            left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]
+            rows += [row._replace(born=txn.revision, data=None) for row in left_out]
+    put_vectors(txn, rows)
 
 
 def put_vectors(txn: Transaction, rows: Sequence[VectorRow]) -> None:

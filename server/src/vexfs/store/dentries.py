@@ -6,6 +6,8 @@ Called by `vexfs.core`. Names are bytes, compared and ordered as bytes. Stateles
 import json
 from collections.abc import Iterable, Sequence
 
+import apsw
+
 from vexfs.core.types import DirectoryEntry, Ino, Node
 from vexfs.store import nodes, reader, sqlite
 from vexfs.store.log import Executes, Writes
@@ -18,6 +20,7 @@ _NAMES_UPWARD = (
 )
 _GET_PAST = "SELECT ino, born FROM dentry_history WHERE parent=? AND name=? AND died>? ORDER BY died LIMIT 1"
 _ADD = "INSERT INTO dentry VALUES(?, ?, ?, ?)"
+_ADD_MANY = "INSERT INTO dentry SELECT ?1, value, ?2 + rowid - 1, ?3 FROM carray(?4)"
 _KEEP = "INSERT OR IGNORE INTO dentry_history VALUES(?,?,?,?,?)"
 _REMOVE = "DELETE FROM dentry WHERE parent=? AND name=?"
 _MOVE = "UPDATE dentry SET parent=?, name=?, born=? WHERE parent=? AND name=?"
@@ -62,6 +65,11 @@ def get_many(view: "reader.Reader", parent: Ino, names: Sequence[bytes]) -> dict
 def add(txn: Executes, parent: Ino, name: bytes, ino: Ino, *, born: int) -> None:
     """A new name. Raises apsw.ConstraintError when it is taken."""
     txn.execute(_ADD, (parent, name, ino, born))
+
+
+def add_many(txn: Executes, parent: Ino, names: Sequence[bytes], first_ino: int, *, born: int) -> None:
+    """New names, at least one, for files with numbers from `first_ino` on. Raises as `add`."""
+    txn.execute(_ADD_MANY, (parent, first_ino, born, apsw.carray(tuple(names))))
 
 
 def remove(txn: Writes, parent: Ino, name: bytes, *, died: int, keep_from: int) -> None:

@@ -13,7 +13,7 @@ from vexfs.core.types import Change, LogRecord, Revision
 APPEND = "INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)"
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[int, int, int, bytes]]).decode
+_decode = msgspec.msgpack.Decoder(tuple[Change, ...]).decode
 
 
 class Executes(Protocol):
@@ -27,6 +27,10 @@ class Writes(Executes, Protocol):
     """A transaction, or its writer."""
 
     @property
+    def execute_many(self) -> Callable[..., Any]:
+        """Runs a statement for each of many bindings."""
+
+    @property
     def append(self) -> Callable[[str, tuple[Any, ...]], object]: ...
 
 
@@ -36,7 +40,7 @@ def pack(changes: list[Change]) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Change, ...]:
-    return tuple(Change(*fields) for fields in _decode(data))
+    return _decode(data)
 
 
 def head(view: Executes) -> Revision:

@@ -4,7 +4,10 @@ Called by `vexfs.core`. Functions take the view or transaction first; no state o
 (times, link counts) are the core's.
 """
 
+from array import array
 from collections.abc import Sequence
+
+import apsw
 
 from vexfs.core.types import Ino, Node
 from vexfs.store import reader, sqlite
@@ -19,6 +22,7 @@ _GET_MANY = "SELECT * FROM node WHERE ino IN (SELECT value FROM json_each(?))"
 _KEEP = "INSERT OR IGNORE INTO node_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _PUT = "REPLACE INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT = "INSERT INTO node VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT_ALIKE = f"INSERT INTO node SELECT value{',?' * (len(Node._fields) - 1)} FROM carray(?)"
 _REMOVE = "DELETE FROM node WHERE ino=?"
 
 # A join takes five times as long as these subqueries.
@@ -77,6 +81,11 @@ def get_entry(view: "reader.Reader", parent: Ino, name: bytes) -> tuple[Node, in
 def insert(txn: Executes, node: Node) -> None:
     """A new file."""
     txn.execute(_INSERT, node)
+
+
+def insert_alike(txn: Executes, node: Node, inos: Sequence[int]) -> None:
+    """New files that differ from `node` by their numbers alone; at least one."""
+    txn.execute(_INSERT_ALIKE, (*node[1:], apsw.carray(array("q", inos))))
 
 
 def write_row(txn: Writes, node: Node, old: Node, keep_from: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vexfs.store import reader, sqlite
-from vexfs.store.log import Executes
+from vexfs.store.log import Executes, Writes
 
 _FOREVER = (1 << 63) - 1
 
@@ -60,10 +60,10 @@ def metadata_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, str]:
     return dict(view.execute(sql, (sqlite.json_list(inos), _at(view))))
 
 
-def put_metadata(txn: Executes, rows: Iterable[tuple[int, str | None]], *, born: int) -> None:
+def put_metadata(txn: Writes, rows: Iterable[tuple[int, str | None]], *, born: int) -> None:
     """(ino, JSON or None) each."""
-    for ino, json in rows:
-        txn.execute("INSERT OR REPLACE INTO metadata(ino, born, json) VALUES(?, ?, ?)", (ino, born, json))
+    sql = "INSERT OR REPLACE INTO metadata(ino, born, json) VALUES(?, ?, ?)"
+    txn.execute_many(sql, ((ino, born, json) for ino, json in rows))
 
 
 # -- vectors ---------------------------------------------------------------------------------------
@@ -100,6 +100,15 @@ def vectors_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, list[Vec
     return found
 
 
+def named_vectors_of(view: "reader.Reader", inos: Sequence[int], name: str) -> list[VectorRow]:
+    """As `get_vector`, of those of the files that have it, by ino; in one statement."""
+    sql = (
+        "SELECT ino, name, born, collection, data FROM vector v WHERE ino IN (SELECT value FROM json_each(?1)) AND name=?2"
+        " AND data IS NOT NULL AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=?2 AND born<=?3) ORDER BY ino"
+    )
+    return [VectorRow._make(row) for row in view.execute(sql, (sqlite.json_list(inos), name, _at(view)))]
+
+
 def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:
     """One named vector, or None when the file has none (any more)."""
     sql = "SELECT ino, name, born, collection, data FROM vector WHERE ino=? AND name=? AND born<=? ORDER BY born DESC LIMIT 1"
@@ -108,9 +117,8 @@ def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:
     return None
 
 
-def put_vectors(txn: Executes, rows: Iterable[VectorRow]) -> None:
-    for row in rows:
-        txn.execute("INSERT OR REPLACE INTO vector(ino, name, born, collection, data) VALUES(?, ?, ?, ?, ?)", row)
+def put_vectors(txn: Writes, rows: Iterable[VectorRow]) -> None:
+    txn.execute_many("INSERT OR REPLACE INTO vector(ino, name, born, collection, data) VALUES(?, ?, ?, ?, ?)", rows)
 
 
 def collection_vectors(

@@ -48,6 +48,7 @@ class Transaction:
         "blobs",
         "changes",
         "execute",
+        "execute_many",
         "keep_from",
         "now_ns",
         "operation",
@@ -63,6 +64,7 @@ class Transaction:
         self.now_ns = time.time_ns()
         self.changes: list[Change] = []
         self.execute: Callable[..., Any] = writer.execute
+        self.execute_many: Callable[..., Any] = writer.execute_many
         self.append = writer.append
         self.touched = writer.touched
         self.blobs: BlobFolder = writer.blobs
@@ -98,6 +100,10 @@ class Transaction:
     def new_ino(self) -> Ino:
         """An inode number never used before."""
         return self.writer.new_ino()
+
+    def new_inos(self, count: int) -> range:
+        """So many of them, one after the other."""
+        return self.writer.new_inos(count)
 
     def __enter__(self) -> "Transaction":
         return self
@@ -141,6 +147,7 @@ class Writer:
         self._head = 0
         self._failure: VexfsError | None = None
         self.execute: Callable[..., Any] = connection.execute
+        self.execute_many: Callable[..., Any] = connection.executemany
         #: Insert a row that nobody reads before the commit, of the history or the log; after the change it belongs to, so that
         #: `abort` sees that one. The mount, whose operations are many and small, inserts them together at the commit.
         self.append: Callable[[str, tuple[Any, ...]], object] = self._append if coalesce else connection.execute
@@ -278,14 +285,23 @@ class Writer:
         return self._head
 
     def new_ino(self) -> Ino:
-        """Reserves numbers in the group's own transaction, so that a lost group loses the reservation with it."""
         if self._ino_next >= self._ino_end:
-            rows = self.execute("UPDATE meta SET value=value+? WHERE key='next_ino' RETURNING value", (_INO_BATCH,)).fetchall()
-            self._changes_before += 1  # a reservation stays when the operation that made it is refused
-            self._ino_end = rows[0][0]
-            self._ino_next = self._ino_end - _INO_BATCH
+            self._reserve_inos(_INO_BATCH)
         self._ino_next += 1
         return Ino(self._ino_next - 1)
+
+    def new_inos(self, count: int) -> range:
+        if self._ino_end - self._ino_next < count:
+            self._reserve_inos(max(_INO_BATCH, count))
+        self._ino_next += count
+        return range(self._ino_next - count, self._ino_next)
+
+    def _reserve_inos(self, count: int) -> None:
+        """In the group's own transaction, so that a lost group loses the reservation with it; what was left is passed over."""
+        rows = self.execute("UPDATE meta SET value=value+? WHERE key='next_ino' RETURNING value", (count,)).fetchall()
+        self._changes_before += 1  # a reservation stays when the operation that made it is refused
+        self._ino_end = rows[0][0]
+        self._ino_next = self._ino_end - count
 
     def holder(self, ino: int) -> int | None:
         """The origin of another opening that has the file open, or None. Inside a transaction."""
