@@ -9,14 +9,27 @@ A removed row stays where it is and is marked dead, until the next base leaves i
 whatever changed after the base was read. Never touches a disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vexfs.views.dense import metrics
 from vexfs.views.dense.metrics import Query, Scores
-from vexfs.views.dense.rows import ORDINAL_BITS, Keys, Mask, Matrix, RowIds, Rows, empty_rows, span_of
+from vexfs.views.dense.rows import (
+    Keys,
+    Mask,
+    Matrix,
+    RowIds,
+    Rows,
+    by_file,
+    contains,
+    empty_rows,
+    files_of,
+    rows_of_files,
+    span_of,
+    spans_of,
+)
 
 _FIRST_CAPACITY = 256
 
@@ -146,11 +159,10 @@ class DenseIndex:
         if position < self.known_since:
             return False
         later = {ino: at for ino, at in self._changed_at.items() if at > position}
-        current = {ino: self.rows_of(ino) for ino in later}
         successor = DenseIndex(self.spec)
         successor.load(rows, position, searcher, generation)
-        for ino in sorted(later, key=later.__getitem__):
-            successor.apply({ino: current[ino]}, later[ino])
+        successor.apply(by_file(self._rows_of_many(sorted(later)), list(later)), position)
+        successor._changed_at = later
         self._tail, self._tail_rows = successor._tail, successor._tail_rows
         self._changed_at, self.known_since = successor._changed_at, successor.known_since
         self._state = successor._state
@@ -171,13 +183,23 @@ class DenseIndex:
         removed_base: list[int] = []
         removed_tail: list[int] = []
         added: list[Rows] = []
+        self._changed_at.update(dict.fromkeys(changed, position))
+        known = self._known(changed)
         for ino, rows in changed.items():
-            self._changed_at[ino] = position
+            if ino not in known:
+                added.append(rows)
+                continue
             kept = self._remove_outdated(ino, rows, removed_base, removed_tail)
             if len(kept) < len(rows):
                 fresh = np.array([key not in kept for key in rows.keys.tolist()], dtype=np.bool_)
                 added.append(Rows(rows.keys[fresh], rows.matrix[fresh]))
         self._publish(removed_base, removed_tail, added)
+
+    def _known(self, inos: Iterable[int]) -> set[int]:
+        """Those of the files that have, or had, rows in this state."""
+        asked = np.fromiter(inos, np.int64)
+        low, high = spans_of(self._state.base.keys, asked)
+        return set(asked[low < high].tolist()).union(self._tail_rows.keys() & set(asked.tolist()))
 
     def _remove_outdated(self, ino: int, rows: Rows, removed_base: list[int], removed_tail: list[int]) -> set[int]:
         """Mark the file's rows that are gone or different; answers the keys that stand as they should."""
@@ -208,9 +230,11 @@ class DenseIndex:
             live[removed_base] = False
             base = base._replace(live=live, live_count=base.live_count - len(removed_base))
         before = self._tail.count
-        for rows in added:
-            for row, key in zip(self._tail.append(rows), rows.keys.tolist(), strict=True):
-                self._tail_rows.setdefault(key >> ORDINAL_BITS, []).append(row)
+        if added:
+            keys = np.concatenate([rows.keys for rows in added])
+            appended = self._tail.append(Rows(keys, np.concatenate([rows.matrix for rows in added])))
+            for row, ino in zip(appended, files_of(keys).tolist(), strict=True):
+                self._tail_rows.setdefault(ino, []).append(row)
         live = np.ones(self._tail.count, dtype=np.bool_)
         live[:before] = state.tail.live
         live[removed_tail] = False
@@ -226,6 +250,14 @@ class DenseIndex:
         base = np.flatnonzero(state.base.live[span]) + span.start
         tail = np.array([row for row in self._tail_rows.get(ino, ()) if state.tail.live[row]], dtype=np.int64)
         return _sorted_rows(state, base, tail)
+
+    def _rows_of_many(self, inos: Sequence[int]) -> Rows:
+        """The live rows of these files, ascending."""
+        state = self._state
+        files = np.array(inos, np.int64)
+        base = rows_of_files(state.base.keys, files)
+        tail = np.flatnonzero(state.tail.live & contains(files, files_of(state.tail.keys)))
+        return _sorted_rows(state, base[state.base.live[base]], tail)
 
     def live_rows(self) -> Rows:
         """All live rows, sorted by key."""

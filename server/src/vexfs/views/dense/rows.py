@@ -72,10 +72,21 @@ def span_of(keys: Keys, ino: int) -> slice:
     return slice(int(low), int(high))
 
 
+def spans_of(keys: Keys, inos: Keys) -> tuple[RowIds, RowIds]:
+    """Where the rows of each file begin among ascending keys, and where they end."""
+    return np.searchsorted(keys, inos << ORDINAL_BITS), np.searchsorted(keys, (inos + 1) << ORDINAL_BITS)
+
+
+def by_file(rows: Rows, inos: Sequence[int]) -> dict[int, Rows]:
+    """The rows of each of these files; empty for one that has none."""
+    low, high = spans_of(rows.keys, np.array(inos, np.int64))
+    spans = zip(inos, low.tolist(), high.tolist(), strict=True)
+    return {ino: Rows(rows.keys[start:end], rows.matrix[start:end]) for ino, start, end in spans}
+
+
 def rows_of_files(keys: Keys, inos: Keys) -> RowIds:
     """Ids of the rows, among ascending keys, that belong to the given files (ascending)."""
-    low = np.searchsorted(keys, inos << ORDINAL_BITS)
-    high = np.searchsorted(keys, (inos + 1) << ORDINAL_BITS)
+    low, high = spans_of(keys, inos)
     counts = high - low
     kept = counts > 0
     low, counts = low[kept], counts[kept]

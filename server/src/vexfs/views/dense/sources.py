@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from vexfs.core.errors import ViewUnavailable
-from vexfs.store import versioned
+from vexfs.store import sqlite, versioned
 from vexfs.store.volume import Volume
 from vexfs.views.dense import metrics
 from vexfs.views.dense.index import IndexSpec
-from vexfs.views.dense.rows import ORDINAL_MAX, Rows, concatenate, key_of, rows_from
+from vexfs.views.dense.rows import ORDINAL_MAX, Rows, by_file, concatenate, key_of, rows_from
 from vexfs.views.derived import DerivedReader
 
 TEXT_COLLECTION = 0
@@ -22,6 +22,7 @@ TEXT_VECTOR = "text"
 """The index of embedded passages is (0, "text"); no directory has the number 0."""
 
 _PAGE_ROWS = 500
+_TYPE_BITS = 0o170000
 
 
 class RowSource(Protocol):
@@ -81,10 +82,9 @@ class VolumeSource:
             page = inos[start : start + _PAGE_ROWS]
             with self._volume.snapshot() as view:
                 present = _present(view, page)
-                for ino in page:
-                    row = versioned.get_vector(view, ino, spec.vector) if ino in present else None
-                    belongs = row is not None and row.collection == spec.collection
-                    found[ino] = _prepared([(ino, 0, row.data)] if row is not None and belongs else [], spec)
+                rows = versioned.named_vectors_of(view, page, spec.vector)
+            belonging = [(row.ino, 0, row.data) for row in rows if row.ino in present and row.collection == spec.collection]
+            found |= by_file(_prepared(belonging, spec), page)
         return found
 
 
@@ -134,9 +134,8 @@ def make_source(volume: Volume, reader: DerivedReader, collection: int) -> RowSo
 
 def _present(view: Any, inos: Sequence[int]) -> set[int]:
     """Which of these are files that exist; a removed file keeps its vectors until its history is trimmed."""
-    return {
-        ino for ino in inos for (mode,) in view.execute("SELECT mode FROM node WHERE ino = ?", (ino,)) if not stat.S_ISDIR(mode)
-    }
+    sql = "SELECT ino FROM node WHERE ino IN (SELECT value FROM json_each(?)) AND mode & ? <> ?"
+    return {ino for (ino,) in view.execute(sql, (sqlite.json_list(inos), _TYPE_BITS, stat.S_IFDIR))}
 
 
 def _prepared(found: Sequence[tuple[int, int, bytes | None]], spec: IndexSpec) -> Rows:
