@@ -254,3 +254,12 @@ def test_the_vector_benchmark_measures_the_server_and_the_core_and_names_who_is_
 def test_the_benchmark_of_a_million_vectors_holds_memory_against_its_bound(tmp_path: Path) -> None:
     document = run_tiny("million", tmp_path / "million.json")
     assert {target["bound"] for target in document["targets"]} == {6144, 0.98}
+
+
+def test_the_benchmark_of_putting_points_measures_one_request_at_a_time_and_four(tmp_path: Path) -> None:
+    document = run_tiny("ingest", tmp_path / "ingest.json")
+    measured = {(row["workload"], row["unit"]) for row in document["rows"]}
+    workloads = [f"put 500 points a request, {how}" for how in ("one after another", "4 in flight")]
+    assert measured == {(name, unit) for name in workloads for unit in ("rows/s", "p50 ms", "p99 ms", "CPU ms per 1,000 rows")}
+    assert {target["bound"] for target in document["targets"]} == {10_000}
+    assert len(document["targets"]) == 2

@@ -1,0 +1,109 @@
+"""How fast do vectors go in: batches over gRPC, each acknowledged when it is durable, one at a time and several at once?"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+
+from bench.runner import processes, vectors_data
+from bench.runner.record import Benchmark, Key, Options, Record, Target
+from bench.runner.systems import VEXFS, Server, VexfsServe
+from bench.runner.vectors_data import DIMENSION, Vectors
+from vexfs.contract.v1 import collections_pb2, common_pb2, points_pb2
+
+ABOUT = """
+Embedded texts of this machine, 384 dimensions, go into an empty collection of a fresh `vexfs serve` with its defaults: points
+with an id and a vector, 500 in a request, over gRPC from one client. A request is acknowledged when it is durable. *One after
+another* sends the next request when the last one is acknowledged; *4 in flight* has that many under way. Requests are
+serialised before the clock starts. All the server does meanwhile is part of it: the view that makes the points findable, the
+builder of the index, the indexer. *CPU* is that of all processes of the server until the last acknowledgement. Client and
+server share all cores.
+"""
+
+BATCH_ROWS = 500
+IN_FLIGHT = (1, 4)
+RATE, P50, P99, CPU = "rows/s", "p50 ms", "p99 ms", "CPU ms per 1,000 rows"
+RATE_WANTED = 10_000
+_TIMEOUT_S = 120.0
+_UPSERT = "/vexfs.v1.PointsService/UpsertPoints"
+_CREATE = "/vexfs.v1.CollectionsService/CreateCollection"
+_COLLECTION = common_pb2.FileRef(path="/bench")
+
+
+class Ingest(NamedTuple):
+    """What came of it; a latency is from sending a request to its acknowledgement."""
+
+    seconds: float
+    cpu_seconds: float
+    latencies_ms: list[float]
+
+
+def run(options: Options, record: Record) -> None:
+    rounds, count = options.rounds_or(5), options.size(50_000, 10_000, 600)
+    vectors = vectors_data.prepare(count, 80 if options.tiny else 1_000, tiny=options.tiny)
+    system = VexfsServe(mount=False)
+    record.configuration |= {"rounds": rounds, "rows": count, "rows a request": BATCH_ROWS, VEXFS: system.configuration}
+    record.configuration |= vectors.facts
+    requests = list(upserts(vectors.vectors))
+    for number in range(rounds):
+        for in_flight in IN_FLIGHT:
+            sys.stderr.write(f"round {number + 1}/{rounds}, {in_flight} in flight\n")
+            with system.start(processes.FREE) as server:
+                done = ingest(server, requests, in_flight)
+            p50, p99 = np.percentile(done.latencies_ms, (50, 99))
+            samples = {RATE: count / done.seconds, P50: p50, P99: p99, CPU: done.cpu_seconds / count * 1e6}
+            for unit, value in samples.items():
+                record.add(_key(in_flight, unit), number, float(value))
+    record.targets += [Target(_key(in_flight, RATE), "median", ">=", RATE_WANTED) for in_flight in IN_FLIGHT]
+
+
+def upserts(vectors: Vectors) -> Iterator[bytes]:
+    """The requests, serialised."""
+    for start in range(0, len(vectors), BATCH_ROWS):
+        points = [
+            points_pb2.PointInput(id=str(start + row), vectors={"v": common_pb2.Vector(values=vector.tobytes())})
+            for row, vector in enumerate(vectors[start : start + BATCH_ROWS])
+        ]
+        yield points_pb2.UpsertPointsRequest(collection=_COLLECTION, points=points).SerializeToString()
+
+
+def ingest(server: Server, requests: Sequence[bytes], in_flight: int) -> Ingest:
+    """Send all, so many at a time, in their order. Raises grpc.RpcError when one fails."""
+    metadata = (("authorization", f"Bearer {server.token}"),)
+    latencies_ms: list[float] = []
+    with grpc.insecure_channel(server.grpc, options=[("grpc.max_send_message_length", -1)]) as channel:
+        spec = collections_pb2.VectorSpec(name="v", dimension=DIMENSION)
+        schema = collections_pb2.CollectionSchema(vectors=[spec])
+        create = collections_pb2.CreateCollectionRequest(collection=_COLLECTION, schema=schema)
+        channel.unary_unary(_CREATE)(create.SerializeToString(), metadata=metadata, timeout=_TIMEOUT_S)
+        upsert = channel.unary_unary(_UPSERT)
+        cpu_before, began = processes.cpu_seconds(server.pid), time.perf_counter()
+        under_way: deque[tuple[float, grpc.Future]] = deque()
+
+        def finish_first() -> None:
+            sent, answer = under_way.popleft()
+            answer.result()
+            latencies_ms.append((time.perf_counter() - sent) * 1e3)
+
+        for request in requests:
+            if len(under_way) == in_flight:
+                finish_first()
+            under_way.append((time.perf_counter(), upsert.future(request, metadata=metadata, timeout=_TIMEOUT_S)))
+        while under_way:
+            finish_first()
+        seconds = time.perf_counter() - began
+        return Ingest(seconds, processes.cpu_seconds(server.pid) - cpu_before, latencies_ms)
+
+
+def _key(in_flight: int, unit: str) -> Key:
+    how = "one after another" if in_flight == 1 else f"{in_flight} in flight"
+    return Key(f"put {BATCH_ROWS} points a request, {how}", VEXFS, "", unit)
+
+
+BENCHMARK = Benchmark("ingest", "Putting points", ABOUT, run)
