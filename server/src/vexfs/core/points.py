@@ -70,7 +70,9 @@ def validate(collection: Collection, items: Sequence[PointInput]) -> list[PointI
         if item.metadata is not None:
             attributes.check_metadata(item.metadata)
     for name, spec in specs.items():
-        _check_vectors(spec, {item.id: item.vectors[name] for item in items if name in item.vectors})
+        vectors = [(item.id, item.vectors[name]) for item in items if name in item.vectors]
+        for start in range(0, len(vectors), VECTOR_BATCH_MAX):  # a copy of all would keep others from the interpreter
+            _check_vectors(spec, dict(vectors[start : start + VECTOR_BATCH_MAX]))
     return [item._replace(vectors={specs[name].name: data for name, data in item.vectors.items()}) for item in items]
 
 
@@ -182,13 +184,18 @@ def _put_vectors_of(
     txn: Transaction, collection: Collection, inos: Sequence[Ino], items: Sequence[PointInput], existing: set[Ino]
 ) -> None:
     """Each point has its item's vectors afterwards and no other; of two that are the same file, the last one's."""
-    rows = []
-    for ino, item in dict(zip(inos, items, strict=True)).items():
-        rows += [VectorRow(ino, name, txn.revision, collection.ino, data) for name, data in item.vectors.items()]
-        if ino in existing and len(item.vectors) < len(collection.schema.vectors):
+    last = dict(zip(inos, items, strict=True))
+    for spec in collection.schema.vectors:
+        put = {ino: item.vectors[spec.name] for ino, item in last.items() if spec.name in item.vectors}
+        if put:
+            name, owner = spec.name, collection.ino
+            versioned.put_named_vectors(txn, list(put), list(put.values()), name=name, collection=owner, born=txn.revision)
+            txn.changes += [Change(CHANGE_VECTORS, ino, owner, name.encode()) for ino in put]
+    for ino in existing:
+        item = last[ino]
+        if len(item.vectors) < len(collection.schema.vectors):
             left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]
-            rows += [row._replace(born=txn.revision, data=None) for row in left_out]
-    put_vectors(txn, rows)
+            put_vectors(txn, [row._replace(born=txn.revision, data=None) for row in left_out])
 
 
 def put_vectors(txn: Transaction, rows: Sequence[VectorRow]) -> None:

@@ -4,8 +4,11 @@ Called by `vexfs.core`. A change inserts a row with the revision at which it was
 the newest one born at or before its revision. Stateless.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+import apsw
 
 from vexfs.store import reader, sqlite
 from vexfs.store.log import Executes, Writes
@@ -100,15 +103,6 @@ def vectors_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, list[Vec
     return found
 
 
-def named_vectors_of(view: "reader.Reader", inos: Sequence[int], name: str) -> list[VectorRow]:
-    """As `get_vector`, of those of the files that have it, by ino; in one statement."""
-    sql = (
-        "SELECT ino, name, born, collection, data FROM vector v WHERE ino IN (SELECT value FROM json_each(?1)) AND name=?2"
-        " AND data IS NOT NULL AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=?2 AND born<=?3) ORDER BY ino"
-    )
-    return [VectorRow._make(row) for row in view.execute(sql, (sqlite.json_list(inos), name, _at(view)))]
-
-
 def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:
     """One named vector, or None when the file has none (any more)."""
     sql = "SELECT ino, name, born, collection, data FROM vector WHERE ino=? AND name=? AND born<=? ORDER BY born DESC LIMIT 1"
@@ -119,6 +113,18 @@ def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:
 
 def put_vectors(txn: Writes, rows: Iterable[VectorRow]) -> None:
     txn.execute_many("INSERT OR REPLACE INTO vector(ino, name, born, collection, data) VALUES(?, ?, ?, ?, ?)", rows)
+
+
+def put_named_vectors(
+    txn: Executes, inos: Sequence[int], vectors: Sequence[bytes], *, name: str, collection: int, born: int
+) -> None:
+    """A vector of that name for each of the files, all equally long, at least one; in one statement."""
+    sql = (
+        "INSERT OR REPLACE INTO vector(ino, name, born, collection, data)"
+        " SELECT value, ?1, ?2, ?3, substr(?4, 1 + (rowid - 1) * ?5, ?5) FROM carray(?6)"
+    )
+    files = apsw.carray(array("q", inos))
+    txn.execute(sql, (name, born, collection, b"".join(vectors), len(vectors[0]), files))
 
 
 def collection_vectors(
@@ -134,6 +140,16 @@ def collection_vectors(
         " AND EXISTS(SELECT 1 FROM node WHERE ino=v.ino) ORDER BY ino LIMIT ?4"
     )
     return [VectorRow._make(row) for row in view.execute(sql, (collection, name, after_ino, limit))]
+
+
+def collection_vectors_of(view: "reader.Reader", collection: int, name: str, inos: Sequence[int]) -> list[tuple[int, bytes]]:
+    """(ino, vector) of those of the files that `collection_vectors` would list, by ino; in one statement."""
+    sql = (
+        "SELECT ino, data FROM vector v WHERE ino IN (SELECT value FROM json_each(?3)) AND collection=?1 AND name=?2"
+        " AND data IS NOT NULL AND born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=?2)"
+        " AND EXISTS(SELECT 1 FROM node WHERE ino=v.ino) ORDER BY ino"
+    )
+    return view.execute(sql, (collection, name, sqlite.json_list(inos))).fetchall()  # type: ignore[no-any-return]
 
 
 def iterate_collection(view: "reader.Reader", collection: int, name: str) -> Iterator[VectorRow]:

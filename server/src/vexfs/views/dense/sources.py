@@ -81,10 +81,8 @@ class VolumeSource:
         for start in range(0, len(inos), _PAGE_ROWS):
             page = inos[start : start + _PAGE_ROWS]
             with self._volume.snapshot() as view:
-                present = _present(view, page)
-                rows = versioned.named_vectors_of(view, page, spec.vector)
-            belonging = [(row.ino, 0, row.data) for row in rows if row.ino in present and row.collection == spec.collection]
-            found |= by_file(_prepared(belonging, spec), page)
+                rows = versioned.collection_vectors_of(view, spec.collection, spec.vector, page)
+            found |= by_file(_prepared([(ino, 0, data) for ino, data in rows], spec), page)
         return found
 
 
