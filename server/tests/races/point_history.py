@@ -115,24 +115,42 @@ class Judge:
         verdicts, answer = self.verdicts, asked.answer
         verdicts.answers[answer.strategy] += 1
         verdicts.partial += answer.partial
+        # Who asks for what is near to a point means the vector that it had when the query came to it.
+        found = min((self._compared(asked, vector) for vector in self._queries(asked)), key=lambda each: len(each.faults))
+        verdicts.wanted += found.wanted
+        verdicts.lacking += found.lacking
         told = f"{asked.where}, revision {answer.revision} ({answer.strategy}, {len(answer.hits)} hits)"
-        verdicts.faults += [f"{told}: {fault}" for fault in self._faults(asked)]
+        verdicts.faults += [f"{told}: {fault}" for fault in found.faults]
 
-    def _faults(self, asked: Asked) -> list[str]:
+    def _queries(self, asked: Asked) -> list[NDArray[np.float64]]:
+        """The vectors that the query may have compared."""
+        if asked.request.HasField("vector"):
+            return [np.frombuffer(asked.request.vector.values, dtype="<f4").astype(np.float64)]
+        return [self._vectors[row] for row in self._may(asked.request.point_id, asked)]
+
+    def _may(self, id: str, asked: Asked) -> list[int]:
+        """The versions of a point that the answer may show."""
+        reflected = _reflected(asked)
+        return [
+            row
+            for row in self._by_id.get(id, ())
+            if self._exists[row] and self._until[row] > reflected and self._sent[row] < asked.ended
+        ]
+
+    def _compared(self, asked: Asked, query: NDArray[np.float64]) -> "_Compared":
         request, answer = asked.request, asked.answer
         faults = []
         if answer.revision < request.min_revision:
             faults.append(f"revision {request.min_revision} was waited for")
         if answer.exact < request.exact:
             faults.append("all was to be compared, and it is not exact")
-        reflected = answer.revision if answer.partial else max(answer.revision, asked.acknowledged)
-        scores = self._scores(np.frombuffer(request.vector.values, dtype="<f4"))
-        faults += self._faults_of_hits(asked, reflected, scores)
-        return faults + self._faults_of_absence(asked, reflected, scores)
+        scores = self._scores(query)
+        faults += self._faults_of_hits(asked, scores)
+        absence = self._absence(asked, scores)
+        return absence._replace(faults=faults + absence.faults)
 
-    def _scores(self, query: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _scores(self, wide: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of every version there ever was, by 64-bit floats."""
-        wide = query.astype(np.float64)
         if self._metric == EUCLIDEAN:
             return -np.sqrt(((self._vectors - wide) ** 2).sum(axis=1))
         products: NDArray[np.float64] = self._vectors @ wide
@@ -141,37 +159,39 @@ class Judge:
         lengths = np.sqrt((self._vectors**2).sum(axis=1)) * math.sqrt(float(wide @ wide))
         return products / np.maximum(lengths, 1e-30)
 
-    def _faults_of_hits(self, asked: Asked, reflected: int, scores: NDArray[np.float64]) -> list[str]:
-        hits, faults = asked.answer.hits, []
+    def _faults_of_hits(self, asked: Asked, scores: NDArray[np.float64]) -> list[str]:
+        request, hits, faults = asked.request, asked.answer.hits, []
         if len({hit.point.id for hit in hits}) < len(hits):
             faults.append("an id stands there twice")
-        if len(hits) > asked.request.limit:
-            faults.append(f"more than {asked.request.limit} hits")
+        if len(hits) > request.limit:
+            faults.append(f"more than {request.limit} hits")
         order = [(-hit.score, hit.point.file_id) for hit in hits]
         if order != sorted(order):
             faults.append("not in order")
         for hit in hits:
-            may = [
-                row
-                for row in self._by_id.get(hit.point.id, ())
-                if self._exists[row] and self._until[row] > reflected and self._sent[row] < asked.ended
-            ]
+            may = self._may(hit.point.id, asked)
+            if hit.point.id == request.point_id:
+                faults.append(f"{hit.point.id} is near to itself")
             if not any(abs(scores[row] - hit.score) <= SCORE_TOLERANCE for row in may):
                 faults.append(f"{hit.point.id} with score {hit.score}: it may have {[float(scores[row]) for row in may]}")
             group = int(hit.point.metadata[GROUP])
             if not any(self._groups[row] == group for row in may):
                 faults.append(f"{hit.point.id} with metadata of another time")
-            if asked.request.HasField("filter") and not _passes(asked.request.filter, group):
+            if request.HasField("filter") and not _passes(request.filter, group):
                 faults.append(f"{hit.point.id}, whose group is {group}, does not pass")
+            vector = np.frombuffer(hit.point.vectors["v"].values, dtype="<f4") if request.with_vectors else None
+            if vector is not None and not any(np.array_equal(self._vectors[row], vector) for row in may):
+                faults.append(f"{hit.point.id} with a vector of another time")
         return faults
 
-    def _faults_of_absence(self, asked: Asked, reflected: int, scores: NDArray[np.float64]) -> list[str]:
+    def _absence(self, asked: Asked, scores: NDArray[np.float64]) -> "_Compared":
         """Of rows that were there at the revision, and that nobody touched until the answer had come."""
-        request, answer = asked.request, asked.answer
+        request, answer, reflected = asked.request, asked.answer, _reflected(asked)
         certain = self._exists & (self._from <= reflected) & (self._until > reflected) & (self._until_sent > asked.ended)
         if request.HasField("filter"):
             passing = [group for group in np.unique(self._groups).tolist() if _passes(request.filter, group)]
             certain &= np.isin(self._groups, passing)
+        certain[self._by_id.get(request.point_id, [])] = False
         rows = np.flatnonzero(certain)
         faults = []
         if len(answer.hits) < min(request.limit, len(rows)):
@@ -180,12 +200,11 @@ class Judge:
         if len(answer.hits) == request.limit:
             rows = rows[scores[rows] >= answer.hits[-1].score - SCORE_TOLERANCE]
         missing = [row for row in rows.tolist() if self._ids[row] not in found and self._belongs(row, request, answer, scores)]
-        if answer.exact and missing:
+        if not answer.exact:
+            return _Compared(faults, request.limit, min(request.limit, len(missing)))
+        if missing:
             faults.append(f"exact, and without {[(self._ids[row], float(scores[row])) for row in missing[:3]]}")
-        elif not answer.exact:
-            self.verdicts.wanted += request.limit
-            self.verdicts.lacking += min(request.limit, len(missing))
-        return faults
+        return _Compared(faults, 0, 0)
 
     def _belongs(
         self,
@@ -205,6 +224,20 @@ class Judge:
         if ids[0] is None or ids[1] is None or ids[0] > ids[1]:
             return False
         return any(np.array_equal(self._vectors[row], self._vectors[other]) for other in self._by_id[last.point.id])
+
+
+class _Compared(NamedTuple):
+    """An answer beside what was there: what is wrong, and how many hits of how many an approximate one lacks."""
+
+    faults: list[str]
+    wanted: int
+    lacking: int
+
+
+def _reflected(asked: Asked) -> int:
+    """Up to which revision the answer shows everything."""
+    answer = asked.answer
+    return int(answer.revision) if answer.partial else max(int(answer.revision), asked.acknowledged)
 
 
 def group_is(group: int) -> filter_pb2.Filter:

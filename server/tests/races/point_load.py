@@ -167,14 +167,13 @@ class Reader(Worker):
 
     def turn(self) -> None:
         choose = self._random
-        vector, min_revision = self._vector()
         request = points_pb2.QueryPointsRequest(
             collection=COLLECTION,
-            vector=common_pb2.Vector(values=vector.astype("<f4").tobytes()),
             limit=choose.choice((1, 5, 10, 40)),
             exact=choose.random() < 0.2,
-            min_revision=min_revision,
+            with_vectors=choose.random() < 0.2,
         )
+        self._choose_query(request)
         if (condition := self._filter()) is not None:
             request.filter.CopyFrom(condition)
         sent, acknowledged = time.monotonic(), self._history.acknowledged
@@ -182,17 +181,21 @@ class Reader(Worker):
         self.asked.append(Asked(self.where, request, sent, acknowledged, answer, time.monotonic()))
         self.generation = answer.generation
 
-    def _vector(self) -> tuple[NDArray[np.float32], int]:
-        """What to ask for, and a revision to wait for, or 0."""
+    def _choose_query(self, request: points_pb2.QueryPointsRequest) -> None:
+        """A vector that was just put, perhaps with its revision to wait for; that of the tied points, one of them, or any."""
         kind = self._random.random()
         latest = self._history.latest
         if kind < 0.6 and latest:
             revision, version = self._random.choice(latest[-20:])
             assert version.vector is not None
-            return version.vector, revision if self._random.random() < 0.5 else 0
-        if kind < 0.75:
-            return TiedWriter.VECTOR, 0
-        return random_vectors(self._numbers, 1)[0], 0
+            request.vector.values = version.vector.astype("<f4").tobytes()
+            request.min_revision = revision if self._random.random() < 0.5 else 0
+        elif kind < 0.7:
+            request.vector.values = TiedWriter.VECTOR.astype("<f4").tobytes()
+        elif kind < 0.8:
+            request.point_id = f"tied-{self._random.randrange(TIED)}"
+        else:
+            request.vector.values = random_vectors(self._numbers, 1)[0].astype("<f4").tobytes()
 
     def _filter(self) -> filter_pb2.Filter | None:
         kind = self._random.random()
