@@ -10,7 +10,8 @@ and holds the answer against them:
   revision at least.
 - An id stands there once, with the score of a vector that it may have, and with metadata that pass the filter.
 - Best first, equal scores by file id. Never fewer than the limit, unless no more rows match.
-- Nothing nearer is missing if it calls itself exact; what an approximate answer lacks counts against its recall.
+- Nothing nearer is missing if it calls itself exact; what an approximate answer lacks counts against its recall, unless that
+  is a point whose vector was asked for.
 """
 
 import itertools
@@ -58,14 +59,11 @@ class History:
         self.acknowledged = 0
         self.writes: list[tuple[float, int, list[Version]]] = []
         """When it was sent, its revision, what it put."""
-        self.latest: list[tuple[int, Version]] = []
-        """A few of the points put last, with their revisions: what readers ask for."""
 
     def wrote(self, sent: float, revision: int, versions: list[Version]) -> None:
         with self._lock:
             self.acknowledged = max(self.acknowledged, revision)
             self.writes.append((sent, revision, versions))
-            self.latest = [*self.latest[-200:], *((revision, each) for each in versions[:5] if each.vector is not None)]
 
 
 class Verdicts:
@@ -146,7 +144,7 @@ class Judge:
             faults.append("all was to be compared, and it is not exact")
         scores = self._scores(query)
         faults += self._faults_of_hits(asked, scores)
-        absence = self._absence(asked, scores)
+        absence = self._absence(asked, query, scores)
         return absence._replace(faults=faults + absence.faults)
 
     def _scores(self, wide: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -184,7 +182,7 @@ class Judge:
                 faults.append(f"{hit.point.id} with a vector of another time")
         return faults
 
-    def _absence(self, asked: Asked, scores: NDArray[np.float64]) -> "_Compared":
+    def _absence(self, asked: Asked, query: NDArray[np.float64], scores: NDArray[np.float64]) -> "_Compared":
         """Of rows that were there at the revision, and that nobody touched until the answer had come."""
         request, answer, reflected = asked.request, asked.answer, _reflected(asked)
         certain = self._exists & (self._from <= reflected) & (self._until > reflected) & (self._until_sent > asked.ended)
@@ -200,6 +198,9 @@ class Judge:
         if len(answer.hits) == request.limit:
             rows = rows[scores[rows] >= answer.hits[-1].score - SCORE_TOLERANCE]
         missing = [row for row in rows.tolist() if self._ids[row] not in found and self._belongs(row, request, answer, scores)]
+        # Also an approximate search finds what the query is itself: nothing can be nearer.
+        own = [row for row in missing if self._metric != DOT and np.array_equal(self._vectors[row], query)]
+        faults += [f"{self._ids[row]} is not found by its own vector" for row in own]
         if not answer.exact:
             return _Compared(faults, request.limit, min(request.limit, len(missing)))
         if missing:

@@ -182,13 +182,14 @@ class Reader(Worker):
         self.generation = answer.generation
 
     def _choose_query(self, request: points_pb2.QueryPointsRequest) -> None:
-        """A vector that was just put, perhaps with its revision to wait for; that of the tied points, one of them, or any."""
+        """A vector that was put, perhaps with its revision to wait for; that of the tied points, one of them, or any."""
         kind = self._random.random()
-        latest = self._history.latest
-        if kind < 0.6 and latest:
-            revision, version = self._random.choice(latest[-20:])
-            assert version.vector is not None
-            request.vector.values = version.vector.astype("<f4").tobytes()
+        if kind < 0.6:
+            writes = self._history.writes
+            _, revision, versions = self._random.choice(writes[-10:] if self._random.random() < 0.4 else writes)
+            version = self._random.choice(versions)
+            vector = TiedWriter.VECTOR if version.vector is None else version.vector
+            request.vector.values = vector.astype("<f4").tobytes()
             request.min_revision = revision if self._random.random() < 0.5 else 0
         elif kind < 0.7:
             request.vector.values = TiedWriter.VECTOR.astype("<f4").tobytes()
