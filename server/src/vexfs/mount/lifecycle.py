@@ -77,6 +77,17 @@ def unmount(mountpoint: Path | str, timeout_s: float = 3.0) -> None:
             time.sleep(_POLL_S)
 
 
+def sync(mountpoint: Path | str) -> None:
+    """Have the kernel hand over what programs changed in their mappings; its process must serve meanwhile."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open(mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if libc.syncfs(fd) != 0:
+            raise OSError(ctypes.get_errno(), "cannot sync", os.fspath(mountpoint))
+    finally:
+        os.close(fd)
+
+
 def _umount_once(path: bytes) -> None:
     if os.geteuid() == 0:
         _umount2(path, 0)

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -51,6 +52,9 @@ _FLUSH_TIMEOUT_S = 1.2
 _NOTIFIED_S = 0.02
 """So long the loop need not serve for the last notification to end."""
 _NOTIFICATION_TIMEOUT_S = 2.0
+_MAPPINGS_TIMEOUT_S = 1.0
+_QUIET_S = 0.003
+_QUIET_LOOKS = 3
 _SYNC_TIMEOUT_S = 1.0
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE_BUFFER_BYTES = 256 * 1024
@@ -188,9 +192,36 @@ class Mount:
             self._loop.run()
             if not self._loop.unmounted and not self._invalidator.close(_NOTIFIED_S):
                 self._loop.run_during(lambda: self._invalidator.close(_NOTIFICATION_TIMEOUT_S))
+            if not self._loop.unmounted and not self._options.read_only:
+                self._loop.run_during(self._take_mappings)
             self._write_out()
         finally:
             self._close()
+
+    def _take_mappings(self) -> None:
+        """Have the kernel write what programs changed in shared mappings, which only it knows of, while the loop serves.
+
+        Some kernels do not wait for the writes that they make then, so it is over when no more come.
+        """
+        deadline = time.monotonic() + _MAPPINGS_TIMEOUT_S
+        syncing = threading.Thread(target=self._sync_mappings, name="vexfs-mappings", daemon=True)
+        syncing.start()
+        syncing.join(_MAPPINGS_TIMEOUT_S)
+        requests = select.poll()
+        requests.register(self._fd, select.POLLIN)
+        quiet = written = 0
+        while quiet < _QUIET_LOOKS and time.monotonic() < deadline:
+            before, written = written, self._loop.counts[wire.FUSE_WRITE]
+            quiet = quiet + 1 if written == before and not self._writeback.in_flight and not requests.poll(0) else 0
+            time.sleep(_QUIET_S)
+        if syncing.is_alive() or quiet < _QUIET_LOOKS:
+            logger.error("what programs changed in mappings could not all be taken in time")
+
+    def _sync_mappings(self) -> None:
+        try:
+            lifecycle.sync(self._options.mountpoint)
+        except OSError as error:
+            logger.warning("what programs changed in mappings was not asked for", extra={"reason": str(error)})
 
     def _write_out(self) -> None:
         """Bytes, rows, log: in this order to the disk. New writes are answered meanwhile by nobody."""
