@@ -28,7 +28,7 @@ from dense.volumes import (
 from vexfs.core import collections, files, points
 from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, Revision, VectorSpec
 from vexfs.store.volume import Volume
-from vexfs.views.dense import builder, generation, launcher, metrics, ranking
+from vexfs.views.dense import builder, generation, launcher, memory, metrics, ranking
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import files_of
 from vexfs.views.dense.view import DenseView
@@ -195,6 +195,7 @@ def test_a_killed_builder_leaves_nothing_that_is_served_and_the_next_one_succeed
     with running_view(volume) as view:
         catch_up(view, volume)
         wait_until(lambda: any(root.glob(".building*")), 30, "a build is under way")
+        assert Path(f"/proc/{view.builder_pid}/oom_score_adj").read_text() == "1000\n", "the first to end when memory runs out"
         os.kill(view.builder_pid, signal.SIGKILL)
         assert generation.manifests(root) == []
         wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "the next builder succeeds")
@@ -220,7 +221,7 @@ def test_a_builder_that_takes_too_long_is_ended_and_its_index_waits(volume: Volu
     starter = launcher.Launcher(volume.folder, clock=lambda: now)
     ended: list[launcher.Finished] = []
     try:
-        assert starter.start(spec) and starter.poll() is None
+        assert starter.start(spec, 8000) and starter.poll() is None
         now += launcher.BUILD_MAX_S
 
         def polled() -> bool:
@@ -229,11 +230,31 @@ def test_a_builder_that_takes_too_long_is_ended_and_its_index_waits(volume: Volu
 
         wait_until(polled, 10, "the builder is ended")
         assert ended == [(spec, -signal.SIGKILL)] and starter.pid == 0
-        assert not starter.start(spec), "it waits before it is built again"
+        assert not starter.start(spec, 8000), "it waits before it is built again"
         now += launcher.RETRY_FIRST_S
-        assert starter.start(spec) and starter.poll() is None, "and has its time anew"
+        assert starter.start(spec, 8000) and starter.poll() is None, "and has its time anew"
     finally:
         starter.stop()
+
+
+def test_a_build_that_does_not_fit_into_memory_is_put_off_and_searches_go_on(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = text_vectors(20_200)
+    collection = make_collection(volume, b"c", DIMENSION)
+    inos = put_points(volume, collection, vectors[:3000])
+    put_off = f"{launcher.expected_bytes(3000, DIMENSION) // 2**20} MiB of memory, and 20 MiB are available"
+    with monkeypatch.context() as little, running_view(volume) as view:
+        little.setattr(memory, "available_bytes", lambda: 20 * 2**20)
+        catch_up(view, volume)
+        wait_until(lambda: view.indexes()[0].put_off != "", 5, "the build is put off")
+        (facts,) = view.indexes()
+        assert put_off in facts.put_off and put_off in caplog.text
+        assert facts.building and facts.generation == "" and view.builder_pid == 0
+        assert nearest_files(view.index_state(collection.ino, VECTOR), vectors[50], 1) == [inos[50]]
+        little.undo()
+        wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "there is memory now")
+        assert view.indexes()[0].put_off == ""
 
 
 def test_two_builders_do_not_work_at_once(volume: Volume) -> None:

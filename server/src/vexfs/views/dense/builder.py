@@ -9,6 +9,7 @@ Exit status: 0 built, 75 another builder is at work, 69 the source cannot be rea
 """
 
 import argparse
+import contextlib
 import fcntl
 import logging
 import os
@@ -74,6 +75,12 @@ def take_lock(root: Path) -> int | None:
     return descriptor
 
 
+def _be_ended_first() -> None:
+    """When memory runs out, the kernel ends this process rather than one that serves."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vexfs.views.dense.builder", description=__doc__.splitlines()[0])
     parser.add_argument("--volume", type=Path, required=True, help="the volume's folder")
@@ -86,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.parent is not None and not runtime.tie_to(options.parent):
         return EXIT_UNAVAILABLE
     os.nice(19)
+    _be_ended_first()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s builder: %(message)s")
     root = generations_folder(options.volume)
     if take_lock(root) is None:

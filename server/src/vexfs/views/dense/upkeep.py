@@ -83,7 +83,7 @@ class Upkeep:
             index.compact(position)
             self._forget(key)
         elif wants_generation(index):
-            self._launcher.start(index.spec)
+            self._launcher.start(index.spec, index.state.live_count)
 
     def collect(self, index: DenseIndex, identity: str) -> bool:
         """Take in what the builder has made for this index, and delete what it replaces; whether something was taken in."""

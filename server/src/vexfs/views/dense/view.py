@@ -42,6 +42,8 @@ class IndexFacts(NamedTuple):
     generation: str
     building: bool
     """A builder is at work on it, or is wanted."""
+    put_off: str
+    """Why the one that is wanted was not started; empty otherwise."""
 
 
 class DenseView:
@@ -133,13 +135,13 @@ class DenseView:
 
     def indexes(self) -> list[IndexFacts]:
         """Every index, that of the text first."""
-        running = self._launcher.running
-        return [
-            IndexFacts(
-                index.spec, index.state.live_count, index.state.generation, running == index.spec or wants_generation(index)
-            )
-            for index in self._indexes()
-        ]
+        return [self._facts(index) for index in self._indexes()]
+
+    def _facts(self, index: DenseIndex) -> IndexFacts:
+        state, wanted = index.state, wants_generation(index)
+        building = wanted or self._launcher.running == index.spec
+        put_off = self._launcher.put_off(index.spec) if wanted else ""
+        return IndexFacts(index.spec, state.live_count, state.generation, building, put_off)
 
     @property
     def lost_generations(self) -> int:
