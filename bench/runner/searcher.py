@@ -24,7 +24,7 @@ from vexfs.core.search import planner
 from vexfs.views.dense import engine, metrics, ranking
 from vexfs.views.dense.calibration import FAR, NEAR, Effort
 from vexfs.views.dense.engine import Layout, ScannSearcher, Settings
-from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
+from vexfs.views.dense.index import Coded, DenseIndex, IndexSpec, IndexState
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Keys, Matrix, Rows, files_of, key_of
 
@@ -34,7 +34,8 @@ TREE_BLOCKS = (2, 3, 4)
 DEPTHS = (100, 200, 400)
 LEAVES_SHARES = (16, 8, 4)
 SELECTIVITIES = (0.0005, 0.01, 0.1, 0.5)
-TAILS = (0, 1_000, 2_500, 5_000, 10_000)
+TAILS = (0, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000)
+CODED_FROM = 5_000
 _SEED = 7
 _TURN = 20
 
@@ -101,7 +102,10 @@ def _chosen(vectors: Matrix, queries: list[Query]) -> Iterator[Way]:
         yield Way(f"nearest 10 of {share:.2%}", _among(state, subset), _truth(vectors, queries, NEAR, passing))
     for tail in TAILS:
         if tail < len(vectors) // 2:
-            yield Way(f"nearest 10, {tail:,} more in the tail", _nearest(_with_tail(state, tail)), [set()] * len(queries))
+            more = _with_tail(state, tail)
+            yield Way(f"nearest 10, {tail:,} more in the tail", _nearest(more), [set()] * len(queries))
+            if tail >= CODED_FROM:
+                yield Way(f"nearest 10, {tail:,} more in the tail, coded", _nearest(_coded(more)), [set()] * len(queries))
 
 
 def _state(vectors: Matrix, searcher: ScannSearcher | None) -> IndexState:
@@ -117,6 +121,15 @@ def _with_tail(state: IndexState, count: int) -> IndexState:
     rows = _rows(state.base.matrix[:count], len(state.base.keys) + 1)
     index.apply({int(key) >> 20: Rows(rows.keys[at : at + 1], rows.matrix[at : at + 1]) for at, key in enumerate(rows.keys)}, 2)
     return index.state._replace(searcher=state.searcher)
+
+
+def _coded(state: IndexState) -> IndexState:
+    """The same, with its tail coded as the view has it coded; says what that costs."""
+    began = time.thread_time()
+    searcher = engine.code(state.tail.matrix, state.spec.metric)
+    rows = len(state.tail.keys)
+    sys.stderr.write(f"a tail of {rows:,} rows: coded in {time.thread_time() - began:.2f} s of CPU\n")
+    return state if searcher is None else state._replace(coded=Coded(searcher, rows))
 
 
 def _rows(vectors: Matrix, first: int) -> Rows:

@@ -54,6 +54,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.model: dict[int, list[np.ndarray]] = {}
         self.position = 0
         self.frozen: tuple[int, Rows] | None = None
+        self.coding: tuple[object, int] | None = None
         self.published = self.index.state
         self.published_answer = self.answer(self.published)
 
@@ -84,6 +85,20 @@ class IndexMachine(RuleBasedStateMachine):
         adopted = self.index.adopt(frozen, position, EveryRow(len(frozen)), "g")
         assert adopted == (position >= self.index.known_since)
         self.frozen = None
+
+    @rule()
+    def code_tail(self) -> None:
+        self.coding = (self.index.tail, len(self.index.state.tail.keys))
+
+    @precondition(lambda self: self.coding is not None)
+    @rule()
+    def adopt_codes(self) -> None:
+        tail, count = self.coding
+        adopted = self.index.adopt_codes(tail, EveryRow(count), count)
+        assert adopted == (tail is self.index.tail)
+        if adopted:
+            assert self.index.state.coded is not None and self.index.state.coded.rows == count
+        self.coding = None
 
     @rule()
     def demote(self) -> None:

@@ -28,7 +28,7 @@ from dense.volumes import (
 from vexfs.core import collections, files, points
 from vexfs.core.types import ROOT_INO, CollectionSchema, Ino, Revision, VectorSpec
 from vexfs.store.volume import Volume
-from vexfs.views.dense import builder, generation, launcher, memory, metrics, ranking
+from vexfs.views.dense import builder, generation, launcher, memory, metrics, ranking, upkeep
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import files_of
 from vexfs.views.dense.view import DenseView
@@ -235,6 +235,36 @@ def test_a_builder_that_takes_too_long_is_ended_and_its_index_waits(volume: Volu
         assert starter.start(spec, 8000) and starter.poll() is None, "and has its time anew"
     finally:
         starter.stop()
+
+
+def test_an_index_that_grows_is_coded_and_gets_its_next_generation_once_it_rests(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = text_vectors(20_200)
+    collection = make_collection(volume, b"c", DIMENSION)
+    put_points(volume, collection, vectors[:8000])
+    with running_view(volume) as view:
+        wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "the first generation")
+        first = generation_of(view, collection.ino)
+        monkeypatch.setattr(upkeep, "PACE_S", 1e9)  # it is not looked again how fast it grows
+        put_points(volume, collection, vectors[8000:12_000], first=8000)
+        catch_up(view, volume)
+        wait_until(lambda: coded_rows(view, collection.ino) >= 2_500, BUILD_S, "its tail is coded")
+        state = view.index_state(collection.ino, VECTOR)
+        recall_is_high(state, vectors[20_000:])
+        assert state is not None and state.generation == first and view.builder_pid == 0, "it grows"
+        assert view.indexes()[0].building, "a build is wanted"
+
+        monkeypatch.setattr(upkeep, "PACE_S", 0.5)
+        wait_until(lambda: generation_of(view, collection.ino) not in ("", first), BUILD_S, "the next generation")
+        state = view.index_state(collection.ino, VECTOR)
+        assert state is not None and len(state.base.keys) == 12_000 and state.coded is None
+        assert not view.indexes()[0].building
+
+
+def coded_rows(view: DenseView, collection: int) -> int:
+    state = view.index_state(collection, VECTOR)
+    return 0 if state is None or state.coded is None else state.coded.rows
 
 
 def test_a_build_that_does_not_fit_into_memory_is_put_off_and_searches_go_on(

@@ -161,7 +161,8 @@ class SearchEngine:
         if state is None or request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
             return False
         approximate = state.searcher is not None and not request.exact
-        compared = len(state.tail.keys) + (0 if approximate else len(state.base.keys))
+        coded = 0 if state.coded is None or request.exact else state.coded.rows
+        compared = len(state.tail.keys) - coded + (0 if approximate else len(state.base.keys))
         return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
 
     def _search_vectors(self, view: Snapshot, request: VectorSearch, trust: Trust) -> SearchAnswer:

@@ -43,7 +43,7 @@ class _DenseHalf:
 
     def __init__(self, state: IndexState, query: Query, exact: bool) -> None:
         # Without a searcher every way through the planner compares each row that may be answered.
-        self._state = state._replace(searcher=None) if exact else state
+        self._state = state.exactly() if exact else state
         self._query = query
         self.exact = True
 

@@ -13,6 +13,7 @@ Nothing in here is truth: the folder `derived/generations` can be deleted at any
     calibration.py  how far a searcher must look to reach its recall
     generation.py   a generation on disk: manifest, checks, names;  rowfiles.py its rows, streamed
     builder.py      the process that makes a generation;  launcher.py starts it; memory.py what it may take
+    coding.py       searchers over what came since the generation, in memory
 """
 
 import os

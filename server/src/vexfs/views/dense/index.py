@@ -2,14 +2,15 @@
 
 A search reads one `IndexState`, an immutable value, without a lock. One writer (the view's thread) makes the next state and
 publishes it by one assignment, so a search sees the whole of a change or nothing of it. A state has a *base* (rows sorted by
-key; with a ScaNN searcher once a generation was adopted, else searched exactly) and a *tail* (what came since, always exact).
-A removed row stays where it is and is marked dead, until the next base leaves it out.
+key; with a ScaNN searcher once a generation was adopted, else searched exactly) and a *tail* (what came since; with a searcher
+over the first of its rows once these were coded, the rest always exact). A removed row stays where it is and is marked dead,
+until the next base leaves it out.
 
 `apply` tells the index what a file's rows are now; telling it twice changes nothing. `adopt` takes a new base and keeps
 whatever changed after the base was read. Never touches a disk.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +23,6 @@ from vexfs.views.dense.rows import (
     Matrix,
     RowIds,
     Rows,
-    by_file,
     contains,
     empty_rows,
     files_of,
@@ -48,7 +48,7 @@ class IndexSpec(NamedTuple):
 
 
 class Searcher(Protocol):
-    """An approximate search over the rows of a base."""
+    """An approximate search over the rows of a base, or the first ones of a tail."""
 
     def candidates(self, query: Query, wanted: int) -> RowIds:
         """Ids of rows among which the `wanted` nearest probably are; more than that many, if there are."""
@@ -65,6 +65,13 @@ class Part(NamedTuple):
     """Squared lengths of the rows; None under cosine, where all are 1."""
 
 
+class Coded(NamedTuple):
+    """A searcher over the first rows of a tail."""
+
+    searcher: Searcher
+    rows: int
+
+
 class IndexState(NamedTuple):
     """What a search reads."""
 
@@ -75,10 +82,16 @@ class IndexState(NamedTuple):
     """None when the base is searched exactly."""
     generation: str
     """Id of the generation the base came from; empty when it came from none."""
+    coded: Coded | None = None
+    """None when the whole tail is searched exactly."""
 
     @property
     def live_count(self) -> int:
         return self.base.live_count + self.tail.live_count
+
+    def exactly(self) -> "IndexState":
+        """The same rows, all of which a search compares."""
+        return self._replace(searcher=None, coded=None)
 
 
 class _Tail:
@@ -87,6 +100,8 @@ class _Tail:
     def __init__(self, dimension: int, metric: str) -> None:
         self._metric = metric
         self.count = 0
+        self.tried = 0
+        """The first so many rows were coded, or could not be."""
         self.keys: Keys = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self.matrix: Matrix = np.empty((_FIRST_CAPACITY, dimension), dtype=np.float32)
         self.squared: Scores | None = None if metric == metrics.COSINE else np.empty(_FIRST_CAPACITY, dtype=np.float32)
@@ -150,6 +165,29 @@ class DenseIndex:
         tail = self._tail.part(np.empty(0, dtype=np.bool_), 0)
         self._state = IndexState(spec, base, tail, searcher, generation)
 
+    @property
+    def tail(self) -> object:
+        """Which tail the state has: another one after every base that was taken. Rows keep their places in one tail."""
+        return self._tail
+
+    @property
+    def coding_tried(self) -> int:
+        """So many rows of the tail were coded, or could not be."""
+        return self._tail.tried
+
+    def adopt_codes(self, tail: object, searcher: Searcher | None, rows: int) -> bool:
+        """Search the first rows of this tail with this searcher from now on; None when they could not be coded.
+
+        False when nothing changes for a search, or the index has another tail by now.
+        """
+        if tail is not self._tail:
+            return False
+        self._tail.tried = rows
+        if searcher is None:
+            return False
+        self._state = self._state._replace(coded=Coded(searcher, rows))
+        return True
+
     def adopt(self, rows: Rows, position: int, searcher: Searcher | None, generation: str) -> bool:
         """Take a generation that was read at `position` and put the changes since then on top of it.
 
@@ -161,7 +199,10 @@ class DenseIndex:
         later = {ino: at for ino, at in self._changed_at.items() if at > position}
         successor = DenseIndex(self.spec)
         successor.load(rows, position, searcher, generation)
-        successor.apply(by_file(self._rows_of_many(sorted(later)), list(later)), position)
+        # All at once: one by one, ten thousand of them would keep the interpreter from searches for 0.4 s.
+        files = np.array(sorted(later), dtype=np.int64)
+        replaced = rows_of_files(successor.state.base.keys, files).tolist()
+        successor._publish(replaced, [], [self._rows_of_many(files)])
         successor._changed_at = later
         self._tail, self._tail_rows = successor._tail, successor._tail_rows
         self._changed_at, self.known_since = successor._changed_at, successor.known_since
@@ -251,10 +292,9 @@ class DenseIndex:
         tail = np.array([row for row in self._tail_rows.get(ino, ()) if state.tail.live[row]], dtype=np.int64)
         return _sorted_rows(state, base, tail)
 
-    def _rows_of_many(self, inos: Sequence[int]) -> Rows:
-        """The live rows of these files, ascending."""
+    def _rows_of_many(self, files: Keys) -> Rows:
+        """The live rows of these files, which ascend."""
         state = self._state
-        files = np.array(inos, np.int64)
         base = rows_of_files(state.base.keys, files)
         tail = np.flatnonzero(state.tail.live & contains(files, files_of(state.tail.keys)))
         return _sorted_rows(state, base[state.base.live[base]], tail)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vexfs.views.dense import metrics
-from vexfs.views.dense.index import IndexState, Part
+from vexfs.views.dense.index import IndexState, Part, Searcher
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
 
@@ -44,14 +44,30 @@ def nearest(state: IndexState, query: Query, depth: int, *, exhaustive: bool = F
 
     An approximate answer can be shorter than `depth` although there are more rows; `complete` tells.
     """
-    if state.searcher is None or exhaustive:
+    if exhaustive:
+        state = state.exactly()
+    if state.searcher is None:
         found = _scan(state.base, query, state.spec.metric, depth)
     else:
-        found = state.searcher.candidates(query, _with_dead(state, depth))
-        found = found[state.base.live[found]]
-    tail = _scan(state.tail, query, state.spec.metric, depth)
-    exact = state.searcher is None or exhaustive or len(found) == state.base.live_count
+        found = _candidates(state.searcher, state.base, query, depth)
+    tail = _nearest_of_tail(state, query, depth)
+    exact = (state.searcher is None or len(found) == state.base.live_count) and state.coded is None
     return _ranked(state, query, found, tail, depth, state.live_count, exact)
+
+
+def _nearest_of_tail(state: IndexState, query: Query, depth: int) -> RowIds:
+    """Approximately of those that are coded, exactly of the rest."""
+    if state.coded is None:
+        return _scan(state.tail, query, state.spec.metric, depth)
+    rows = state.coded.rows
+    found = _candidates(state.coded.searcher, _slice(state.tail, slice(rows)), query, depth)
+    rest = _scan(_slice(state.tail, slice(rows, None)), query, state.spec.metric, depth)
+    return np.concatenate([found, rest + rows])
+
+
+def _candidates(searcher: Searcher, part: Part, query: Query, depth: int) -> RowIds:
+    found = searcher.candidates(query, _with_dead(part, depth))
+    return found[part.live[found]]
 
 
 def nearest_among(state: IndexState, query: Query, depth: int, subset: Subset) -> Ranked:
@@ -70,15 +86,35 @@ def nearest_sifted(state: IndexState, query: Query, depth: int, subset: Subset, 
     """
     if state.searcher is None:
         return None
-    asked = _with_dead(state, wanted)
-    found = state.searcher.candidates(query, asked)
-    passing = subset.base[found]
-    # What lies beyond the rows that were asked for is incomplete, so it only serves to better what is found.
-    if int(passing[:asked].sum()) < min(depth, subset.base_count):
+    found = _sifted(state.searcher, state.base, subset.base, query, depth, wanted)
+    if found is None:
         return None
-    tail = _scan(state.tail._replace(live=subset.tail, live_count=subset.tail_count), query, state.spec.metric, depth)
-    ranked = _ranked(state, query, found[passing], tail, depth, subset.rows, exact=False)
+    tail = _sifted_tail(state, query, depth, subset, wanted)
+    ranked = _ranked(state, query, found, tail, depth, subset.rows, exact=False)
     return ranked if len(ranked.keys) == min(depth, subset.rows) else None
+
+
+def _sifted_tail(state: IndexState, query: Query, depth: int, subset: Subset, wanted: int) -> RowIds:
+    """Like `_nearest_of_tail`, of the subset; exactly when too few of the coded rows that are found belong to it."""
+    if state.coded is not None:
+        rows = state.coded.rows
+        coded = _slice(state.tail, slice(rows))
+        found = _sifted(state.coded.searcher, coded, subset.tail[:rows], query, depth, wanted)
+        if found is not None:
+            rest = _slice(state.tail._replace(live=subset.tail), slice(rows, None))
+            return np.concatenate([found, _scan(rest, query, state.spec.metric, depth) + rows])
+    return _scan(state.tail._replace(live=subset.tail, live_count=subset.tail_count), query, state.spec.metric, depth)
+
+
+def _sifted(searcher: Searcher, part: Part, passing: Mask, query: Query, depth: int, wanted: int) -> RowIds | None:
+    """Those that pass of the `wanted` nearest rows; None when these are too few."""
+    asked = _with_dead(part, wanted)
+    found = searcher.candidates(query, asked)
+    passed = passing[found]
+    # What lies beyond the rows that were asked for is incomplete, so it only serves to better what is found.
+    if int(passed[:asked].sum()) < min(depth, int(np.count_nonzero(passing))):
+        return None
+    return found[passed]
 
 
 def subset_of(state: IndexState, files: Keys) -> Subset:
@@ -90,10 +126,16 @@ def subset_of(state: IndexState, files: Keys) -> Subset:
     return Subset(base, tail, int(np.count_nonzero(base)), int(np.count_nonzero(tail)))
 
 
-def _with_dead(state: IndexState, wanted: int) -> int:
+def _slice(part: Part, rows: slice) -> Part:
+    live = part.live[rows]
+    squared = None if part.squared is None else part.squared[rows]
+    return Part(part.keys[rows], part.matrix[rows], live, int(np.count_nonzero(live)), squared)
+
+
+def _with_dead(part: Part, wanted: int) -> int:
     """How many rows to ask for, so that the dead among them do not leave too few."""
-    rows = len(state.base.keys)
-    alive = max(state.base.live_count / rows, 0.05) if rows else 1.0
+    rows = len(part.keys)
+    alive = max(part.live_count / rows, 0.05) if rows else 1.0
     return min(rows, math.ceil(wanted / alive))
 
 

@@ -6,8 +6,10 @@ is the builder's work). Searches go on undisturbed through all of it.
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from vexfs.core.errors import DataLoss
 from vexfs.views.dense import generation
@@ -20,12 +22,38 @@ from vexfs.views.dense.launcher import Launcher
 
 logger = logging.getLogger(__name__)
 
-STALE_ROWS_MIN = 2_000
-"""Rows in the tail, plus dead ones, for which no generation is built: a thousand add some 150 µs to a search, 384 wide."""
-STALE_SHARE = 0.05
-"""Beyond, the tail would cost as much as the search of the rest: 2,500 rows beside 50,000 take 270 µs of 650, 10,000 take 690.
-A smaller share would have the builder work all the time: with this one, it works 5 ms for each new row at 50,000 rows."""
+# What the numbers below rest on. A search of vectors of text of 384 dimensions, in CPU µs, on a machine with other work as well
+# (`python -m bench.runner.searcher chosen 50000 200000`); a build needs 13 and 43 s of CPU, in all, at 50,000 and 200,000 rows:
+#
+#     rows since the generation         0    2,000    5,000   10,000   20,000   30,000
+#     50,000, all compared            410      634      814    1,112    1,709    2,371
+#     50,000, coded                              -      566      619      729      790
+#     200,000, all compared           699      882    1,070    1,342    1,971    2,616
+#     200,000, coded                             -      831      903    1,017    1,108
+#
+# So 500 new rows a second, with a build beyond 5 % at any time, keep a builder busy without end (it needs more than the core it
+# may get, and the tail has 30,000 rows when it has done). Such an index is built again at 20 %, by when its coded tail costs
+# less than a tail of 5 % that is compared. Segments that the builder freezes between two generations were measured, too: as
+# codes in memory they cost a search the same, and a builder's start alone takes more CPU than coding 10,000 rows (0.5 s), so
+# they have no files, and nothing to lose.
+STALE_ROWS_MIN, STALE_SHARE = 2_000, 0.05
+"""Rows in the tail, plus dead ones, for which no generation is built, and their share of the base."""
+GROWING_ROWS_MIN, GROWING_SHARE = 10_000, 0.20
+"""The same for an index that grows fast."""
+GROWING_ROWS_PER_S = 20
+"""As fast as that: with STALE_SHARE a build costs 5 ms for each new row, so slower growth costs a tenth of a core at most."""
+PACE_S = 10.0
+"""How often it is looked how fast an index grows."""
 COMPACT_ROWS_MIN = 1_000
+
+
+class _Pace(NamedTuple):
+    """How fast an index grows."""
+
+    stale: int
+    """Its stale rows at `since_s`."""
+    since_s: float
+    growing: bool
 
 
 def stale_rows(index: DenseIndex) -> int:
@@ -33,13 +61,14 @@ def stale_rows(index: DenseIndex) -> int:
     return len(index.state.tail.keys) + len(index.state.base.keys) - index.state.base.live_count
 
 
-def wants_generation(index: DenseIndex) -> bool:
+def wants_generation(index: DenseIndex, *, growing: bool = False) -> bool:
     """Whether a build is of use now: the index is large and has no generation, or its tail has grown out of proportion."""
     if index.state.live_count < APPROXIMATE_FROM_ROWS:
         return False
     if not index.state.generation:
         return True
-    return stale_rows(index) > max(STALE_ROWS_MIN, STALE_SHARE * len(index.state.base.keys))
+    least, share = (GROWING_ROWS_MIN, GROWING_SHARE) if growing else (STALE_ROWS_MIN, STALE_SHARE)
+    return stale_rows(index) > max(least, share * len(index.state.base.keys))
 
 
 def wants_compacting(index: DenseIndex) -> bool:
@@ -51,10 +80,12 @@ def wants_compacting(index: DenseIndex) -> bool:
 
 
 class Upkeep:
-    def __init__(self, volume_folder: Path, launcher: Launcher) -> None:
+    def __init__(self, volume_folder: Path, launcher: Launcher, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = generations_folder(volume_folder)
         self._launcher = launcher
         self._served: dict[IndexKey, Generation] = {}
+        self._clock = clock
+        self._paces: dict[IndexKey, _Pace] = {}
         self.lost_count = 0
         """Generations found damaged or gone."""
         self.adopted_count = 0
@@ -82,8 +113,19 @@ class Upkeep:
         if wants_compacting(index) and self._launcher.running != index.spec:
             index.compact(position)
             self._forget(key)
-        elif wants_generation(index):
+        elif wants_generation(index, growing=self._growing(index)):
             self._launcher.start(index.spec, index.state.live_count)
+
+    def _growing(self, index: DenseIndex) -> bool:
+        """Whether the index grew fast when last looked at; one that is new counts as growing."""
+        stale, now = stale_rows(index), self._clock()
+        pace = self._paces.get(index.spec.key, _Pace(stale, now, growing=True))
+        if stale < pace.stale:  # a generation was taken
+            pace = _Pace(stale, now, pace.growing)
+        elif now - pace.since_s >= PACE_S:
+            pace = _Pace(stale, now, stale - pace.stale >= GROWING_ROWS_PER_S * (now - pace.since_s))
+        self._paces[index.spec.key] = pace
+        return pace.growing
 
     def collect(self, index: DenseIndex, identity: str) -> bool:
         """Take in what the builder has made for this index, and delete what it replaces; whether something was taken in."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vexfs.store.volume import Volume
 from vexfs.views.dense.borrowing import Borrowing
+from vexfs.views.dense.coding import Coder
 from vexfs.views.dense.following import TextFollower, VolumeFollower
 from vexfs.views.dense.generation import Manifest
 from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
@@ -55,6 +56,7 @@ class DenseView:
         self._reader = DerivedReader(derived_folder(volume.folder))
         self._launcher = Launcher(volume.folder)
         self._upkeep = Upkeep(volume.folder, self._launcher)
+        self._coder = Coder()
         self._borrowing = Borrowing(volume.folder) if vectors_only else None
         self._vectors = VolumeFollower(volume, self._upkeep.find if self._borrowing is None else self._borrowing.find)
         self._text = TextFollower(self._reader, self._upkeep.find)
@@ -93,6 +95,7 @@ class DenseView:
         if self._thread is not None:
             self._thread.join()
         self._launcher.stop()
+        self._coder.stop()
         self._reader.close()
 
     # -- what searches read ----------------------------------------------------------------------------
@@ -205,6 +208,7 @@ class DenseView:
         if time.monotonic() < self._next_tend_s or not self._vectors.loaded:
             return
         self._next_tend_s = time.monotonic() + TEND_S
+        self._coder.tend(self._indexes())
         if not borrowing.take(self._vectors.indexes, self._vectors.identity):
             self._vectors.read_again()
 
@@ -215,6 +219,7 @@ class DenseView:
         if time.monotonic() < self._next_tend_s:
             return
         self._next_tend_s = time.monotonic() + TEND_S
+        self._coder.tend(self._indexes())
         self._delete_strangers()
         for index in self._indexes():
             text = index.spec.collection == TEXT_COLLECTION
