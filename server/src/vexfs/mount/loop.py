@@ -191,10 +191,10 @@ class Loop:
                     self._not_answered(error)
             elif isinstance(answer, int):
                 session.fail(unique, -answer)
+            if group_sync.wanted:
+                group_sync.begin_if_due()
             if self._due:
                 self._look()
-            elif group_sync.wanted:
-                group_sync.begin_if_due()
             elif engine.clock_needed and self._clock_s != _TICK_S:
                 self._set_clock()
             served += 1
@@ -213,6 +213,8 @@ class Loop:
             return
         self._between = False
         self._look()
+        if self._due:  # a sync that was begun has ended already
+            self._look()
         if self._stopping:  # told meanwhile: the interrupted wait would go on, and nobody look again
             raise _Stop
         self._between = True
