@@ -11,7 +11,7 @@ from dense.vectors import DIMENSION, text_vectors
 from dense.volumes import VECTOR, catch_up, delete_points, make_collection, new_volume, put_points, wait_until
 from vexfs.core.types import Collection
 from vexfs.store.volume import Volume
-from vexfs.views.dense import generation, metrics, ranking
+from vexfs.views.dense import coding, generation, metrics, ranking
 from vexfs.views.dense.builder import generations_folder
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import Rows, files_of
@@ -95,6 +95,18 @@ def test_a_generation_that_is_published_is_taken_and_outlives_its_files(volume: 
         assert (keeper.root / second).is_dir()
         assert view.lost_generations == 0
         assert view.builder_pid == 0
+
+
+def test_what_comes_is_coded_by_the_replica_itself(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "CODE_ROWS_MIN", 150)
+    collection = make_collection(volume, b"c", DIMENSION)
+    with borrowing_view(volume) as view:
+        inos = put_points(volume, collection, VECTORS[:200])
+        catch_up(view, volume)
+        wait_until(lambda: state_of(view, collection).coded is not None, 30, "its tail is coded")
+        inos += put_points(volume, collection, VECTORS[200:210], first=200)
+        catch_up(view, volume)
+        assert [nearest(view, collection, VECTORS[number]) for number in (7, 205)] == [inos[7], inos[205]]
 
 
 def test_a_generation_older_than_what_was_read_is_taken_by_reading_again(volume: Volume) -> None:

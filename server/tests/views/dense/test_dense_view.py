@@ -246,7 +246,7 @@ def test_an_index_that_grows_is_coded_and_gets_its_next_generation_once_it_rests
     with running_view(volume) as view:
         wait_until(lambda: generation_of(view, collection.ino) != "", BUILD_S, "the first generation")
         first = generation_of(view, collection.ino)
-        monkeypatch.setattr(upkeep, "PACE_S", 1e9)  # it is not looked again how fast it grows
+        monkeypatch.setattr(upkeep, "PACE_S", 100.0)  # so long it counts as growing
         put_points(volume, collection, vectors[8000:12_000], first=8000)
         catch_up(view, volume)
         wait_until(lambda: coded_rows(view, collection.ino) >= 2_500, BUILD_S, "its tail is coded")

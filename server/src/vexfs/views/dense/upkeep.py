@@ -27,15 +27,15 @@ logger = logging.getLogger(__name__)
 #
 #     rows since the generation         0    2,000    5,000   10,000   20,000   30,000
 #     50,000, all compared            410      634      814    1,112    1,709    2,371
-#     50,000, coded                              -      566      619      729      790
+#     50,000, coded                                     566      619      729
 #     200,000, all compared           699      882    1,070    1,342    1,971    2,616
-#     200,000, coded                             -      831      903    1,017    1,108
+#     200,000, coded                                    831      903    1,017
 #
 # So 500 new rows a second, with a build beyond 5 % at any time, keep a builder busy without end (it needs more than the core it
 # may get, and the tail has 30,000 rows when it has done). Such an index is built again at 20 %, by when its coded tail costs
-# less than a tail of 5 % that is compared. Segments that the builder freezes between two generations were measured, too: as
-# codes in memory they cost a search the same, and a builder's start alone takes more CPU than coding 10,000 rows (0.5 s), so
-# they have no files, and nothing to lose.
+# less than a tail of 5 % that is compared. Segments that a builder would freeze between two generations cost a search more
+# (four of 5,000 rows 628 µs, where one of 20,000 costs 318), and starting a builder takes nearly as much CPU as coding 10,000
+# rows, 0.4 and 0.5 s. So a tail is coded as a whole, in memory, and there are no files of it to keep or to lose.
 STALE_ROWS_MIN, STALE_SHARE = 2_000, 0.05
 """Rows in the tail, plus dead ones, for which no generation is built, and their share of the base."""
 GROWING_ROWS_MIN, GROWING_SHARE = 10_000, 0.20
@@ -43,7 +43,7 @@ GROWING_ROWS_MIN, GROWING_SHARE = 10_000, 0.20
 GROWING_ROWS_PER_S = 20
 """As fast as that: with STALE_SHARE a build costs 5 ms for each new row, so slower growth costs a tenth of a core at most."""
 PACE_S = 10.0
-"""How often it is looked how fast an index grows."""
+"""An index that has not grown as fast for so long rests."""
 COMPACT_ROWS_MIN = 1_000
 
 
@@ -117,13 +117,15 @@ class Upkeep:
             self._launcher.start(index.spec, index.state.live_count)
 
     def _growing(self, index: DenseIndex) -> bool:
-        """Whether the index grew fast when last looked at; one that is new counts as growing."""
+        """Whether the index grew fast in the last PACE_S; one that is new counts as growing."""
         stale, now = stale_rows(index), self._clock()
         pace = self._paces.get(index.spec.key, _Pace(stale, now, growing=True))
         if stale < pace.stale:  # a generation was taken
             pace = _Pace(stale, now, pace.growing)
+        elif stale - pace.stale >= GROWING_ROWS_PER_S * PACE_S:
+            pace = _Pace(stale, now, growing=True)
         elif now - pace.since_s >= PACE_S:
-            pace = _Pace(stale, now, stale - pace.stale >= GROWING_ROWS_PER_S * (now - pace.since_s))
+            pace = _Pace(stale, now, growing=False)
         self._paces[index.spec.key] = pace
         return pace.growing
 
