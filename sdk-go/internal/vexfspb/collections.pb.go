@@ -82,6 +82,64 @@ func (Metric) EnumDescriptor() ([]byte, []int) {
 	return file_vexfs_v1_collections_proto_rawDescGZIP(), []int{0}
 }
 
+// How a search index keeps vectors in memory. Whatever it is, points keep what was put, and the scores of answers are computed
+// from it: an index that keeps less compares with what it keeps, and reads from the disk the vectors that can be answers.
+type VectorStorage int32
+
+const (
+	// Not said.
+	VectorStorage_VECTOR_STORAGE_UNSPECIFIED VectorStorage = 0
+	// As they were put, 4 bytes a component: the fastest.
+	VectorStorage_VECTOR_STORAGE_FLOAT32 VectorStorage = 1
+	// The upper half of each component, 2 bytes.
+	VectorStorage_VECTOR_STORAGE_BFLOAT16 VectorStorage = 2
+	// Each component as one of 255 steps up to the vector's largest, 1 byte.
+	VectorStorage_VECTOR_STORAGE_INT8 VectorStorage = 3
+)
+
+// Enum value maps for VectorStorage.
+var (
+	VectorStorage_name = map[int32]string{
+		0: "VECTOR_STORAGE_UNSPECIFIED",
+		1: "VECTOR_STORAGE_FLOAT32",
+		2: "VECTOR_STORAGE_BFLOAT16",
+		3: "VECTOR_STORAGE_INT8",
+	}
+	VectorStorage_value = map[string]int32{
+		"VECTOR_STORAGE_UNSPECIFIED": 0,
+		"VECTOR_STORAGE_FLOAT32":     1,
+		"VECTOR_STORAGE_BFLOAT16":    2,
+		"VECTOR_STORAGE_INT8":        3,
+	}
+)
+
+func (x VectorStorage) Enum() *VectorStorage {
+	p := new(VectorStorage)
+	*p = x
+	return p
+}
+
+func (x VectorStorage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (VectorStorage) Descriptor() protoreflect.EnumDescriptor {
+	return file_vexfs_v1_collections_proto_enumTypes[1].Descriptor()
+}
+
+func (VectorStorage) Type() protoreflect.EnumType {
+	return &file_vexfs_v1_collections_proto_enumTypes[1]
+}
+
+func (x VectorStorage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use VectorStorage.Descriptor instead.
+func (VectorStorage) EnumDescriptor() ([]byte, []int) {
+	return file_vexfs_v1_collections_proto_rawDescGZIP(), []int{1}
+}
+
 // One named vector that each point may carry.
 type VectorSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -90,7 +148,9 @@ type VectorSpec struct {
 	// How many components it has.
 	Dimension int32 `protobuf:"varint,2,opt,name=dimension,proto3" json:"dimension,omitempty"`
 	// How nearness is measured; cosine if not said.
-	Metric        Metric `protobuf:"varint,3,opt,name=metric,proto3,enum=vexfs.v1.Metric" json:"metric,omitempty"`
+	Metric Metric `protobuf:"varint,3,opt,name=metric,proto3,enum=vexfs.v1.Metric" json:"metric,omitempty"`
+	// How a search index keeps it in memory; as float32 if not said.
+	Storage       VectorStorage `protobuf:"varint,4,opt,name=storage,proto3,enum=vexfs.v1.VectorStorage" json:"storage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -144,6 +204,13 @@ func (x *VectorSpec) GetMetric() Metric {
 		return x.Metric
 	}
 	return Metric_METRIC_UNSPECIFIED
+}
+
+func (x *VectorSpec) GetStorage() VectorStorage {
+	if x != nil {
+		return x.Storage
+	}
+	return VectorStorage_VECTOR_STORAGE_UNSPECIFIED
 }
 
 // What vectors the files of a collection carry.
@@ -754,12 +821,13 @@ var File_vexfs_v1_collections_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_collections_proto_rawDesc = "" +
 	"\n" +
-	"\x1avexfs/v1/collections.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xa9\x01\n" +
+	"\x1avexfs/v1/collections.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xe6\x01\n" +
 	"\n" +
 	"VectorSpec\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xe2A\x01\x02\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x04name\x12,\n" +
 	"\tdimension\x18\x02 \x01(\x05B\x0e\xe2A\x01\x02\xbaH\a\x1a\x05\x18\x80 (\x01R\tdimension\x122\n" +
-	"\x06metric\x18\x03 \x01(\x0e2\x10.vexfs.v1.MetricB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06metric\"k\n" +
+	"\x06metric\x18\x03 \x01(\x0e2\x10.vexfs.v1.MetricB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06metric\x12;\n" +
+	"\astorage\x18\x04 \x01(\x0e2\x17.vexfs.v1.VectorStorageB\b\xbaH\x05\x82\x01\x02\x10\x01R\astorage\"k\n" +
 	"\x10CollectionSchema\x128\n" +
 	"\avectors\x18\x01 \x03(\v2\x14.vexfs.v1.VectorSpecB\b\xbaH\x05\x92\x01\x02\x10\x10R\avectors\x12\x1d\n" +
 	"\n" +
@@ -823,7 +891,12 @@ const file_vexfs_v1_collections_proto_rawDesc = "" +
 	"\rMETRIC_COSINE\x10\x01\x12\x0e\n" +
 	"\n" +
 	"METRIC_DOT\x10\x02\x12\x14\n" +
-	"\x10METRIC_EUCLIDEAN\x10\x032\x90\x04\n" +
+	"\x10METRIC_EUCLIDEAN\x10\x03*\x81\x01\n" +
+	"\rVectorStorage\x12\x1e\n" +
+	"\x1aVECTOR_STORAGE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16VECTOR_STORAGE_FLOAT32\x10\x01\x12\x1b\n" +
+	"\x17VECTOR_STORAGE_BFLOAT16\x10\x02\x12\x17\n" +
+	"\x13VECTOR_STORAGE_INT8\x10\x032\x90\x04\n" +
 	"\x12CollectionsService\x12\x83\x01\n" +
 	"\x10CreateCollection\x12!.vexfs.v1.CreateCollectionRequest\x1a\".vexfs.v1.CreateCollectionResponse\"(\x8a\xb5\x18\a\b\x02\x12\x03\x15\t%\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/collections\x90\x02\x02\x12y\n" +
 	"\rGetCollection\x12\x1e.vexfs.v1.GetCollectionRequest\x1a\x1f.vexfs.v1.GetCollectionResponse\"'\x8a\xb5\x18\x05\b\x01\x12\x01\v\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/collections:get\x90\x02\x01\x12x\n" +
@@ -843,47 +916,49 @@ func file_vexfs_v1_collections_proto_rawDescGZIP() []byte {
 	return file_vexfs_v1_collections_proto_rawDescData
 }
 
-var file_vexfs_v1_collections_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_vexfs_v1_collections_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_vexfs_v1_collections_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_vexfs_v1_collections_proto_goTypes = []any{
 	(Metric)(0),                      // 0: vexfs.v1.Metric
-	(*VectorSpec)(nil),               // 1: vexfs.v1.VectorSpec
-	(*CollectionSchema)(nil),         // 2: vexfs.v1.CollectionSchema
-	(*Collection)(nil),               // 3: vexfs.v1.Collection
-	(*CreateCollectionRequest)(nil),  // 4: vexfs.v1.CreateCollectionRequest
-	(*CreateCollectionResponse)(nil), // 5: vexfs.v1.CreateCollectionResponse
-	(*GetCollectionRequest)(nil),     // 6: vexfs.v1.GetCollectionRequest
-	(*GetCollectionResponse)(nil),    // 7: vexfs.v1.GetCollectionResponse
-	(*ListCollectionsRequest)(nil),   // 8: vexfs.v1.ListCollectionsRequest
-	(*ListCollectionsResponse)(nil),  // 9: vexfs.v1.ListCollectionsResponse
-	(*DeleteCollectionRequest)(nil),  // 10: vexfs.v1.DeleteCollectionRequest
-	(*DeleteCollectionResponse)(nil), // 11: vexfs.v1.DeleteCollectionResponse
-	(*FileRef)(nil),                  // 12: vexfs.v1.FileRef
+	(VectorStorage)(0),               // 1: vexfs.v1.VectorStorage
+	(*VectorSpec)(nil),               // 2: vexfs.v1.VectorSpec
+	(*CollectionSchema)(nil),         // 3: vexfs.v1.CollectionSchema
+	(*Collection)(nil),               // 4: vexfs.v1.Collection
+	(*CreateCollectionRequest)(nil),  // 5: vexfs.v1.CreateCollectionRequest
+	(*CreateCollectionResponse)(nil), // 6: vexfs.v1.CreateCollectionResponse
+	(*GetCollectionRequest)(nil),     // 7: vexfs.v1.GetCollectionRequest
+	(*GetCollectionResponse)(nil),    // 8: vexfs.v1.GetCollectionResponse
+	(*ListCollectionsRequest)(nil),   // 9: vexfs.v1.ListCollectionsRequest
+	(*ListCollectionsResponse)(nil),  // 10: vexfs.v1.ListCollectionsResponse
+	(*DeleteCollectionRequest)(nil),  // 11: vexfs.v1.DeleteCollectionRequest
+	(*DeleteCollectionResponse)(nil), // 12: vexfs.v1.DeleteCollectionResponse
+	(*FileRef)(nil),                  // 13: vexfs.v1.FileRef
 }
 var file_vexfs_v1_collections_proto_depIdxs = []int32{
 	0,  // 0: vexfs.v1.VectorSpec.metric:type_name -> vexfs.v1.Metric
-	1,  // 1: vexfs.v1.CollectionSchema.vectors:type_name -> vexfs.v1.VectorSpec
-	2,  // 2: vexfs.v1.Collection.schema:type_name -> vexfs.v1.CollectionSchema
-	12, // 3: vexfs.v1.CreateCollectionRequest.collection:type_name -> vexfs.v1.FileRef
-	2,  // 4: vexfs.v1.CreateCollectionRequest.schema:type_name -> vexfs.v1.CollectionSchema
-	3,  // 5: vexfs.v1.CreateCollectionResponse.collection:type_name -> vexfs.v1.Collection
-	12, // 6: vexfs.v1.GetCollectionRequest.collection:type_name -> vexfs.v1.FileRef
-	3,  // 7: vexfs.v1.GetCollectionResponse.collection:type_name -> vexfs.v1.Collection
-	3,  // 8: vexfs.v1.ListCollectionsResponse.collections:type_name -> vexfs.v1.Collection
-	12, // 9: vexfs.v1.DeleteCollectionRequest.collection:type_name -> vexfs.v1.FileRef
-	4,  // 10: vexfs.v1.CollectionsService.CreateCollection:input_type -> vexfs.v1.CreateCollectionRequest
-	6,  // 11: vexfs.v1.CollectionsService.GetCollection:input_type -> vexfs.v1.GetCollectionRequest
-	8,  // 12: vexfs.v1.CollectionsService.ListCollections:input_type -> vexfs.v1.ListCollectionsRequest
-	10, // 13: vexfs.v1.CollectionsService.DeleteCollection:input_type -> vexfs.v1.DeleteCollectionRequest
-	5,  // 14: vexfs.v1.CollectionsService.CreateCollection:output_type -> vexfs.v1.CreateCollectionResponse
-	7,  // 15: vexfs.v1.CollectionsService.GetCollection:output_type -> vexfs.v1.GetCollectionResponse
-	9,  // 16: vexfs.v1.CollectionsService.ListCollections:output_type -> vexfs.v1.ListCollectionsResponse
-	11, // 17: vexfs.v1.CollectionsService.DeleteCollection:output_type -> vexfs.v1.DeleteCollectionResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	1,  // 1: vexfs.v1.VectorSpec.storage:type_name -> vexfs.v1.VectorStorage
+	2,  // 2: vexfs.v1.CollectionSchema.vectors:type_name -> vexfs.v1.VectorSpec
+	3,  // 3: vexfs.v1.Collection.schema:type_name -> vexfs.v1.CollectionSchema
+	13, // 4: vexfs.v1.CreateCollectionRequest.collection:type_name -> vexfs.v1.FileRef
+	3,  // 5: vexfs.v1.CreateCollectionRequest.schema:type_name -> vexfs.v1.CollectionSchema
+	4,  // 6: vexfs.v1.CreateCollectionResponse.collection:type_name -> vexfs.v1.Collection
+	13, // 7: vexfs.v1.GetCollectionRequest.collection:type_name -> vexfs.v1.FileRef
+	4,  // 8: vexfs.v1.GetCollectionResponse.collection:type_name -> vexfs.v1.Collection
+	4,  // 9: vexfs.v1.ListCollectionsResponse.collections:type_name -> vexfs.v1.Collection
+	13, // 10: vexfs.v1.DeleteCollectionRequest.collection:type_name -> vexfs.v1.FileRef
+	5,  // 11: vexfs.v1.CollectionsService.CreateCollection:input_type -> vexfs.v1.CreateCollectionRequest
+	7,  // 12: vexfs.v1.CollectionsService.GetCollection:input_type -> vexfs.v1.GetCollectionRequest
+	9,  // 13: vexfs.v1.CollectionsService.ListCollections:input_type -> vexfs.v1.ListCollectionsRequest
+	11, // 14: vexfs.v1.CollectionsService.DeleteCollection:input_type -> vexfs.v1.DeleteCollectionRequest
+	6,  // 15: vexfs.v1.CollectionsService.CreateCollection:output_type -> vexfs.v1.CreateCollectionResponse
+	8,  // 16: vexfs.v1.CollectionsService.GetCollection:output_type -> vexfs.v1.GetCollectionResponse
+	10, // 17: vexfs.v1.CollectionsService.ListCollections:output_type -> vexfs.v1.ListCollectionsResponse
+	12, // 18: vexfs.v1.CollectionsService.DeleteCollection:output_type -> vexfs.v1.DeleteCollectionResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_collections_proto_init() }
@@ -898,7 +973,7 @@ func file_vexfs_v1_collections_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vexfs_v1_collections_proto_rawDesc), len(file_vexfs_v1_collections_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,

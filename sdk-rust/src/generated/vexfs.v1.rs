@@ -815,6 +815,9 @@ pub struct VectorSpec {
     /// How nearness is measured; cosine if not said.
     #[prost(enumeration = "Metric", tag = "3")]
     pub metric: i32,
+    /// How a search index keeps it in memory; as float32 if not said.
+    #[prost(enumeration = "VectorStorage", tag = "4")]
+    pub storage: i32,
 }
 /// What vectors the files of a collection carry.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -967,6 +970,44 @@ impl Metric {
             "METRIC_COSINE" => Some(Self::Cosine),
             "METRIC_DOT" => Some(Self::Dot),
             "METRIC_EUCLIDEAN" => Some(Self::Euclidean),
+            _ => None,
+        }
+    }
+}
+/// How a search index keeps vectors in memory. Whatever it is, points keep what was put, and the scores of answers are computed
+/// from it: an index that keeps less compares with what it keeps, and reads from the disk the vectors that can be answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum VectorStorage {
+    /// Not said.
+    Unspecified = 0,
+    /// As they were put, 4 bytes a component: the fastest.
+    Float32 = 1,
+    /// The upper half of each component, 2 bytes.
+    Bfloat16 = 2,
+    /// Each component as one of 255 steps up to the vector's largest, 1 byte.
+    Int8 = 3,
+}
+impl VectorStorage {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VECTOR_STORAGE_UNSPECIFIED",
+            Self::Float32 => "VECTOR_STORAGE_FLOAT32",
+            Self::Bfloat16 => "VECTOR_STORAGE_BFLOAT16",
+            Self::Int8 => "VECTOR_STORAGE_INT8",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VECTOR_STORAGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "VECTOR_STORAGE_FLOAT32" => Some(Self::Float32),
+            "VECTOR_STORAGE_BFLOAT16" => Some(Self::Bfloat16),
+            "VECTOR_STORAGE_INT8" => Some(Self::Int8),
             _ => None,
         }
     }

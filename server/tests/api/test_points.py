@@ -40,6 +40,7 @@ def test_a_collection_is_made_and_seen(api: Client, home: str, collection: FileR
         ("b", 2, collections_pb2.METRIC_DOT),
     ]
     assert (seen.point_count, seen.schema.embed_text) == (0, False)
+    assert [spec.storage for spec in seen.schema.vectors] == [collections_pb2.VECTOR_STORAGE_FLOAT32] * 2
     with refused("COLLECTION_EXISTS"):
         api.create_collection(collection=collection, schema=CollectionSchema(embed_text=True))
     with refused("COLLECTION_NOT_FOUND"):
@@ -163,6 +164,7 @@ def test_deleting_a_collection_takes_its_vectors_and_leaves_the_files(api: Clien
         (CollectionSchema(vectors=[VectorSpec(name="a", dimension=0)]), "INVALID_ARGUMENT"),
         (CollectionSchema(vectors=[VectorSpec(name="a", dimension=5000)]), "INVALID_ARGUMENT"),
         (CollectionSchema(vectors=[VectorSpec(name="Not good", dimension=5)]), "INVALID_ARGUMENT"),
+        (CollectionSchema(vectors=[VectorSpec(name="a", dimension=2, storage=7)]), "INVALID_ARGUMENT"),
     ],
 )
 def test_a_schema_that_cannot_be_is_refused(api: Client, home: str, schema: CollectionSchema, reason: str) -> None:

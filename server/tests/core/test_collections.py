@@ -13,6 +13,7 @@ from vexfs.core.errors import (
     VectorsDoNotFit,
 )
 from vexfs.core.types import CHANGE_COLLECTION, DIMENSION_MAX, ROOT_INO, Change, CollectionSchema, Ino, VectorSpec
+from vexfs.store import versioned
 
 from .helpers import Bench
 
@@ -31,7 +32,7 @@ def point(bench: Bench, at: Ino, name: str) -> Ino:
     return bench.do(lambda txn: points.upsert(txn, collections.get(txn, at), [item]))[0]
 
 
-def schema(*vectors: tuple[str, int, str]) -> CollectionSchema:
+def schema(*vectors: tuple[str, int, str] | tuple[str, int, str, str]) -> CollectionSchema:
     return CollectionSchema(tuple(VectorSpec(*vector) for vector in vectors), embed_text=True)
 
 
@@ -40,6 +41,7 @@ def schema(*vectors: tuple[str, int, str]) -> CollectionSchema:
     [
         schema(),
         schema(("v", 1, "dot")),
+        schema(("v", 1, "dot", "float32"), ("w", 1, "dot", "bfloat16"), ("x", 1, "dot", "int8")),
         schema(("v", DIMENSION_MAX, "euclidean"), ("ü" * 32, 1, "cosine")),
         schema(*((f"v{n}", 2, "dot") for n in range(16))),
     ],
@@ -68,6 +70,8 @@ def test_a_schema_is_kept_as_declared(bench: Bench, declared: CollectionSchema) 
         schema(("v", DIMENSION_MAX + 1, "dot")),
         schema(("v", 2, "manhattan")),
         schema(("v", 2, "")),
+        schema(("v", 2, "dot", "float8")),
+        schema(("v", 2, "dot", "")),
         schema(("", 2, "dot")),
         schema(("ü" * 33, 2, "dot")),
         schema(("v", 2, "dot"), ("v", 3, "dot")),
@@ -77,6 +81,14 @@ def test_a_schema_is_kept_as_declared(bench: Bench, declared: CollectionSchema) 
 def test_a_schema_outside_the_limits_is_refused(bench: Bench, declared: CollectionSchema) -> None:
     directory = bench.directory(b"directory")
     bench.refused(InvalidSchema, lambda txn: collections.create(txn, directory.ino, declared))
+
+
+def test_a_schema_that_was_stored_before_there_was_a_choice_of_storage_means_float32(bench: Bench) -> None:
+    directory = bench.directory(b"directory")
+    stored = '[[["v",2,"dot"]],false]'
+    bench.do(lambda txn: versioned.put_schema(txn, directory.ino, stored, born=txn.revision))
+    found = collections.get(bench.view, directory.ino).schema
+    assert found == CollectionSchema((VectorSpec("v", 2, "dot", "float32"),), embed_text=False)
 
 
 def test_only_a_directory_without_a_schema_becomes_a_collection(bench: Bench) -> None:

@@ -24,6 +24,7 @@ from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
 
 METRICS = ("cosine", "dot", "euclidean")
+STORAGES = ("float32", "bfloat16", "int8")
 VECTORS_MAX = 16
 """Named vectors in a schema at most."""
 _VECTOR_NAME_MAX_BYTES = 64
@@ -33,7 +34,7 @@ _decode = msgspec.json.Decoder(CollectionSchema).decode
 
 
 def check_schema(schema: CollectionSchema) -> None:
-    """Raise InvalidSchema unless names, dimensions and metrics are within the limits."""
+    """Raise InvalidSchema unless names, dimensions, metrics and storages are within the limits."""
     if len(schema.vectors) > VECTORS_MAX:
         raise InvalidSchema(f"a collection has at most {VECTORS_MAX} named vectors")
     if len({spec.name for spec in schema.vectors}) != len(schema.vectors):
@@ -43,6 +44,8 @@ def check_schema(schema: CollectionSchema) -> None:
             raise InvalidSchema(f"dimension {spec.dimension} is outside 1 to {DIMENSION_MAX}", limit=str(DIMENSION_MAX))
         if spec.metric not in METRICS:
             raise InvalidSchema(f"metric {spec.metric!r} is none of {', '.join(METRICS)}")
+        if spec.storage not in STORAGES:
+            raise InvalidSchema(f"storage {spec.storage!r} is none of {', '.join(STORAGES)}")
         if not spec.name or len(spec.name.encode()) > _VECTOR_NAME_MAX_BYTES:
             raise InvalidSchema(f"a vector's name has 1 to {_VECTOR_NAME_MAX_BYTES} bytes")
 

@@ -220,11 +220,14 @@ class LogRecord(NamedTuple):
 
 
 class VectorSpec(NamedTuple):
-    """One named vector of a collection: its name, dimension and metric ("cosine", "dot" or "euclidean")."""
+    """One named vector of a collection: its name, dimension, metric ("cosine", "dot" or "euclidean"), and how an index keeps it
+    in memory ("float32", "bfloat16" or "int8"). A schema stored before there was a choice says nothing of the last: float32.
+    """
 
     name: str
     dimension: int
     metric: str
+    storage: str = "float32"
 
 
 class CollectionSchema(NamedTuple):

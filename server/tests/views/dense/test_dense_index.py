@@ -1,6 +1,8 @@
 """An index against brute force: whatever is put, replaced, removed, packed or adopted, a search finds what is there."""
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vexfs.views.dense import metrics, ranking
+from vexfs.views.dense import codes, metrics, ranking
+from vexfs.views.dense.compact import CompactRows, open_compact
 from vexfs.views.dense.index import DenseIndex, IndexSpec
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import RowIds, Rows, files_of, key_of, rows_from
@@ -47,13 +50,14 @@ class EveryRow:
 
 class IndexMachine(RuleBasedStateMachine):
     metric = metrics.COSINE
+    storage = codes.FLOAT32
 
     def __init__(self) -> None:
         super().__init__()
         self.index = DenseIndex(IndexSpec(1, "v", DIMENSION, self.metric))
         self.model: dict[int, list[np.ndarray]] = {}
         self.position = 0
-        self.frozen: tuple[int, Rows] | None = None
+        self.frozen: tuple[int, Rows | CompactRows] | None = None
         self.coding: tuple[object, int] | None = None
         self.published = self.index.state
         self.published_answer = self.answer(self.published)
@@ -76,7 +80,16 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def freeze(self) -> None:
-        self.frozen = (self.position, self.index.live_rows())
+        self.frozen = (self.position, self.kept(self.index.live_rows()))
+
+    def kept(self, rows: Rows) -> Rows | CompactRows:
+        """The rows as a generation brings them."""
+        if self.storage == codes.FLOAT32:
+            return rows
+        with tempfile.TemporaryDirectory() as folder:  # it goes before the rows do: so may a generation
+            np.save(Path(folder) / "vectors.npy", rows.matrix)
+            matrix, _, _ = open_compact(Path(folder) / "vectors.npy", len(rows), DIMENSION, self.metric, self.storage)
+            return CompactRows(rows.keys, matrix)
 
     @precondition(lambda self: self.frozen is not None)
     @rule()
@@ -156,11 +169,45 @@ class EuclideanMachine(IndexMachine):
     metric = metrics.EUCLIDEAN
 
 
+class CosineBfloat16Machine(IndexMachine):
+    storage = codes.BFLOAT16
+
+
+class DotBfloat16Machine(DotMachine):
+    storage = codes.BFLOAT16
+
+
+class EuclideanBfloat16Machine(EuclideanMachine):
+    storage = codes.BFLOAT16
+
+
+class CosineInt8Machine(IndexMachine):
+    storage = codes.INT8
+
+
+class DotInt8Machine(DotMachine):
+    storage = codes.INT8
+
+
+class EuclideanInt8Machine(EuclideanMachine):
+    storage = codes.INT8
+
+
 _SETTINGS = settings(max_examples=40, stateful_step_count=15)
 TestCosine = IndexMachine.TestCase
 TestDot = DotMachine.TestCase
 TestEuclidean = EuclideanMachine.TestCase
-for case in (TestCosine, TestDot, TestEuclidean):
+TestCosineBfloat16 = CosineBfloat16Machine.TestCase
+TestDotBfloat16 = DotBfloat16Machine.TestCase
+TestEuclideanBfloat16 = EuclideanBfloat16Machine.TestCase
+TestCosineInt8 = CosineInt8Machine.TestCase
+TestDotInt8 = DotInt8Machine.TestCase
+TestEuclideanInt8 = EuclideanInt8Machine.TestCase
+for case in (
+    *(TestCosine, TestDot, TestEuclidean),
+    *(TestCosineBfloat16, TestDotBfloat16, TestEuclideanBfloat16),
+    *(TestCosineInt8, TestDotInt8, TestEuclideanInt8),
+):
     case.settings = _SETTINGS
 
 

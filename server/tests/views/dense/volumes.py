@@ -25,9 +25,11 @@ def write(volume: Volume, operation: Callable[[Transaction], T]) -> T:
     return volume.queue.submit("test", operation).result().value
 
 
-def make_collection(volume: Volume, name: bytes, dimension: int, metric: str = "cosine") -> Collection:
+def make_collection(
+    volume: Volume, name: bytes, dimension: int, metric: str = "cosine", storage: str = "float32"
+) -> Collection:
     directory = write(volume, lambda txn: files.make_directory(txn, ROOT_INO, name, mode=0o40755, uid=0, gid=0))
-    schema = CollectionSchema((VectorSpec(VECTOR, dimension, metric),), embed_text=False)
+    schema = CollectionSchema((VectorSpec(VECTOR, dimension, metric, storage),), embed_text=False)
     return write(volume, lambda txn: collections.create(txn, directory.ino, schema))
 
 

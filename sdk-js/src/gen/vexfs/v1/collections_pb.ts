@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/collections.proto.
  */
 export const file_vexfs_v1_collections: GenFile = /*@__PURE__*/
-  fileDesc("Chp2ZXhmcy92MS9jb2xsZWN0aW9ucy5wcm90bxIIdmV4ZnMudjEiTwoKVmVjdG9yU3BlYxIMCgRuYW1lGAEgASgJEhEKCWRpbWVuc2lvbhgCIAEoBRIgCgZtZXRyaWMYAyABKA4yEC52ZXhmcy52MS5NZXRyaWMiTQoQQ29sbGVjdGlvblNjaGVtYRIlCgd2ZWN0b3JzGAEgAygLMhQudmV4ZnMudjEuVmVjdG9yU3BlYxISCgplbWJlZF90ZXh0GAIgASgIIo0BCgpDb2xsZWN0aW9uEgoKAmlkGAEgASgDEgwKBHBhdGgYAiABKAkSEgoKcGF0aF9ieXRlcxgDIAEoDBIqCgZzY2hlbWEYBCABKAsyGi52ZXhmcy52MS5Db2xsZWN0aW9uU2NoZW1hEhAKCHJldmlzaW9uGAUgASgDEhMKC3BvaW50X2NvdW50GAYgASgDIoABChdDcmVhdGVDb2xsZWN0aW9uUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIqCgZzY2hlbWEYAiABKAsyGi52ZXhmcy52MS5Db2xsZWN0aW9uU2NoZW1hEhIKCnJlcXVlc3RfaWQYDyABKAkiVgoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEigKCmNvbGxlY3Rpb24YAiABKAsyFC52ZXhmcy52MS5Db2xsZWN0aW9uIlMKFEdldENvbGxlY3Rpb25SZXF1ZXN0EiUKCmNvbGxlY3Rpb24YASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyJTChVHZXRDb2xsZWN0aW9uUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSKAoKY29sbGVjdGlvbhgCIAEoCzIULnZleGZzLnYxLkNvbGxlY3Rpb24iVQoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgxtaW5fcmV2aXNpb24YDiABKAMibwoXTGlzdENvbGxlY3Rpb25zUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSKQoLY29sbGVjdGlvbnMYAiADKAsyFC52ZXhmcy52MS5Db2xsZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSJUChdEZWxldGVDb2xsZWN0aW9uUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhISCgpyZXF1ZXN0X2lkGA8gASgJIiwKGERlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAypZCgZNZXRyaWMSFgoSTUVUUklDX1VOU1BFQ0lGSUVEEAASEQoNTUVUUklDX0NPU0lORRABEg4KCk1FVFJJQ19ET1QQAhIUChBNRVRSSUNfRVVDTElERUFOEAMyrAMKEkNvbGxlY3Rpb25zU2VydmljZRJpChBDcmVhdGVDb2xsZWN0aW9uEiEudmV4ZnMudjEuQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QaIi52ZXhmcy52MS5DcmVhdGVDb2xsZWN0aW9uUmVzcG9uc2UiDpACAoq1GAcIAhIDFQklEl4KDUdldENvbGxlY3Rpb24SHi52ZXhmcy52MS5HZXRDb2xsZWN0aW9uUmVxdWVzdBofLnZleGZzLnYxLkdldENvbGxlY3Rpb25SZXNwb25zZSIMkAIBirUYBQgBEgELEmEKD0xpc3RDb2xsZWN0aW9ucxIgLnZleGZzLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaIS52ZXhmcy52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIJkAIBirUYAggBEmgKEERlbGV0ZUNvbGxlY3Rpb24SIS52ZXhmcy52MS5EZWxldGVDb2xsZWN0aW9uUmVxdWVzdBoiLnZleGZzLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZSINkAICirUYBggCEgILJmIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_options]);
+  fileDesc("Chp2ZXhmcy92MS9jb2xsZWN0aW9ucy5wcm90bxIIdmV4ZnMudjEieQoKVmVjdG9yU3BlYxIMCgRuYW1lGAEgASgJEhEKCWRpbWVuc2lvbhgCIAEoBRIgCgZtZXRyaWMYAyABKA4yEC52ZXhmcy52MS5NZXRyaWMSKAoHc3RvcmFnZRgEIAEoDjIXLnZleGZzLnYxLlZlY3RvclN0b3JhZ2UiTQoQQ29sbGVjdGlvblNjaGVtYRIlCgd2ZWN0b3JzGAEgAygLMhQudmV4ZnMudjEuVmVjdG9yU3BlYxISCgplbWJlZF90ZXh0GAIgASgIIo0BCgpDb2xsZWN0aW9uEgoKAmlkGAEgASgDEgwKBHBhdGgYAiABKAkSEgoKcGF0aF9ieXRlcxgDIAEoDBIqCgZzY2hlbWEYBCABKAsyGi52ZXhmcy52MS5Db2xsZWN0aW9uU2NoZW1hEhAKCHJldmlzaW9uGAUgASgDEhMKC3BvaW50X2NvdW50GAYgASgDIoABChdDcmVhdGVDb2xsZWN0aW9uUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIqCgZzY2hlbWEYAiABKAsyGi52ZXhmcy52MS5Db2xsZWN0aW9uU2NoZW1hEhIKCnJlcXVlc3RfaWQYDyABKAkiVgoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEigKCmNvbGxlY3Rpb24YAiABKAsyFC52ZXhmcy52MS5Db2xsZWN0aW9uIlMKFEdldENvbGxlY3Rpb25SZXF1ZXN0EiUKCmNvbGxlY3Rpb24YASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyJTChVHZXRDb2xsZWN0aW9uUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSKAoKY29sbGVjdGlvbhgCIAEoCzIULnZleGZzLnYxLkNvbGxlY3Rpb24iVQoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgxtaW5fcmV2aXNpb24YDiABKAMibwoXTGlzdENvbGxlY3Rpb25zUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSKQoLY29sbGVjdGlvbnMYAiADKAsyFC52ZXhmcy52MS5Db2xsZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSJUChdEZWxldGVDb2xsZWN0aW9uUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhISCgpyZXF1ZXN0X2lkGA8gASgJIiwKGERlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAypZCgZNZXRyaWMSFgoSTUVUUklDX1VOU1BFQ0lGSUVEEAASEQoNTUVUUklDX0NPU0lORRABEg4KCk1FVFJJQ19ET1QQAhIUChBNRVRSSUNfRVVDTElERUFOEAMqgQEKDVZlY3RvclN0b3JhZ2USHgoaVkVDVE9SX1NUT1JBR0VfVU5TUEVDSUZJRUQQABIaChZWRUNUT1JfU1RPUkFHRV9GTE9BVDMyEAESGwoXVkVDVE9SX1NUT1JBR0VfQkZMT0FUMTYQAhIXChNWRUNUT1JfU1RPUkFHRV9JTlQ4EAMyrAMKEkNvbGxlY3Rpb25zU2VydmljZRJpChBDcmVhdGVDb2xsZWN0aW9uEiEudmV4ZnMudjEuQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QaIi52ZXhmcy52MS5DcmVhdGVDb2xsZWN0aW9uUmVzcG9uc2UiDpACAoq1GAcIAhIDFQklEl4KDUdldENvbGxlY3Rpb24SHi52ZXhmcy52MS5HZXRDb2xsZWN0aW9uUmVxdWVzdBofLnZleGZzLnYxLkdldENvbGxlY3Rpb25SZXNwb25zZSIMkAIBirUYBQgBEgELEmEKD0xpc3RDb2xsZWN0aW9ucxIgLnZleGZzLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaIS52ZXhmcy52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIJkAIBirUYAggBEmgKEERlbGV0ZUNvbGxlY3Rpb24SIS52ZXhmcy52MS5EZWxldGVDb2xsZWN0aW9uUmVxdWVzdBoiLnZleGZzLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZSINkAICirUYBggCEgILJmIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_options]);
 
 /**
  * One named vector that each point may carry.
@@ -43,6 +43,13 @@ export type VectorSpec = Message<"vexfs.v1.VectorSpec"> & {
    * @generated from field: vexfs.v1.Metric metric = 3;
    */
   metric: Metric;
+
+  /**
+   * How a search index keeps it in memory; as float32 if not said.
+   *
+   * @generated from field: vexfs.v1.VectorStorage storage = 4;
+   */
+  storage: VectorStorage;
 };
 
 /**
@@ -414,6 +421,48 @@ export enum Metric {
  */
 export const MetricSchema: GenEnum<Metric> = /*@__PURE__*/
   enumDesc(file_vexfs_v1_collections, 0);
+
+/**
+ * How a search index keeps vectors in memory. Whatever it is, points keep what was put, and the scores of answers are computed
+ * from it: an index that keeps less compares with what it keeps, and reads from the disk the vectors that can be answers.
+ *
+ * @generated from enum vexfs.v1.VectorStorage
+ */
+export enum VectorStorage {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: VECTOR_STORAGE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * As they were put, 4 bytes a component: the fastest.
+   *
+   * @generated from enum value: VECTOR_STORAGE_FLOAT32 = 1;
+   */
+  FLOAT32 = 1,
+
+  /**
+   * The upper half of each component, 2 bytes.
+   *
+   * @generated from enum value: VECTOR_STORAGE_BFLOAT16 = 2;
+   */
+  BFLOAT16 = 2,
+
+  /**
+   * Each component as one of 255 steps up to the vector's largest, 1 byte.
+   *
+   * @generated from enum value: VECTOR_STORAGE_INT8 = 3;
+   */
+  INT8 = 3,
+}
+
+/**
+ * Describes the enum vexfs.v1.VectorStorage.
+ */
+export const VectorStorageSchema: GenEnum<VectorStorage> = /*@__PURE__*/
+  enumDesc(file_vexfs_v1_collections, 1);
 
 /**
  * Directories with a vector schema. A file belongs to the nearest directory above it that has one; the root has the default

@@ -15,6 +15,13 @@ from vexfs.store.writer import Transaction
 
 _METRICS = {pb.METRIC_UNSPECIFIED: "cosine", pb.METRIC_COSINE: "cosine", pb.METRIC_DOT: "dot", pb.METRIC_EUCLIDEAN: "euclidean"}
 _METRIC_NUMBERS = {"cosine": pb.METRIC_COSINE, "dot": pb.METRIC_DOT, "euclidean": pb.METRIC_EUCLIDEAN}
+_STORAGES = {
+    pb.VECTOR_STORAGE_UNSPECIFIED: "float32",
+    pb.VECTOR_STORAGE_FLOAT32: "float32",
+    pb.VECTOR_STORAGE_BFLOAT16: "bfloat16",
+    pb.VECTOR_STORAGE_INT8: "int8",
+}
+_STORAGE_NUMBERS = {name: number for number, name in _STORAGES.items()}  # the last of a name: that which says it
 
 
 async def create_collection(context: CallContext, request: pb.CreateCollectionRequest) -> pb.CreateCollectionResponse:
@@ -94,13 +101,20 @@ def _declared(txn: Transaction, ref: FileRef) -> Collection:
 def _schema(schema: pb.CollectionSchema) -> CollectionSchema:
     if not schema.vectors and not schema.embed_text:
         raise InvalidSchema("a collection has a vector, or embeds text, or both")
-    vectors = tuple(VectorSpec(spec.name, spec.dimension, _METRICS[spec.metric]) for spec in schema.vectors)
+    vectors = tuple(
+        VectorSpec(spec.name, spec.dimension, _METRICS[spec.metric], _STORAGES[spec.storage]) for spec in schema.vectors
+    )
     return CollectionSchema(vectors, schema.embed_text)
 
 
 def _message(view: Reader, collection: Collection, path: bytes | None) -> pb.Collection:
     vectors = [
-        pb.VectorSpec(name=spec.name, dimension=spec.dimension, metric=_METRIC_NUMBERS[spec.metric])
+        pb.VectorSpec(
+            name=spec.name,
+            dimension=spec.dimension,
+            metric=_METRIC_NUMBERS[spec.metric],
+            storage=_STORAGE_NUMBERS[spec.storage],
+        )
         for spec in collection.schema.vectors
     ]
     return pb.Collection(

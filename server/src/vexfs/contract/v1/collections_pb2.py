@@ -29,7 +29,7 @@ from vexfs.contract.v1 import common_pb2 as vexfs_dot_v1_dot_common__pb2
 from vexfs.contract.v1 import options_pb2 as vexfs_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avexfs/v1/collections.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xa9\x01\n\nVectorSpec\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x04name\x12,\n\tdimension\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x18\x80 (\x01R\tdimension\x12\x32\n\x06metric\x18\x03 \x01(\x0e\x32\x10.vexfs.v1.MetricB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06metric\"k\n\x10\x43ollectionSchema\x12\x38\n\x07vectors\x18\x01 \x03(\x0b\x32\x14.vexfs.v1.VectorSpecB\x08\xbaH\x05\x92\x01\x02\x10\x10R\x07vectors\x12\x1d\n\nembed_text\x18\x02 \x01(\x08R\tembedText\"\xc0\x01\n\nCollection\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x1d\n\npath_bytes\x18\x03 \x01(\x0cR\tpathBytes\x12\x32\n\x06schema\x18\x04 \x01(\x0b\x32\x1a.vexfs.v1.CollectionSchemaR\x06schema\x12\x1a\n\x08revision\x18\x05 \x01(\x03R\x08revision\x12\x1f\n\x0bpoint_count\x18\x06 \x01(\x03R\npointCount\"\xc1\x01\n\x17\x43reateCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12>\n\x06schema\x18\x02 \x01(\x0b\x32\x1a.vexfs.v1.CollectionSchemaB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06schema\x12\'\n\nrequest_id\x18\x0f \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\trequestId\"l\n\x18\x43reateCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x34\n\ncollection\x18\x02 \x01(\x0b\x32\x14.vexfs.v1.CollectionR\ncollection\"\x81\x01\n\x14GetCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"i\n\x15GetCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x34\n\ncollection\x18\x02 \x01(\x0b\x32\x14.vexfs.v1.CollectionR\ncollection\"\x96\x01\n\x16ListCollectionsRequest\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08R\tpageToken\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"\x95\x01\n\x17ListCollectionsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x36\n\x0b\x63ollections\x18\x02 \x03(\x0b\x32\x14.vexfs.v1.CollectionR\x0b\x63ollections\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x81\x01\n\x17\x44\x65leteCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12\'\n\nrequest_id\x18\x0f \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\trequestId\"6\n\x18\x44\x65leteCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03\x32\x90\x04\n\x12\x43ollectionsService\x12\x83\x01\n\x10\x43reateCollection\x12!.vexfs.v1.CreateCollectionRequest\x1a\".vexfs.v1.CreateCollectionResponse\"(\x90\x02\x02\x8a\xb5\x18\x07\x08\x02\x12\x03\x15\t%\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/collections:\x01*\x12y\n\rGetCollection\x12\x1e.vexfs.v1.GetCollectionRequest\x1a\x1f.vexfs.v1.GetCollectionResponse\"\'\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01\x0b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/collections:get\x12x\n\x0fListCollections\x12 .vexfs.v1.ListCollectionsRequest\x1a!.vexfs.v1.ListCollectionsResponse\" \x90\x02\x01\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/collections\x12\x7f\n\x10\x44\x65leteCollection\x12!.vexfs.v1.DeleteCollectionRequest\x1a\".vexfs.v1.DeleteCollectionResponse\"$\x90\x02\x02\x8a\xb5\x18\x06\x08\x02\x12\x02\x0b&\x82\xd3\xe4\x93\x02\x11*\x0f/v1/collectionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avexfs/v1/collections.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x16vexfs/v1/options.proto\"\xe6\x01\n\nVectorSpec\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$R\x04name\x12,\n\tdimension\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x18\x80 (\x01R\tdimension\x12\x32\n\x06metric\x18\x03 \x01(\x0e\x32\x10.vexfs.v1.MetricB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06metric\x12;\n\x07storage\x18\x04 \x01(\x0e\x32\x17.vexfs.v1.VectorStorageB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x07storage\"k\n\x10\x43ollectionSchema\x12\x38\n\x07vectors\x18\x01 \x03(\x0b\x32\x14.vexfs.v1.VectorSpecB\x08\xbaH\x05\x92\x01\x02\x10\x10R\x07vectors\x12\x1d\n\nembed_text\x18\x02 \x01(\x08R\tembedText\"\xc0\x01\n\nCollection\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x1d\n\npath_bytes\x18\x03 \x01(\x0cR\tpathBytes\x12\x32\n\x06schema\x18\x04 \x01(\x0b\x32\x1a.vexfs.v1.CollectionSchemaR\x06schema\x12\x1a\n\x08revision\x18\x05 \x01(\x03R\x08revision\x12\x1f\n\x0bpoint_count\x18\x06 \x01(\x03R\npointCount\"\xc1\x01\n\x17\x43reateCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12>\n\x06schema\x18\x02 \x01(\x0b\x32\x1a.vexfs.v1.CollectionSchemaB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06schema\x12\'\n\nrequest_id\x18\x0f \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\trequestId\"l\n\x18\x43reateCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x34\n\ncollection\x18\x02 \x01(\x0b\x32\x14.vexfs.v1.CollectionR\ncollection\"\x81\x01\n\x14GetCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"i\n\x15GetCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x34\n\ncollection\x18\x02 \x01(\x0b\x32\x14.vexfs.v1.CollectionR\ncollection\"\x96\x01\n\x16ListCollectionsRequest\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08R\tpageToken\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"\x95\x01\n\x17ListCollectionsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x36\n\x0b\x63ollections\x18\x02 \x03(\x0b\x32\x14.vexfs.v1.CollectionR\x0b\x63ollections\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x81\x01\n\x17\x44\x65leteCollectionRequest\x12=\n\ncollection\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ncollection\x12\'\n\nrequest_id\x18\x0f \x01(\tB\x08\xbaH\x05r\x03(\x80\x01R\trequestId\"6\n\x18\x44\x65leteCollectionResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*\x81\x01\n\rVectorStorage\x12\x1e\n\x1aVECTOR_STORAGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16VECTOR_STORAGE_FLOAT32\x10\x01\x12\x1b\n\x17VECTOR_STORAGE_BFLOAT16\x10\x02\x12\x17\n\x13VECTOR_STORAGE_INT8\x10\x03\x32\x90\x04\n\x12\x43ollectionsService\x12\x83\x01\n\x10\x43reateCollection\x12!.vexfs.v1.CreateCollectionRequest\x1a\".vexfs.v1.CreateCollectionResponse\"(\x90\x02\x02\x8a\xb5\x18\x07\x08\x02\x12\x03\x15\t%\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/collections:\x01*\x12y\n\rGetCollection\x12\x1e.vexfs.v1.GetCollectionRequest\x1a\x1f.vexfs.v1.GetCollectionResponse\"\'\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01\x0b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/collections:get\x12x\n\x0fListCollections\x12 .vexfs.v1.ListCollectionsRequest\x1a!.vexfs.v1.ListCollectionsResponse\" \x90\x02\x01\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/collections\x12\x7f\n\x10\x44\x65leteCollection\x12!.vexfs.v1.DeleteCollectionRequest\x1a\".vexfs.v1.DeleteCollectionResponse\"$\x90\x02\x02\x8a\xb5\x18\x06\x08\x02\x12\x02\x0b&\x82\xd3\xe4\x93\x02\x11*\x0f/v1/collectionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VECTORSPEC'].fields_by_name['dimension']._serialized_options = b'\342A\001\002\272H\007\032\005\030\200 (\001'
   _globals['_VECTORSPEC'].fields_by_name['metric']._loaded_options = None
   _globals['_VECTORSPEC'].fields_by_name['metric']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_VECTORSPEC'].fields_by_name['storage']._loaded_options = None
+  _globals['_VECTORSPEC'].fields_by_name['storage']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_COLLECTIONSCHEMA'].fields_by_name['vectors']._loaded_options = None
   _globals['_COLLECTIONSCHEMA'].fields_by_name['vectors']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_CREATECOLLECTIONREQUEST'].fields_by_name['collection']._loaded_options = None
@@ -72,30 +74,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLLECTIONSSERVICE'].methods_by_name['ListCollections']._serialized_options = b'\220\002\001\212\265\030\002\010\001\202\323\344\223\002\021\022\017/v1/collections'
   _globals['_COLLECTIONSSERVICE'].methods_by_name['DeleteCollection']._loaded_options = None
   _globals['_COLLECTIONSSERVICE'].methods_by_name['DeleteCollection']._serialized_options = b'\220\002\002\212\265\030\006\010\002\022\002\013&\202\323\344\223\002\021*\017/v1/collections'
-  _globals['_METRIC']._serialized_start=1693
-  _globals['_METRIC']._serialized_end=1782
+  _globals['_METRIC']._serialized_start=1754
+  _globals['_METRIC']._serialized_end=1843
+  _globals['_VECTORSTORAGE']._serialized_start=1846
+  _globals['_VECTORSTORAGE']._serialized_end=1975
   _globals['_VECTORSPEC']._serialized_start=180
-  _globals['_VECTORSPEC']._serialized_end=349
-  _globals['_COLLECTIONSCHEMA']._serialized_start=351
-  _globals['_COLLECTIONSCHEMA']._serialized_end=458
-  _globals['_COLLECTION']._serialized_start=461
-  _globals['_COLLECTION']._serialized_end=653
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=656
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=849
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=851
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=959
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=962
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1091
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=1093
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=1198
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1201
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1351
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1354
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1503
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1506
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1635
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1637
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1691
-  _globals['_COLLECTIONSSERVICE']._serialized_start=1785
-  _globals['_COLLECTIONSSERVICE']._serialized_end=2313
+  _globals['_VECTORSPEC']._serialized_end=410
+  _globals['_COLLECTIONSCHEMA']._serialized_start=412
+  _globals['_COLLECTIONSCHEMA']._serialized_end=519
+  _globals['_COLLECTION']._serialized_start=522
+  _globals['_COLLECTION']._serialized_end=714
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=717
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=910
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=912
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=1020
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=1023
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1152
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=1154
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=1259
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1262
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1412
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1415
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1564
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1567
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1696
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1698
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1752
+  _globals['_COLLECTIONSSERVICE']._serialized_start=1978
+  _globals['_COLLECTIONSSERVICE']._serialized_end=2506
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,36 @@ METRIC_EUCLIDEAN: Metric.ValueType  # 3
 """The negated Euclidean distance. Higher is nearer."""
 Global___Metric: _TypeAlias = Metric  # noqa: Y015
 
+class _VectorStorage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VectorStorageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VectorStorage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VECTOR_STORAGE_UNSPECIFIED: _VectorStorage.ValueType  # 0
+    """Not said."""
+    VECTOR_STORAGE_FLOAT32: _VectorStorage.ValueType  # 1
+    """As they were put, 4 bytes a component: the fastest."""
+    VECTOR_STORAGE_BFLOAT16: _VectorStorage.ValueType  # 2
+    """The upper half of each component, 2 bytes."""
+    VECTOR_STORAGE_INT8: _VectorStorage.ValueType  # 3
+    """Each component as one of 255 steps up to the vector's largest, 1 byte."""
+
+class VectorStorage(_VectorStorage, metaclass=_VectorStorageEnumTypeWrapper):
+    """How a search index keeps vectors in memory. Whatever it is, points keep what was put, and the scores of answers are computed
+    from it: an index that keeps less compares with what it keeps, and reads from the disk the vectors that can be answers.
+    """
+
+VECTOR_STORAGE_UNSPECIFIED: VectorStorage.ValueType  # 0
+"""Not said."""
+VECTOR_STORAGE_FLOAT32: VectorStorage.ValueType  # 1
+"""As they were put, 4 bytes a component: the fastest."""
+VECTOR_STORAGE_BFLOAT16: VectorStorage.ValueType  # 2
+"""The upper half of each component, 2 bytes."""
+VECTOR_STORAGE_INT8: VectorStorage.ValueType  # 3
+"""Each component as one of 255 steps up to the vector's largest, 1 byte."""
+Global___VectorStorage: _TypeAlias = VectorStorage  # noqa: Y015
+
 @_typing.final
 class VectorSpec(_message.Message):
     """One named vector that each point may carry."""
@@ -57,22 +87,26 @@ class VectorSpec(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name within the collection."""
     dimension: _builtins.int
     """How many components it has."""
     metric: Global___Metric.ValueType
     """How nearness is measured; cosine if not said."""
+    storage: Global___VectorStorage.ValueType
+    """How a search index keeps it in memory; as float32 if not said."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         dimension: _builtins.int = ...,
         metric: Global___Metric.ValueType = ...,
+        storage: Global___VectorStorage.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "metric", b"metric", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "metric", b"metric", "name", b"name", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

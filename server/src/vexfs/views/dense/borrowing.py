@@ -1,7 +1,7 @@
 """Using generations that another process keeps: which of those that are there is better than what is in memory?
 
 Owned by the view's thread of a process that neither builds nor deletes generations, which calls every method. Generations are
-read into memory whole, so one that its keeper deletes serves on until the next is there. Never writes.
+read into memory, or held open, so one that its keeper deletes serves on until the next is there. Never writes.
 """
 
 import logging

@@ -50,6 +50,10 @@ class VolumeFollower:
         if not self.loaded:
             self._load()
             return True
+        if any(index.lost for index in self.indexes.values()):
+            logger.warning("vectors of a generation in use cannot be read: reading them anew")
+            self.loaded = False
+            return True
         if self._volume.tail.head() <= self.position:
             return False
         if not self.indexes and self._pass_over():
@@ -93,7 +97,7 @@ class VolumeFollower:
     def _declared(self) -> list[IndexSpec]:
         with self._volume.snapshot() as view:
             return [
-                IndexSpec(ino, spec.name, spec.dimension, spec.metric)
+                IndexSpec(ino, spec.name, spec.dimension, spec.metric, spec.storage)
                 for ino, _, schema in versioned.all_schemas(view)
                 for spec in _decode_schema(schema).vectors
             ]
@@ -114,7 +118,7 @@ class VolumeFollower:
             self._follow_schemas()
         position = records[-1].revision
         for key, index in self.indexes.items():
-            gone = {ino for ino in removed - touched[key] if len(index.rows_of(ino))}
+            gone = {ino for ino in removed - touched[key] if index.has(ino)}
             if inos := sorted(touched[key] | gone):
                 index.apply(self._source.rows_of(index.spec, inos), position)
 

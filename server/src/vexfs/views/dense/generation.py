@@ -9,7 +9,8 @@
 The builder calls `write`; the API lists, opens and deletes. A generation appears by one rename after every file and folder was
 synced, so what has a manifest is complete, unless it was damaged: `open_generation` reads everything into memory and checks it
 against the manifest, and `Generation.intact` notices later that somebody removed or touched its files. A generation is never
-changed. Memory is 4 bytes × dimension × rows, once: a mapped file that is cut short would kill the process.
+changed. Memory is 4 bytes × dimension × rows, once, or 2 or 1 where rows are compact (see `compact`): a mapped file that is cut
+short would kill the process.
 """
 
 import json
@@ -25,12 +26,13 @@ import blake3
 import msgspec
 
 from vexfs.core.errors import DataLoss
-from vexfs.views.dense import engine, rowfiles
+from vexfs.views.dense import codes, engine, rowfiles
 from vexfs.views.dense.calibration import Effort
+from vexfs.views.dense.compact import CompactMatrix, CompactRows, open_compact
 from vexfs.views.dense.index import IndexSpec
 from vexfs.views.dense.rows import Rows
 
-FORMAT = 2
+FORMAT = 3
 """A generation of another format is not opened: it is built again, and removed by the builder that does so."""
 FOLDER = "generations"
 _MANIFEST = "manifest.json"
@@ -52,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True):
     vector: str
     dimension: int
     metric: str
+    storage: str
+    """How who opens it keeps the rows in memory; on the disk they are float32."""
     source: str
     position: int
     rows: int
@@ -68,7 +72,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def spec(self) -> IndexSpec:
-        return IndexSpec(self.collection, self.vector, self.dimension, self.metric)
+        return IndexSpec(self.collection, self.vector, self.dimension, self.metric, self.storage)
 
     @property
     def settings(self) -> engine.Settings:
@@ -76,11 +80,11 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Generation(NamedTuple):
-    """An opened generation: checked, and in memory."""
+    """An opened generation: checked, and in memory; of compact rows, the exact vectors are read from its file."""
 
     manifest: Manifest
     folder: Path
-    rows: Rows
+    rows: Rows | CompactRows
     searcher: engine.ScannSearcher | None
     """None when the rows are to be compared exactly: no searcher over them reached the recall."""
     fingerprint: tuple[tuple[int, int, int], ...]
@@ -149,11 +153,16 @@ def open_generation(folder: Path) -> Generation:
     """Read a generation into memory and check every byte. Raises DataLoss naming what is wrong."""
     manifest = read_manifest(folder)
     fingerprint = _fingerprint(folder, manifest)
+    compact = manifest.storage in codes.COMPACT
     for name, stored in manifest.files.items():
-        if _stored_file(folder / name) != stored:
+        if not (compact and name == rowfiles.VECTORS) and _stored_file(folder / name) != stored:
             raise DataLoss(f"the file {name} of the generation {manifest.id} is missing or damaged")
+    rows: Rows | CompactRows
     try:
-        rows = rowfiles.read(folder)
+        if compact:
+            rows = CompactRows(rowfiles.read_keys(folder), _compact_matrix(folder, manifest))
+        else:
+            rows = rowfiles.read(folder)
         exact = manifest.kind == engine.EXACT
         searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings)
     except (OSError, ValueError, RuntimeError) as error:
@@ -162,6 +171,16 @@ def open_generation(folder: Path) -> Generation:
     if not len(rows.keys) == len(rows.matrix) == manifest.rows == coded:
         raise DataLoss(f"the generation {manifest.id} contradicts its manifest")
     return Generation(manifest, folder, rows, searcher, fingerprint)
+
+
+def _compact_matrix(folder: Path, manifest: Manifest) -> CompactMatrix:
+    """The vectors checked and coded in one reading. Raises DataLoss, OSError."""
+    matrix, size_bytes, digest = open_compact(
+        folder / rowfiles.VECTORS, manifest.rows, manifest.dimension, manifest.metric, manifest.storage
+    )
+    if StoredFile(size_bytes, digest) != manifest.files.get(rowfiles.VECTORS):
+        raise DataLoss(f"the file {rowfiles.VECTORS} of the generation {manifest.id} is damaged")
+    return matrix
 
 
 def delete(folder: Path) -> None:

@@ -7,7 +7,8 @@ over the first of its rows once these were coded, the rest always exact). A remo
 until the next base leaves it out.
 
 `apply` tells the index what a file's rows are now; telling it twice changes nothing. `adopt` takes a new base and keeps
-whatever changed after the base was read. Never touches a disk.
+whatever changed after the base was read. Never touches a disk, except to read rows of a compact base, which may raise
+ViewUnavailable.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from vexfs.views.dense import metrics
+from vexfs.views.dense import codes, metrics
+from vexfs.views.dense.compact import CompactMatrix, CompactRows
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.rows import (
     Keys,
@@ -41,6 +43,8 @@ class IndexSpec(NamedTuple):
     vector: str
     dimension: int
     metric: str
+    storage: str = codes.FLOAT32
+    """How the rows of a generation are kept in memory; all others are kept as float32."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -58,11 +62,11 @@ class Part(NamedTuple):
     """Rows that are scored together."""
 
     keys: Keys
-    matrix: Matrix
+    matrix: Matrix | CompactMatrix
     live: Mask
     live_count: int
     squared: Scores | None
-    """Squared lengths of the rows; None under cosine, where all are 1."""
+    """Squared lengths of the rows; None under cosine, where all are 1, and of a compact matrix, which has its own."""
 
 
 class Coded(NamedTuple):
@@ -151,12 +155,19 @@ class DenseIndex:
         state = self._state
         return len(state.base.keys) + len(state.tail.keys) - state.live_count
 
+    @property
+    def lost(self) -> bool:
+        """Whether rows could not be read from their generation: the index has to be loaded anew."""
+        matrix = self._state.base.matrix
+        return isinstance(matrix, CompactMatrix) and matrix.lost
+
     # -- taking a base ---------------------------------------------------------------------------------
 
-    def load(self, rows: Rows, position: int, searcher: Searcher | None = None, generation: str = "") -> None:
+    def load(self, rows: Rows | CompactRows, position: int, searcher: Searcher | None = None, generation: str = "") -> None:
         """Start from these rows, true at `position`; everything else is forgotten. Rows are prepared for the metric."""
         spec = self.spec
-        squared = None if spec.metric == metrics.COSINE else metrics.squared_lengths(rows.matrix)
+        plain = None if isinstance(rows, CompactRows) or spec.metric == metrics.COSINE else rows.matrix
+        squared = None if plain is None else metrics.squared_lengths(plain)
         base = Part(rows.keys, rows.matrix, np.ones(len(rows), dtype=np.bool_), len(rows), squared)
         self._tail = _Tail(spec.dimension, spec.metric)
         self._tail_rows = {}
@@ -188,7 +199,7 @@ class DenseIndex:
         self._state = self._state._replace(coded=Coded(searcher, rows))
         return True
 
-    def adopt(self, rows: Rows, position: int, searcher: Searcher | None, generation: str) -> bool:
+    def adopt(self, rows: Rows | CompactRows, position: int, searcher: Searcher | None, generation: str) -> bool:
         """Take a generation that was read at `position` and put the changes since then on top of it.
 
         False, and nothing happens, when the changes since then are not known any more. Searches see the old state until the new
@@ -210,7 +221,7 @@ class DenseIndex:
         return True
 
     def demote(self) -> None:
-        """Stop using the generation: the rows in memory are searched exactly from now on."""
+        """Stop using the generation: the rows that the index has are searched exactly from now on."""
         self._state = self._state._replace(searcher=None, generation="")
 
     def compact(self, position: int) -> None:
@@ -283,6 +294,12 @@ class DenseIndex:
         self._state = state._replace(base=base, tail=self._tail.part(live, live_count))
 
     # -- reading back ----------------------------------------------------------------------------------
+
+    def has(self, ino: int) -> bool:
+        """Whether the file has a live row."""
+        state = self._state
+        in_base = bool(state.base.live[span_of(state.base.keys, ino)].any())
+        return in_base or any(state.tail.live[row] for row in self._tail_rows.get(ino, ()))
 
     def rows_of(self, ino: int) -> Rows:
         """The live rows of one file."""

@@ -77,7 +77,7 @@ class Launcher:
         command = [
             sys.executable, "-m", "vexfs.views.dense.builder", "--volume", str(self._volume_folder),
             "--collection", str(spec.collection), f"--vector={spec.vector}", "--dimension", str(spec.dimension),
-            "--metric", spec.metric, "--parent", str(os.getpid()),
+            "--metric", spec.metric, "--storage", spec.storage, "--parent", str(os.getpid()),
         ]  # fmt: skip
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -84,7 +84,7 @@ def rounding_margin(matrix: Matrix, query: Query, metric: str, squared: Scores |
     else:
         longest = float(np.max(squared if squared is not None else squared_lengths(matrix))) ** 0.5
         length = float(np.dot(query, query)) ** 0.5
-        magnitude = longest * length if metric == DOT else 2 * longest * length + longest * longest
+        magnitude = longest * length if metric == DOT else (longest + length) ** 2  # the largest square that `exact` rounds
     return magnitude * math.sqrt(matrix.shape[1]) * _ROUNDING
 
 

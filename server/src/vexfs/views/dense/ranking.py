@@ -1,7 +1,8 @@
 """Searching one index state: exactly, approximately, or among given files. Which rows are nearest?
 
 Called by `vexfs.core.search`, from any thread. Every way ends alike: candidates are scored exactly and ordered by score, then
-by key, so that the same state gives the same answer and equal rows have a stable order. Never changes a state.
+by key, so that the same state gives the same answer and equal rows have a stable order. Of a compact base the few rows that can
+be answers are read from the disk for that: everything here raises ViewUnavailable when they cannot be. Never changes a state.
 """
 
 import math
@@ -10,9 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from vexfs.views.dense import metrics
+from vexfs.views.dense.codes import Bounds
+from vexfs.views.dense.compact import CompactMatrix
 from vexfs.views.dense.index import IndexState, Part, Searcher
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
+
+_READ_ROWS = 4_096
+"""So many exact rows of a compact base are in memory at a time: where its codes tell little, it may be all that are read."""
 
 
 class Subset(NamedTuple):
@@ -143,6 +149,8 @@ def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
     """Every live row that can be among the `depth` nearest of this part: rounding and ties at the edge included."""
     if part.live_count <= depth:
         return np.flatnonzero(part.live)
+    if isinstance(part.matrix, CompactMatrix):
+        return _within_reach(part.matrix.codes.bounds(query), depth, part.live)
     scores = metrics.approximate(part.matrix, query, metric, part.squared)
     if part.live_count < len(part.keys):
         scores = np.where(part.live, scores, np.float32(-np.inf))
@@ -155,15 +163,46 @@ def _scan_some(part: Part, rows: RowIds, query: Query, metric: str, depth: int) 
     """Of these rows all that can be among their `depth` nearest."""
     if len(rows) <= depth:
         return rows
+    if isinstance(part.matrix, CompactMatrix):
+        return rows[_within_reach(part.matrix.codes.take(rows).bounds(query), depth)]
     squared = None if part.squared is None else part.squared[rows]
     gathered = Part(part.keys[rows], part.matrix[rows], np.ones(len(rows), dtype=np.bool_), len(rows), squared)
     return rows[_scan(gathered, query, metric, depth)]
 
 
 def _ranked(state: IndexState, query: Query, base: RowIds, tail: RowIds, depth: int, available: int, exact: bool) -> Ranked:
-    keys, rows = state.base.keys[base], state.base.matrix[base]
+    keys, scores = _scored(state.base, base, query, state.spec.metric, depth)
     if len(tail):
-        keys, rows = np.concatenate([keys, state.tail.keys[tail]]), np.concatenate([rows, state.tail.matrix[tail]])
-    scores = metrics.exact(rows, query, state.spec.metric)
-    order = np.lexsort((keys, -scores))[:depth]
+        tail_keys, tail_scores = _scored(state.tail, tail, query, state.spec.metric, depth)
+        keys, scores = np.concatenate([keys, tail_keys]), np.concatenate([scores, tail_scores])
+    order = _order(keys, scores)[:depth]
     return Ranked(keys[order], scores[order], complete=len(order) >= available, exact=exact)
+
+
+def _scored(part: Part, rows: RowIds, query: Query, metric: str, depth: int) -> tuple[Keys, Scores]:
+    """Keys and exact scores of these rows; of a compact matrix at least those of the `depth` nearest among them."""
+    if not isinstance(part.matrix, CompactMatrix):
+        return part.keys[rows], metrics.exact(part.matrix[rows], query, metric)
+    rows = np.sort(_scan_some(part, rows, query, metric, depth))
+    keys, scores = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    for start in range(0, len(rows), _READ_ROWS):
+        some = rows[start : start + _READ_ROWS]
+        keys = np.concatenate([keys, part.keys[some]])
+        scores = np.concatenate([scores, metrics.exact(part.matrix[some], query, metric)])
+        if len(keys) > depth:
+            order = _order(keys, scores)[:depth]
+            keys, scores = keys[order], scores[order]
+    return keys, scores
+
+
+def _within_reach(bounds: tuple[Bounds, Bounds], depth: int, live: Mask | None = None) -> RowIds:
+    """Which rows can be among the `depth` nearest when all that is known of their scores are these bounds."""
+    low, high = bounds
+    if live is not None:
+        low = np.where(live, low, -np.inf)
+    edge = np.partition(low, len(low) - depth)[len(low) - depth]  # so many rows score at least that
+    return np.flatnonzero(high >= edge if live is None else (high >= edge) & live)
+
+
+def _order(keys: Keys, scores: Scores) -> RowIds:
+    return np.lexsort((keys, -scores))

@@ -54,7 +54,13 @@ def mapped(folder: Path) -> Matrix:
 
 def read(folder: Path) -> Rows:
     """The rows, in memory. Raises OSError, ValueError when they cannot be read."""
-    return Rows(np.load(folder / KEYS), np.load(folder / VECTORS))
+    return Rows(read_keys(folder), np.load(folder / VECTORS))
+
+
+def read_keys(folder: Path) -> Keys:
+    """Their keys alone. Raises as `read`."""
+    keys: Keys = np.load(folder / KEYS)
+    return keys
 
 
 def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:

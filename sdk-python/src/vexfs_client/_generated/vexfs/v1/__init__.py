@@ -100,6 +100,7 @@ __all__ = (
     "ValueList",
     "Vector",
     "VectorSpec",
+    "VectorStorage",
     "ViewPosition",
     "ViewState",
     "WaitForViewsRequest",
@@ -843,6 +844,51 @@ class SearchMode(betterproto2.Enum):
             "SEARCH_MODE_HYBRID": 1,
             "SEARCH_MODE_DENSE": 2,
             "SEARCH_MODE_LEXICAL": 3,
+        }
+
+
+class VectorStorage(betterproto2.Enum):
+    """
+    How a search index keeps vectors in memory. Whatever it is, points keep what was put, and the scores of answers are computed
+    from it: an index that keeps less compares with what it keeps, and reads from the disk the vectors that can be answers.
+    """
+
+    UNSPECIFIED = 0
+    """
+    Not said.
+    """
+
+    FLOAT32 = 1
+    """
+    As they were put, 4 bytes a component: the fastest.
+    """
+
+    BFLOAT16 = 2
+    """
+    The upper half of each component, 2 bytes.
+    """
+
+    INT8 = 3
+    """
+    Each component as one of 255 steps up to the vector's largest, 1 byte.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "VECTOR_STORAGE_UNSPECIFIED",
+            1: "VECTOR_STORAGE_FLOAT32",
+            2: "VECTOR_STORAGE_BFLOAT16",
+            3: "VECTOR_STORAGE_INT8",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "VECTOR_STORAGE_UNSPECIFIED": 0,
+            "VECTOR_STORAGE_FLOAT32": 1,
+            "VECTOR_STORAGE_BFLOAT16": 2,
+            "VECTOR_STORAGE_INT8": 3,
         }
 
 
@@ -3521,6 +3567,11 @@ class VectorSpec(betterproto2.Message):
     metric: "Metric" = betterproto2.field(3, betterproto2.TYPE_ENUM, default_factory=lambda: Metric(0))
     """
     How nearness is measured; cosine if not said.
+    """
+
+    storage: "VectorStorage" = betterproto2.field(4, betterproto2.TYPE_ENUM, default_factory=lambda: VectorStorage(0))
+    """
+    How a search index keeps it in memory; as float32 if not said.
     """
 
 
