@@ -53,11 +53,13 @@ def nearest(state: IndexState, query: Query, depth: int, *, exhaustive: bool = F
     if exhaustive:
         state = state.exactly()
     if state.searcher is None:
-        found = _scan(state.base, query, state.spec.metric, depth)
+        found, all_of_base = _scan(state.base, query, state.spec.metric, depth), True
     else:
         found = _candidates(state.searcher, state.base, query, depth)
+        all_of_base = len(found) == state.base.live_count
+        found = _worth_reading(state.base, found, query, depth)
     tail = _nearest_of_tail(state, query, depth)
-    exact = (state.searcher is None or len(found) == state.base.live_count) and state.coded is None
+    exact = all_of_base and state.coded is None
     return _ranked(state, query, found, tail, depth, state.live_count, exact)
 
 
@@ -96,7 +98,7 @@ def nearest_sifted(state: IndexState, query: Query, depth: int, subset: Subset, 
     if found is None:
         return None
     tail = _sifted_tail(state, query, depth, subset, wanted)
-    ranked = _ranked(state, query, found, tail, depth, subset.rows, exact=False)
+    ranked = _ranked(state, query, _worth_reading(state.base, found, query, depth), tail, depth, subset.rows, exact=False)
     return ranked if len(ranked.keys) == min(depth, subset.rows) else None
 
 
@@ -164,7 +166,7 @@ def _scan_some(part: Part, rows: RowIds, query: Query, metric: str, depth: int) 
     if len(rows) <= depth:
         return rows
     if isinstance(part.matrix, CompactMatrix):
-        return rows[_within_reach(part.matrix.codes.take(rows).bounds(query), depth)]
+        return _worth_reading(part, rows, query, depth)
     squared = None if part.squared is None else part.squared[rows]
     gathered = Part(part.keys[rows], part.matrix[rows], np.ones(len(rows), dtype=np.bool_), len(rows), squared)
     return rows[_scan(gathered, query, metric, depth)]
@@ -180,10 +182,9 @@ def _ranked(state: IndexState, query: Query, base: RowIds, tail: RowIds, depth: 
 
 
 def _scored(part: Part, rows: RowIds, query: Query, metric: str, depth: int) -> tuple[Keys, Scores]:
-    """Keys and exact scores of these rows; of a compact matrix at least those of the `depth` nearest among them."""
-    if not isinstance(part.matrix, CompactMatrix):
+    """Keys and exact scores of these rows; of many rows of a compact matrix those of the `depth` nearest among them."""
+    if not isinstance(part.matrix, CompactMatrix) or len(rows) <= _READ_ROWS:
         return part.keys[rows], metrics.exact(part.matrix[rows], query, metric)
-    rows = np.sort(_scan_some(part, rows, query, metric, depth))
     keys, scores = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     for start in range(0, len(rows), _READ_ROWS):
         some = rows[start : start + _READ_ROWS]
@@ -193,6 +194,15 @@ def _scored(part: Part, rows: RowIds, query: Query, metric: str, depth: int) -> 
             order = _order(keys, scores)[:depth]
             keys, scores = keys[order], scores[order]
     return keys, scores
+
+
+def _worth_reading(part: Part, rows: RowIds, query: Query, depth: int) -> RowIds:
+    """Of these rows those that can be among their `depth` nearest, ascending: all of them unless they are compact."""
+    if not isinstance(part.matrix, CompactMatrix):
+        return rows
+    if len(rows) > depth:
+        rows = rows[_within_reach(part.matrix.codes.take(rows).bounds(query), depth)]
+    return np.sort(rows)
 
 
 def _within_reach(bounds: tuple[Bounds, Bounds], depth: int, live: Mask | None = None) -> RowIds:
