@@ -26,6 +26,22 @@ const (
 // String is the contract's name of the metric, such as "METRIC_COSINE".
 func (m Metric) String() string { return pb.Metric(m).String() }
 
+// VectorStorage is how a search index keeps vectors in memory. What was put is kept, and scores are exact, whatever it is.
+type VectorStorage int
+
+// The storages.
+const (
+	// StorageFloat32 takes 4 bytes a component. It is what the zero VectorStorage means, too.
+	StorageFloat32 VectorStorage = VectorStorage(pb.VectorStorage_VECTOR_STORAGE_FLOAT32)
+	// StorageBfloat16 takes 2 bytes a component.
+	StorageBfloat16 VectorStorage = VectorStorage(pb.VectorStorage_VECTOR_STORAGE_BFLOAT16)
+	// StorageInt8 takes 1 byte a component.
+	StorageInt8 VectorStorage = VectorStorage(pb.VectorStorage_VECTOR_STORAGE_INT8)
+)
+
+// String is the contract's name of the storage, such as "VECTOR_STORAGE_FLOAT32".
+func (s VectorStorage) String() string { return pb.VectorStorage(s).String() }
+
 // VectorSpec is one named vector that each point may carry.
 type VectorSpec struct {
 	// Name is its name within the collection.
@@ -34,6 +50,8 @@ type VectorSpec struct {
 	Dimension int32
 	// Metric is how nearness is measured; cosine if not said.
 	Metric Metric
+	// Storage is how a search index keeps it in memory; as float32 if not said.
+	Storage VectorStorage
 }
 
 // CollectionSchema is what vectors the files of a collection carry.
@@ -84,8 +102,9 @@ func (c *CollectionsClient) Create(
 	}
 	message := &pb.CollectionSchema{EmbedText: schema.EmbedText}
 	for _, spec := range schema.Vectors {
-		message.Vectors = append(message.Vectors,
-			&pb.VectorSpec{Name: spec.Name, Dimension: spec.Dimension, Metric: pb.Metric(spec.Metric)})
+		message.Vectors = append(message.Vectors, &pb.VectorSpec{
+			Name: spec.Name, Dimension: spec.Dimension, Metric: pb.Metric(spec.Metric), Storage: pb.VectorStorage(spec.Storage),
+		})
 	}
 	var response pb.CreateCollectionResponse
 	err = c.c.invoke(ctx, pb.CollectionsService_CreateCollection_FullMethodName, &pb.CreateCollectionRequest{
@@ -142,7 +161,9 @@ func toCollection(m *pb.Collection) *Collection {
 	}
 	schema := CollectionSchema{EmbedText: m.GetSchema().GetEmbedText()}
 	for _, spec := range m.GetSchema().GetVectors() {
-		schema.Vectors = append(schema.Vectors, VectorSpec{spec.GetName(), spec.GetDimension(), Metric(spec.GetMetric())})
+		schema.Vectors = append(schema.Vectors, VectorSpec{
+			spec.GetName(), spec.GetDimension(), Metric(spec.GetMetric()), VectorStorage(spec.GetStorage()),
+		})
 	}
 	return &Collection{
 		ID: m.GetId(), Path: m.GetPath(), PathBytes: m.GetPathBytes(), Schema: schema, Revision: m.GetRevision(),

@@ -14,10 +14,10 @@ func TestCollectionsAndPoints(t *testing.T) {
 	client := newClient(t)
 	ctx, ref := t.Context(), vexfs.Path(newDirectory(t, client)+"/points")
 	schema := vexfs.CollectionSchema{Vectors: []vexfs.VectorSpec{
-		{Name: "image", Dimension: 2, Metric: vexfs.MetricDot}, {Name: "sound", Dimension: 3},
+		{Name: "image", Dimension: 2, Metric: vexfs.MetricDot}, {Name: "sound", Dimension: 3, Storage: vexfs.StorageInt8},
 	}}
 	made := must(client.Collections.Create(ctx, ref, schema))(t)
-	schema.Vectors[1].Metric = vexfs.MetricCosine
+	schema.Vectors[1].Metric, schema.Vectors[0].Storage = vexfs.MetricCosine, vexfs.StorageFloat32
 	if !reflect.DeepEqual(made.Schema, schema) {
 		t.Errorf("%+v", made)
 	}

@@ -13,6 +13,7 @@ func createCollection(ctx context.Context, v *invocation, r *struct {
 			Name      string `json:"name"`
 			Dimension number `json:"dimension"`
 			Metric    enum   `json:"metric"`
+			Storage   enum   `json:"storage"`
 		} `json:"vectors"`
 		EmbedText bool `json:"embed_text"`
 	} `json:"schema"`
@@ -29,7 +30,12 @@ func createCollection(ctx context.Context, v *invocation, r *struct {
 		if err != nil {
 			return nil, err
 		}
-		schema.Vectors = append(schema.Vectors, vexfs.VectorSpec{Name: spec.Name, Dimension: dimension, Metric: metric})
+		storage, err := valueOf[vexfs.VectorStorage](spec.Storage)
+		if err != nil {
+			return nil, err
+		}
+		schema.Vectors = append(schema.Vectors,
+			vexfs.VectorSpec{Name: spec.Name, Dimension: dimension, Metric: metric, Storage: storage})
 	}
 	collection, err := v.client.Collections.Create(ctx, r.Collection.ref(), schema,
 		vexfs.ChangeOptions{RequestID: r.RequestID})

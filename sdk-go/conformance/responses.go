@@ -26,7 +26,9 @@ func timeJSON(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 func collectionJSON(c *vexfs.Collection) any {
 	vectors := []any{}
 	for _, spec := range c.Schema.Vectors {
-		vectors = append(vectors, object{"name": spec.Name, "dimension": spec.Dimension, "metric": spec.Metric.String()})
+		vectors = append(vectors, object{
+			"name": spec.Name, "dimension": spec.Dimension, "metric": spec.Metric.String(), "storage": spec.Storage.String(),
+		})
 	}
 	return object{
 		"id": c.ID, "path": c.Path, "path_bytes": c.PathBytes, "revision": c.Revision, "point_count": c.PointCount,

@@ -120,11 +120,12 @@ export function schema({ vectors, embed_text: embedText }) {
   };
 }
 
-function vectorSpec({ name = "", dimension = 0, metric }) {
+function vectorSpec({ name = "", dimension = 0, metric, storage }) {
   return {
     name,
     dimension: number(dimension),
     ...(metric === undefined ? {} : { metric: enumName(metric, "METRIC_") }),
+    ...(storage === undefined ? {} : { storage: enumName(storage, "VECTOR_STORAGE_") }),
   };
 }
 

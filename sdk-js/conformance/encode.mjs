@@ -32,9 +32,10 @@ export const withFile = (result) => ({ ...result, file: file(result.file) });
 /** A Collection. */
 export function collection(value) {
   const { pathBytes, schema, ...same } = value;
-  const vectors = schema.vectors.map(({ metric, ...spec }) => ({
+  const vectors = schema.vectors.map(({ metric, storage, ...spec }) => ({
     ...spec,
     ...(metric === undefined ? {} : { metric: `METRIC_${metric.toUpperCase()}` }),
+    ...(storage === undefined ? {} : { storage: `VECTOR_STORAGE_${storage.toUpperCase()}` }),
   }));
   return { ...same, ...pathBytesOf(value), schema: { ...schema, vectors } };
 }

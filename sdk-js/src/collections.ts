@@ -7,6 +7,7 @@ import {
   CollectionsService,
   type Collection as WireCollection,
   Metric as WireMetric,
+  VectorStorage as WireStorage,
 } from "./gen/vexfs/v1/collections_pb.js";
 import { List } from "./list.js";
 import type { ListOptions, ReadOptions, WriteOptions } from "./options.js";
@@ -19,6 +20,12 @@ import { requestIdOr } from "./request-id.js";
  */
 export type Metric = "cosine" | "dot" | "euclidean";
 
+/**
+ * How a search index keeps vectors in memory: 4, 2 or 1 byte a component. What was put is kept, and scores are exact,
+ * whatever it is.
+ */
+export type VectorStorage = "float32" | "bfloat16" | "int8";
+
 /** One named vector that each point may carry. */
 export interface VectorSpec {
   /** Its name within the collection: lower-case letters, digits, `_` and `-`, at most 64. */
@@ -27,6 +34,8 @@ export interface VectorSpec {
   readonly dimension: number;
   /** How nearness is measured; cosine if not set. */
   readonly metric?: Metric | undefined;
+  /** How a search index keeps it in memory; float32 if not set. */
+  readonly storage?: VectorStorage | undefined;
 }
 
 /** What vectors the files of a collection carry. */
@@ -39,7 +48,7 @@ export interface CollectionSchema {
 
 /** The schema of a collection that is there. */
 export interface StoredSchema {
-  /** The vectors clients put, each with its metric. */
+  /** The vectors clients put, each with its metric and storage. */
   readonly vectors: readonly VectorSpec[];
   /** The content of the files is extracted, split and embedded. */
   readonly embedText: boolean;
@@ -73,6 +82,12 @@ const toWireMetric: Record<Metric, WireMetric> = {
   euclidean: WireMetric.EUCLIDEAN,
 };
 
+const toWireStorage: Record<VectorStorage, WireStorage> = {
+  float32: WireStorage.FLOAT32,
+  bfloat16: WireStorage.BFLOAT16,
+  int8: WireStorage.INT8,
+};
+
 /** Directories with a vector schema, as `client.collections`. Every method can throw {@link VexfsError}. */
 export class Collections {
   readonly #caller: Caller;
@@ -89,9 +104,12 @@ export class Collections {
    * Reasons: `COLLECTION_EXISTS`, `INVALID_SCHEMA`, `VECTORS_DO_NOT_FIT`.
    */
   async create(collection: FileRef, schema: CollectionSchema, options?: WriteOptions): Promise<CollectionResult> {
-    const vectors = (schema.vectors ?? []).map(({ name, dimension, metric }) => {
-      return { name, dimension, metric: metric === undefined ? WireMetric.UNSPECIFIED : toWireMetric[metric] };
-    });
+    const vectors = (schema.vectors ?? []).map(({ name, dimension, metric, storage }) => ({
+      name,
+      dimension,
+      metric: metric === undefined ? WireMetric.UNSPECIFIED : toWireMetric[metric],
+      storage: storage === undefined ? WireStorage.UNSPECIFIED : toWireStorage[storage],
+    }));
     const request = {
       collection: toFileRef(collection),
       schema: { vectors, embedText: schema.embedText ?? false },
@@ -146,7 +164,9 @@ function toCollection(collection: WireCollection): Collection {
     path,
     ...(pathBytes.length > 0 ? { pathBytes } : {}),
     schema: {
-      vectors: (schema?.vectors ?? []).map(({ name, dimension, metric }) => ({ name, dimension, ...toMetric(metric) })),
+      vectors: (schema?.vectors ?? []).map(({ name, dimension, metric, storage }) => {
+        return { name, dimension, ...toMetric(metric), ...toStorage(storage) };
+      }),
       embedText: schema?.embedText ?? false,
     },
     revision,
@@ -157,4 +177,9 @@ function toCollection(collection: WireCollection): Collection {
 function toMetric(wire: WireMetric): { metric?: Metric } {
   const found = (Object.keys(toWireMetric) as Metric[]).find((metric) => toWireMetric[metric] === wire);
   return found === undefined ? {} : { metric: found };
+}
+
+function toStorage(wire: WireStorage): { storage?: VectorStorage } {
+  const found = (Object.keys(toWireStorage) as VectorStorage[]).find((storage) => toWireStorage[storage] === wire);
+  return found === undefined ? {} : { storage: found };
 }

@@ -10,6 +10,7 @@ export {
   type Metric,
   type StoredSchema,
   type VectorSpec,
+  type VectorStorage,
 } from "./collections.js";
 export type { Content } from "./content-source.js";
 export { ContentStream, type OpenedContent, type ReadContentOptions } from "./content-stream.js";

@@ -93,6 +93,7 @@ test("the types are those that stood here before", () => {
       ...["ReadContentOptions", "ReadOptions", "ReadPointsOptions", "RemoveOptions", "Scalar", "SearchHit"],
       ...["SearchMode", "SearchOptions", "SearchQuery", "ServerInfo", "SetXattrOptions", "SkippedFile"],
       ...["StorePosition", "SymlinkTarget", "TextCounts", "Time", "TimeRange", "VectorInput", "VectorSpec"],
+      ...["VectorStorage"],
       ...["VexfsErrorFields", "ViewPosition", "ViewState", "ViewsResult", "WaitOptions", "WriteContentOptions"],
       ...["WriteOptions", "StoredSchema", "FileMetadata", "XattrNames", "XattrValue", "CopyResult", "RemoveResult"],
       ...["MetadataKey", "MetadataTest", "DeletePointsResult", "PointsResult", "UpsertResult", "EmbeddingModel"],

@@ -26,14 +26,14 @@ for (const [name, makeClient] of Object.entries(transports)) {
       const schema = {
         vectors: [
           { name: "a", dimension: 3, metric: "euclidean" },
-          { name: "b", dimension: 2 },
+          { name: "b", dimension: 2, storage: "bfloat16" },
         ],
       };
       const { collection, revision } = await client.collections.create(at("/c"), schema);
       assert.deepEqual(collection.schema, {
         vectors: [
-          { name: "a", dimension: 3, metric: "euclidean" },
-          { name: "b", dimension: 2, metric: "cosine" },
+          { name: "a", dimension: 3, metric: "euclidean", storage: "float32" },
+          { name: "b", dimension: 2, metric: "cosine", storage: "bfloat16" },
         ],
         embedText: false,
       });

@@ -74,6 +74,7 @@ EXPORTS = [
     "Vector",
     "VectorLike",
     "VectorSpec",
+    "VectorStorage",
     "VexfsError",
     "ViewPosition",
     "ViewPositions",
@@ -168,6 +169,7 @@ def test_enums_know_the_contract() -> None:
         (vexfs_client.FileKind, v1.FileKind),
         (vexfs_client.SearchMode, v1.SearchMode),
         (vexfs_client.Metric, v1.Metric),
+        (vexfs_client.VectorStorage, v1.VectorStorage),
         (vexfs_client.ViewState, v1.ViewState),
     ]
     for ours, theirs in pairs:

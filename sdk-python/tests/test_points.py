@@ -13,12 +13,13 @@ from vexfs_client import (
     PointInput,
     Reason,
     VectorSpec,
+    VectorStorage,
 )
 
 
 @pytest.fixture
 def collection(client: Client, folder: str) -> str:
-    specs = [VectorSpec("main", 3), VectorSpec("other", 2, Metric.EUCLIDEAN)]
+    specs = [VectorSpec("main", 3), VectorSpec("other", 2, Metric.EUCLIDEAN, "int8")]
     return client.collections.create(f"{folder}/c", vectors=specs).path
 
 
@@ -40,7 +41,10 @@ def filled(client: Client, collection: str) -> str:
 
 def test_collections(client: Client, collection: str) -> None:
     got = client.collections.get(collection)
-    assert got.vectors == [VectorSpec("main", 3, Metric.COSINE), VectorSpec("other", 2, Metric.EUCLIDEAN)]
+    assert got.vectors == [
+        VectorSpec("main", 3, Metric.COSINE, VectorStorage.FLOAT32),
+        VectorSpec("other", 2, Metric.EUCLIDEAN, VectorStorage.INT8),
+    ]
     assert (got.path, got.embed_text, got.point_count) == (collection, False, 0)
     assert got.at_revision >= got.revision
     listed = list(client.collections.list(page_size=1))
@@ -56,6 +60,8 @@ def test_collections(client: Client, collection: str) -> None:
     assert gone.value.reason == Reason.COLLECTION_NOT_FOUND
     with pytest.raises(ValueError, match="manhattan"):
         client.collections.create(collection, vectors=[VectorSpec("x", 4, "manhattan")])
+    with pytest.raises(ValueError, match="float8"):
+        client.collections.create(collection, vectors=[VectorSpec("x", 4, storage="float8")])
 
 
 def test_points_are_put_read_listed_and_deleted(client: Client, filled: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vexfs_client import FileRef, Filter, Metric, PointInput, SearchMode, Vector, VectorSpec
+from vexfs_client import FileRef, Filter, Metric, PointInput, SearchMode, Vector, VectorSpec, VectorStorage
 
 
 class Unsupported(Exception):
@@ -46,7 +46,7 @@ def time(value: str) -> datetime:
     return datetime.fromisoformat(value)
 
 
-def enum_name(kind: type[SearchMode] | type[Metric], prefix: str, value: str | int) -> str:
+def enum_name(kind: type[SearchMode] | type[Metric] | type[VectorStorage], prefix: str, value: str | int) -> str:
     """The SDK's name of a value of the contract, given by name or number."""
     members = list(kind)
     if isinstance(value, int):
@@ -71,6 +71,8 @@ def vector_specs(values: list[Mapping[str, Any]]) -> list[VectorSpec]:
         given: dict[str, Any] = {"name": value.get("name", ""), "dimension": int(value.get("dimension", 0))}
         if "metric" in value:
             given["metric"] = enum_name(Metric, "METRIC_", value["metric"])
+        if "storage" in value:
+            given["storage"] = enum_name(VectorStorage, "VECTOR_STORAGE_", value["storage"])
         specs.append(VectorSpec(**given))
     return specs
 

@@ -5,7 +5,7 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
-from vexfs_client import Collection, File, FileKind, Metric, Point, SearchMode, Vector, ViewState
+from vexfs_client import Collection, File, FileKind, Metric, Point, SearchMode, Vector, VectorStorage, ViewState
 
 UNREPORTED = [
     # Calls that answer the thing itself: bytes, text, names, an object.
@@ -27,7 +27,13 @@ UNREPORTED = [
 ]
 """Fields of responses that the SDK does not give its users."""
 
-_PREFIXES = {FileKind: "FILE_KIND_", Metric: "METRIC_", SearchMode: "SEARCH_MODE_", ViewState: "VIEW_STATE_"}
+_PREFIXES = {
+    FileKind: "FILE_KIND_",
+    Metric: "METRIC_",
+    SearchMode: "SEARCH_MODE_",
+    VectorStorage: "VECTOR_STORAGE_",
+    ViewState: "VIEW_STATE_",
+}
 
 
 def plain(value: Any) -> Any:
@@ -39,7 +45,7 @@ def plain(value: Any) -> Any:
             if isinstance(value, Collection):
                 fields["schema"] = {"vectors": fields.pop("vectors"), "embed_text": fields.pop("embed_text")}
             return {name: item if name == "metadata" else plain(item) for name, item in fields.items() if item is not None}
-        case FileKind() | Metric() | SearchMode() | ViewState():
+        case FileKind() | Metric() | SearchMode() | VectorStorage() | ViewState():
             return _PREFIXES[type(value)] + value.name
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

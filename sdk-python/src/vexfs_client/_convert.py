@@ -17,7 +17,7 @@ class _WithFile(Protocol):
     file: v1.File | None
 
 
-E = TypeVar("E", t.FileKind, t.SearchMode, t.Metric, t.ViewState)
+E = TypeVar("E", t.FileKind, t.SearchMode, t.Metric, t.VectorStorage, t.ViewState)
 
 _KINDS = {int(value): t.FileKind[value.name] for value in v1.FileKind if value.name is not None}
 
@@ -60,7 +60,10 @@ def collection(message: v1.Collection | None, at_revision: int) -> t.Collection:
     """A Collection."""
     m = message or v1.Collection()
     schema = m.schema or v1.CollectionSchema()
-    vectors = [t.VectorSpec(spec.name, spec.dimension, _enum(t.Metric, spec.metric)) for spec in schema.vectors]
+    vectors = [
+        t.VectorSpec(spec.name, spec.dimension, _enum(t.Metric, spec.metric), _enum(t.VectorStorage, spec.storage))
+        for spec in schema.vectors
+    ]
     return t.Collection(m.id, m.path, m.path_bytes, vectors, schema.embed_text, m.revision, m.point_count, at_revision)
 
 

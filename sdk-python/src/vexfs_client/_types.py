@@ -55,6 +55,15 @@ class Metric(StrEnum):
     EUCLIDEAN = "euclidean"
 
 
+class VectorStorage(StrEnum):
+    """How a search index keeps vectors in memory: 4, 2 or 1 byte a component. Points keep what was put; scores are exact."""
+
+    UNSPECIFIED = "unspecified"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    INT8 = "int8"
+
+
 class ViewState(StrEnum):
     """How a view is: it has everything, follows, is being built, or cannot be read."""
 
@@ -171,6 +180,8 @@ class VectorSpec:
     """How many components it has: 1 to 4,096."""
     metric: Metric | str = Metric.COSINE
     """How nearness is measured."""
+    storage: VectorStorage | str = VectorStorage.FLOAT32
+    """How a search index keeps it in memory."""
 
 
 @dataclass(frozen=True, slots=True)

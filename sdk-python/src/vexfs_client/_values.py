@@ -9,7 +9,7 @@ import numpy as np
 
 from vexfs_client._generated.google.protobuf import ListValue, NullValue, Struct, Value
 from vexfs_client._generated.vexfs import v1
-from vexfs_client._types import File, FileRef, Metadata, Metric, SearchMode, Vector, VectorLike
+from vexfs_client._types import File, FileRef, Metadata, Metric, SearchMode, Vector, VectorLike, VectorStorage
 
 FileName = str | int | bytes | os.PathLike[str] | File | FileRef
 """What names a file: an absolute path (`/docs/a.md`), its id, a path in bytes where it is not UTF-8, a `File` (by its id), or a
@@ -117,6 +117,11 @@ def to_mode(mode: SearchMode | str | None) -> v1.SearchMode:
 def to_metric(metric: Metric | str) -> v1.Metric:
     """The metric of that name. Raises ValueError for a name that is none."""
     return v1.Metric[Metric(metric).name]
+
+
+def to_storage(storage: VectorStorage | str) -> v1.VectorStorage:
+    """The storage of that name. Raises ValueError for a name that is none."""
+    return v1.VectorStorage[VectorStorage(storage).name]
 
 
 def check_32_bits(**numbers: int | None) -> None:

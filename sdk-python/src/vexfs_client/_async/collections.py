@@ -6,7 +6,7 @@ from vexfs_client import _convert, _methods
 from vexfs_client._generated.vexfs import v1
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Collection, Page, VectorSpec
-from vexfs_client._values import FileName, check_32_bits, to_metric, to_ref
+from vexfs_client._values import FileName, check_32_bits, to_metric, to_ref, to_storage
 
 from .paging import AsyncItems
 from .transport import AsyncTransport
@@ -37,7 +37,15 @@ class AsyncCollections:
         InvalidArgumentError (INVALID_SCHEMA), FailedPreconditionError (VECTORS_DO_NOT_FIT).
         """
         check_32_bits(**{f"dimension of {spec.name}": spec.dimension for spec in vectors})
-        specs = [v1.VectorSpec(name=spec.name, dimension=spec.dimension, metric=to_metric(spec.metric)) for spec in vectors]
+        specs = [
+            v1.VectorSpec(
+                name=spec.name,
+                dimension=spec.dimension,
+                metric=to_metric(spec.metric),
+                storage=to_storage(spec.storage),
+            )
+            for spec in vectors
+        ]
         request = v1.CreateCollectionRequest(
             collection=to_ref(collection),
             schema=v1.CollectionSchema(vectors=specs, embed_text=embed_text),
