@@ -36,6 +36,7 @@ from vexfs.core.status import Progress, Trust
 from vexfs.core.types import Collection, Ino
 from vexfs.store.reader import Snapshot
 from vexfs.store.volume import Volume
+from vexfs.views.dense.compact import CompactMatrix
 from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import LEXICAL_FOLDER, DerivedReader, derived_folder
@@ -160,6 +161,8 @@ class SearchEngine:
         state = self.dense.index_state(request.collection, request.vector_name)
         if state is None or request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
             return False
+        if isinstance(state.base.matrix, CompactMatrix):
+            return False  # it reads from the disk
         approximate = state.searcher is not None and not request.exact
         coded = 0 if state.coded is None or request.exact else state.coded.rows
         compared = len(state.tail.keys) - coded + (0 if approximate else len(state.base.keys))

@@ -39,7 +39,7 @@ class _Job(threading.Thread):
         self.tail = index.tail
         self.rows = len(index.state.tail.keys)
         self.searcher: ScannSearcher | None = None
-        self._matrix = index.state.tail.matrix
+        self._matrix = index.tail_matrix
 
     def run(self) -> None:
         try:

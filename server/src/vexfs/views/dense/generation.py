@@ -159,10 +159,7 @@ def open_generation(folder: Path) -> Generation:
             raise DataLoss(f"the file {name} of the generation {manifest.id} is missing or damaged")
     rows: Rows | CompactRows
     try:
-        if compact:
-            rows = CompactRows(rowfiles.read_keys(folder), _compact_matrix(folder, manifest))
-        else:
-            rows = rowfiles.read(folder)
+        rows = CompactRows(rowfiles.read_keys(folder), _compact_matrix(folder, manifest)) if compact else rowfiles.read(folder)
         exact = manifest.kind == engine.EXACT
         searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings)
     except (OSError, ValueError, RuntimeError) as error:

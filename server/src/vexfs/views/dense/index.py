@@ -182,6 +182,11 @@ class DenseIndex:
         return self._tail
 
     @property
+    def tail_matrix(self) -> Matrix:
+        """The vectors of all rows of the tail."""
+        return self._tail.matrix[: self._tail.count]
+
+    @property
     def coding_tried(self) -> int:
         """So many rows of the tail were coded, or could not be."""
         return self._tail.tried
