@@ -2,6 +2,7 @@ package vexfs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -68,6 +69,25 @@ func TestCollectionsAndPoints(t *testing.T) {
 	if len(result.Hits) != 3 || result.Hits[0].Point.ID != "p2" || result.Hits[0].Score != 6.25 {
 		t.Errorf("%+v", result)
 	}
+	batch := []vexfs.CollectionQuery{
+		{Collection: ref, PointQuery: like},
+		{Collection: ref, PointQuery: vexfs.PointQuery{PointID: "p4", Limit: 2}},
+	}
+	results := must(client.Points.BatchQuery(ctx, batch, vexfs.BatchOptions{MinRevision: put.Revision}))(t)
+	if len(results) != 2 || !reflect.DeepEqual(results[0], result) || len(results[1].Hits) != 2 ||
+		results[1].Revision != result.Revision {
+		t.Errorf("%+v", results)
+	}
+	batch[1].PointID = "none"
+	_, err = client.Points.BatchQuery(ctx, batch)
+	is(t, err, vexfs.ReasonPointNotFound)
+	var told *vexfs.Error
+	if !errors.As(err, &told) || told.Metadata["index"] != "1" {
+		t.Errorf("%v", err)
+	}
+	batch[0].PointID = "p1"
+	_, err = client.Points.BatchQuery(ctx, batch)
+	is(t, err, vexfs.ErrInvalidArgument)
 	like.PointID = "p1"
 	_, err = client.Points.Query(ctx, ref, like)
 	is(t, err, vexfs.ErrInvalidArgument)
@@ -157,12 +177,19 @@ func TestSearchAndTheViews(t *testing.T) {
 		}
 		equal(t, "line", result.Hits[0].Passage.StartLine, 1)
 	}
-	like := must(client.Search(ctx, vexfs.SearchQuery{Like: vexfs.Path(dir + "/b.md"), Scope: vexfs.Path(dir)}))(t)
+	query := vexfs.SearchQuery{Like: vexfs.Path(dir + "/b.md"), Scope: vexfs.Path(dir)}
+	like := must(client.Search(ctx, query))(t)
+	batch := must(client.BatchSearch(ctx, []vexfs.SearchQuery{query, {Text: "x", Mode: vexfs.SearchLexical, Limit: 1}}))(t)
+	if len(batch) != 2 || !reflect.DeepEqual(batch[0], like) || batch[1].Strategy != "lexical" {
+		t.Errorf("%+v", batch)
+	}
+	_, err := client.BatchSearch(ctx, []vexfs.SearchQuery{{Text: "x"}, {Text: "x", Vector: []float32{1}}})
+	is(t, err, vexfs.ErrInvalidArgument)
 	for _, hit := range like.Hits {
 		equal(t, "the file itself", hit.File.Path == dir+"/b.md", false)
 	}
 	equal(t, "partial", like.Partial, false)
-	_, err := client.Search(ctx, vexfs.SearchQuery{Text: "x", Like: vexfs.Path(dir)})
+	_, err = client.Search(ctx, vexfs.SearchQuery{Text: "x", Like: vexfs.Path(dir)})
 	is(t, err, vexfs.ErrInvalidArgument)
 	_, err = client.Search(ctx, vexfs.SearchQuery{Text: "x", Mode: vexfs.SearchDense, DenseWeight: 2})
 	is(t, err, vexfs.ErrInvalidArgument)

@@ -76,6 +76,18 @@ type QueryResult struct {
 
 // Query finds the points whose vectors are nearest to a vector, to another point's, or to what examples have in common.
 func (p *PointsClient) Query(ctx context.Context, collection FileRef, query PointQuery) (*QueryResult, error) {
+	request, err := query.message(collection)
+	if err != nil {
+		return nil, err
+	}
+	var response pb.QueryPointsResponse
+	if err := p.c.invoke(ctx, pb.PointsService_QueryPoints_FullMethodName, request, &response); err != nil {
+		return nil, err
+	}
+	return toQueryResult(&response), nil
+}
+
+func (query PointQuery) message(collection FileRef) (*pb.QueryPointsRequest, error) {
 	request := &pb.QueryPointsRequest{
 		Collection: collection.message(), VectorName: query.VectorName, Limit: query.Limit,
 		WithVectors: query.WithVectors, Exact: query.Exact, MinRevision: query.MinRevision,
@@ -94,18 +106,16 @@ func (p *PointsClient) Query(ctx context.Context, collection FileRef, query Poin
 		}}
 	}
 	var err error
-	if request.Filter, err = query.Filter.message(); err != nil {
-		return nil, err
-	}
-	var response pb.QueryPointsResponse
-	if err := p.c.invoke(ctx, pb.PointsService_QueryPoints_FullMethodName, request, &response); err != nil {
-		return nil, err
-	}
-	result := &QueryResult{Hits: make([]PointHit, len(response.GetHits())), Answer: toAnswer(&response)}
-	for i, hit := range response.GetHits() {
+	request.Filter, err = query.Filter.message()
+	return request, err
+}
+
+func toQueryResult(m *pb.QueryPointsResponse) *QueryResult {
+	result := &QueryResult{Hits: make([]PointHit, len(m.GetHits())), Answer: toAnswer(m)}
+	for i, hit := range m.GetHits() {
 		result.Hits[i] = PointHit{toPoint(hit.GetPoint()), hit.GetScore()}
 	}
-	return result, nil
+	return result
 }
 
 func toExamples(examples []Example) []*pb.Example {

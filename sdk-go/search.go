@@ -101,6 +101,18 @@ type SearchResult struct {
 
 // Search finds the files that answer a question best. It answers from what is indexed; [Client.WaitForViews] waits for that.
 func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, error) {
+	request, err := query.message()
+	if err != nil {
+		return nil, err
+	}
+	var response pb.SearchResponse
+	if err := c.invoke(ctx, pb.SearchService_Search_FullMethodName, request, &response); err != nil {
+		return nil, err
+	}
+	return toSearchResult(&response), nil
+}
+
+func (query SearchQuery) message() (*pb.SearchRequest, error) {
 	like := query.Like.scope()
 	request := &pb.SearchRequest{
 		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
@@ -118,18 +130,16 @@ func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, 
 		request.Query = &pb.SearchRequest_Text{Text: query.Text}
 	}
 	var err error
-	if request.Filter, err = query.Filter.message(); err != nil {
-		return nil, err
-	}
-	var response pb.SearchResponse
-	if err := c.invoke(ctx, pb.SearchService_Search_FullMethodName, request, &response); err != nil {
-		return nil, err
-	}
-	result := &SearchResult{Hits: make([]SearchHit, len(response.GetHits())), Answer: toAnswer(&response)}
-	for i, hit := range response.GetHits() {
+	request.Filter, err = query.Filter.message()
+	return request, err
+}
+
+func toSearchResult(m *pb.SearchResponse) *SearchResult {
+	result := &SearchResult{Hits: make([]SearchHit, len(m.GetHits())), Answer: toAnswer(m)}
+	for i, hit := range m.GetHits() {
 		result.Hits[i] = toSearchHit(hit)
 	}
-	return result, nil
+	return result
 }
 
 func toSearchHit(m *pb.SearchHit) SearchHit {

@@ -34,6 +34,7 @@ var handlers = map[string]handler{
 	"ListCollections": with(listCollections), "DeleteCollection": with(deleteCollection),
 	"UpsertPoints": with(upsertPoints), "GetPoints": with(getPoints), "DeletePoints": with(deletePoints),
 	"ListPoints": with(listPoints), "QueryPoints": with(queryPoints), "Search": with(search),
+	"BatchQueryPoints": with(batchQueryPoints), "BatchSearch": with(batchSearch),
 	"WaitForViews": with(waitForViews), "ListSkippedFiles": with(listSkippedFiles), "GetServerInfo": with(getServerInfo),
 }
 

@@ -29,7 +29,7 @@ func sdkExamples(given []example) ([]vexfs.Example, error) {
 	return made, nil
 }
 
-func queryPoints(ctx context.Context, v *invocation, r *struct {
+type pointsQuery struct {
 	Collection  *fileRef `json:"collection"`
 	Vector      *vector  `json:"vector"`
 	PointID     string   `json:"point_id"`
@@ -40,8 +40,9 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 	WithVectors bool     `json:"with_vectors"`
 	Exact       bool     `json:"exact"`
 	MinRevision number   `json:"min_revision"`
-},
-) (object, error) {
+}
+
+func (r *pointsQuery) sdk() (vexfs.PointQuery, error) {
 	query := vexfs.PointQuery{
 		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, Exact: r.Exact, MinRevision: int64(r.MinRevision),
 	}
@@ -51,21 +52,63 @@ func queryPoints(ctx context.Context, v *invocation, r *struct {
 	query.Limit, errs[2] = narrow[int32](r.Limit)
 	query.Positive, errs[3] = sdkExamples(r.Examples.Positive)
 	query.Negative, errs[4] = sdkExamples(r.Examples.Negative)
-	if err := errors.Join(errs[:]...); err != nil {
+	return query, errors.Join(errs[:]...)
+}
+
+func queryPoints(ctx context.Context, v *invocation, r *pointsQuery) (object, error) {
+	query, err := r.sdk()
+	if err != nil {
 		return nil, err
 	}
 	result, err := v.client.Points.Query(ctx, r.Collection.ref(), query)
 	if err != nil {
 		return nil, err
 	}
+	return queryResultJSON(result), nil
+}
+
+func queryResultJSON(result *vexfs.QueryResult) object {
 	hits := []any{}
 	for _, hit := range result.Hits {
 		hits = append(hits, object{"point": pointJSON(hit.Point), "score": hit.Score})
 	}
-	return answerJSON(result.Answer, hits), nil
+	return answerJSON(result.Answer, hits)
 }
 
-func search(ctx context.Context, v *invocation, r *struct {
+func batchQueryPoints(ctx context.Context, v *invocation, r *struct {
+	Queries     []pointsQuery `json:"queries"`
+	MinRevision number        `json:"min_revision"`
+},
+) (object, error) {
+	queries := make([]vexfs.CollectionQuery, len(r.Queries))
+	for i := range r.Queries {
+		query, err := r.Queries[i].sdk()
+		if err != nil {
+			return nil, err
+		}
+		queries[i] = vexfs.CollectionQuery{Collection: r.Queries[i].Collection.ref(), PointQuery: query}
+	}
+	results, err := v.client.Points.BatchQuery(ctx, queries, vexfs.BatchOptions{MinRevision: int64(r.MinRevision)})
+	if err != nil {
+		return nil, err
+	}
+	return batchJSON(results, func(result *vexfs.QueryResult) (int64, object) { return result.Revision, queryResultJSON(result) }), nil
+}
+
+// batchJSON is the response of a batch, whose revision is the oldest of its answers.
+func batchJSON[T any](results []T, form func(T) (int64, object)) object {
+	answers, revision := []any{}, int64(0)
+	for i, result := range results {
+		own, answer := form(result)
+		answers = append(answers, answer)
+		if i == 0 || own < revision {
+			revision = own
+		}
+	}
+	return object{"revision": revision, "answers": answers}
+}
+
+type searchQuery struct {
 	Text          string   `json:"text"`
 	Vector        *vector  `json:"vector"`
 	Like          *fileRef `json:"like"`
@@ -78,8 +121,9 @@ func search(ctx context.Context, v *invocation, r *struct {
 	DenseWeight   float64  `json:"dense_weight"`
 	LexicalWeight float64  `json:"lexical_weight"`
 	MinRevision   number   `json:"min_revision"`
-},
-) (object, error) {
+}
+
+func (r *searchQuery) sdk() (vexfs.SearchQuery, error) {
 	query := vexfs.SearchQuery{
 		Text: r.Text, Like: r.Like.ref(), Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact,
 		DenseWeight: r.DenseWeight, LexicalWeight: r.LexicalWeight, MinRevision: int64(r.MinRevision),
@@ -89,18 +133,46 @@ func search(ctx context.Context, v *invocation, r *struct {
 	query.Filter, errs[1] = r.Filter.sdk()
 	query.Mode, errs[2] = valueOf[vexfs.SearchMode](r.Mode)
 	query.Limit, errs[3] = narrow[int32](r.Limit)
-	if err := errors.Join(errs[:]...); err != nil {
+	return query, errors.Join(errs[:]...)
+}
+
+func search(ctx context.Context, v *invocation, r *searchQuery) (object, error) {
+	query, err := r.sdk()
+	if err != nil {
 		return nil, err
 	}
 	result, err := v.client.Search(ctx, query)
 	if err != nil {
 		return nil, err
 	}
+	return searchResultJSON(result), nil
+}
+
+func searchResultJSON(result *vexfs.SearchResult) object {
 	hits := []any{}
 	for _, hit := range result.Hits {
 		hits = append(hits, searchHitJSON(hit))
 	}
-	return answerJSON(result.Answer, hits), nil
+	return answerJSON(result.Answer, hits)
+}
+
+func batchSearch(ctx context.Context, v *invocation, r *struct {
+	Searches    []searchQuery `json:"searches"`
+	MinRevision number        `json:"min_revision"`
+},
+) (object, error) {
+	searches := make([]vexfs.SearchQuery, len(r.Searches))
+	for i := range r.Searches {
+		var err error
+		if searches[i], err = r.Searches[i].sdk(); err != nil {
+			return nil, err
+		}
+	}
+	results, err := v.client.BatchSearch(ctx, searches, vexfs.BatchOptions{MinRevision: int64(r.MinRevision)})
+	if err != nil {
+		return nil, err
+	}
+	return batchJSON(results, func(result *vexfs.SearchResult) (int64, object) { return result.Revision, searchResultJSON(result) }), nil
 }
 
 type waitRequest struct {

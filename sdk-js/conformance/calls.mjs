@@ -111,22 +111,20 @@ const unary = {
   DeletePoints: async (client, r, o) =>
     client.points.delete(ref(r.collection, "collection"), r.ids ?? [], { ...options(r, ["request_id"]), ...o }),
   QueryPoints: async (client, r, o) => {
-    const query = decode.pointsQuery(r);
-    const names = ["vector_name", "limit", "with_vectors", "exact", "min_revision"];
-    const all = { ...options(r, names), ...filtered(r), ...o };
-    const found = await client.points.query(ref(r.collection, "collection"), query, all);
-    return { ...found, hits: found.hits.map(({ point, score }) => ({ point: encode.point(point), score })) };
+    const { collection, query, ...all } = pointsQuery(r);
+    return foundPoints(await client.points.query(collection, query, { ...all, ...options(r, ["min_revision"]), ...o }));
+  },
+  BatchQueryPoints: async (client, r, o) => {
+    const queries = (r.queries ?? []).map(pointsQuery);
+    return batch(await client.points.batchQuery(queries, { ...options(r, ["min_revision"]), ...o }), foundPoints);
   },
   Search: async (client, r, o) => {
-    const all = {
-      ...options(r, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight", "min_revision"]),
-      ...(r.scope === undefined ? {} : { scope: ref(r.scope, "scope") }),
-      ...(r.mode === undefined ? {} : { mode: decode.enumName(r.mode, "SEARCH_MODE_") }),
-      ...filtered(r),
-      ...o,
-    };
-    const found = await client.search(decode.searchQuery(r), all);
-    return { ...found, hits: found.hits.map(encode.searchHit) };
+    const { query, ...all } = searchQuery(r);
+    return foundFiles(await client.search(query, { ...all, ...options(r, ["min_revision"]), ...o }));
+  },
+  BatchSearch: async (client, r, o) => {
+    const searches = (r.searches ?? []).map(searchQuery);
+    return batch(await client.batchSearch(searches, { ...options(r, ["min_revision"]), ...o }), foundFiles);
   },
   WaitForViews: async (client, r, o) => {
     const found = await client.waitForViews({ ...options(r, ["min_revision"]), ...o });
@@ -234,6 +232,37 @@ async function taken(items, count) {
     }
   }
   return found;
+}
+
+const foundPoints = (found) => ({
+  ...found,
+  hits: found.hits.map(({ point, score }) => ({ point: encode.point(point), score })),
+});
+const foundFiles = (found) => ({ ...found, hits: found.hits.map(encode.searchHit) });
+
+/** A batch's response: its revision is the oldest of its answers. */
+function batch(answers, form) {
+  const [revision] = answers.map((answer) => answer.revision).sort((one, other) => Number(one - other));
+  return { revision, answers: answers.map(form) };
+}
+
+function pointsQuery(request) {
+  return {
+    collection: ref(request.collection, "collection"),
+    query: decode.pointsQuery(request),
+    ...options(request, ["vector_name", "limit", "with_vectors", "exact"]),
+    ...filtered(request),
+  };
+}
+
+function searchQuery(request) {
+  return {
+    query: decode.searchQuery(request),
+    ...options(request, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight"]),
+    ...(request.scope === undefined ? {} : { scope: ref(request.scope, "scope") }),
+    ...(request.mode === undefined ? {} : { mode: decode.enumName(request.mode, "SEARCH_MODE_") }),
+    ...filtered(request),
+  };
 }
 
 function filtered(request) {

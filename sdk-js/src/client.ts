@@ -9,6 +9,8 @@ import type { List } from "./list.js";
 import type { ReadOptions } from "./options.js";
 import { Points } from "./points.js";
 import {
+  type BatchedSearch,
+  batchSearch,
   type ListSkippedFilesOptions,
   listSkippedFiles,
   type SearchHit,
@@ -61,6 +63,16 @@ export abstract class BaseClient {
    */
   async search(query: SearchQuery, options?: SearchOptions): Promise<Found<SearchHit>> {
     return search(this.#caller, query, options ?? {});
+  }
+
+  /**
+   * Answers up to 100 searches, in their order and from one state of the views. Their limits may be 10,000 together, the answers
+   * 3 MiB. If one search cannot be answered all fail, and the error names it, in its message and as `index` of its metadata.
+   *
+   * Throws {@link VexfsError}. Reasons: those of `search`, `TOO_LARGE`.
+   */
+  async batchSearch(searches: readonly BatchedSearch[], options?: ReadOptions): Promise<Found<SearchHit>[]> {
+    return batchSearch(this.#caller, searches, options ?? {});
   }
 
   /**

@@ -68,6 +68,7 @@ export type {
 export { List, type Page } from "./list.js";
 export type { CallOptions, ListOptions, PastOptions, ReadOptions, WriteOptions } from "./options.js";
 export {
+  type BatchedPointsQuery,
   type DeletePointsResult,
   type ListPointsOptions,
   type Point,
@@ -76,6 +77,7 @@ export {
   type PointInput,
   Points,
   type PointsQuery,
+  type PointsQueryOptions,
   type PointsResult,
   type QueryPointsOptions,
   type ReadPointsOptions,
@@ -83,6 +85,7 @@ export {
 } from "./points.js";
 export type { FileRef, FileRefObject } from "./references.js";
 export type {
+  BatchedSearch,
   ListSkippedFilesOptions,
   Match,
   Passage,
@@ -90,6 +93,7 @@ export type {
   SearchMode,
   SearchOptions,
   SearchQuery,
+  SearchQueryOptions,
   SkippedFile,
   ViewsResult,
   WaitOptions,

@@ -5,7 +5,7 @@ import type { Caller } from "./caller.js";
 import { missingFromAnswer } from "./errors.js";
 import type { Done } from "./file-attributes.js";
 import { type Filter, toWireFilter } from "./filters.js";
-import { PointsService, type Point as WirePoint } from "./gen/vexfs/v1/points_pb.js";
+import { PointsService, type QueryPointsResponse, type Point as WirePoint } from "./gen/vexfs/v1/points_pb.js";
 import { List } from "./list.js";
 import type { ListOptions, ReadOptions, WriteOptions } from "./options.js";
 import { type FileRef, toFileRef } from "./references.js";
@@ -86,8 +86,8 @@ export type PointsQuery =
       readonly negative?: readonly PointExample[] | undefined;
     };
 
-/** Options of a query. */
-export interface QueryPointsOptions extends ReadPointsOptions {
+/** What a query of points answers, and how it is found. */
+export interface PointsQueryOptions {
   /** Which named vector to compare; the collection's first if not set. */
   vectorName?: string | undefined;
   /** Which points may be answered. */
@@ -96,6 +96,19 @@ export interface QueryPointsOptions extends ReadPointsOptions {
   limit?: number | undefined;
   /** Compare with every vector that may be answered, so that none is missed, however long that takes. */
   exact?: boolean | undefined;
+  /** Answer the vectors of the hits, too. */
+  withVectors?: boolean | undefined;
+}
+
+/** Options of a query. */
+export interface QueryPointsOptions extends ReadPointsOptions, PointsQueryOptions {}
+
+/** One query of a batch. */
+export interface BatchedPointsQuery extends PointsQueryOptions {
+  /** The collection's directory. */
+  readonly collection: FileRef;
+  /** What its points shall be near to. */
+  readonly query: PointsQuery;
 }
 
 /** One point that is near. */
@@ -165,24 +178,43 @@ export class Points {
    * Reasons: `POINT_NOT_FOUND`, `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_FILTER`, `VIEW_UNAVAILABLE`.
    */
   async query(collection: FileRef, query: PointsQuery, options?: QueryPointsOptions): Promise<Found<PointHit>> {
-    const response = await this.#caller.unary(
-      PointsService.method.queryPoints,
-      {
-        collection: toFileRef(collection),
-        query: toWireQuery(query),
-        vectorName: options?.vectorName ?? "",
-        ...(options?.filter === undefined ? {} : { filter: toWireFilter(options.filter) }),
-        limit: options?.limit ?? 0,
-        exact: options?.exact ?? false,
-        ...reading(options),
-      },
-      options,
-    );
-    return toFound(
-      response,
-      response.hits.map(({ point, score }) => ({ point: toPoint(point), score })),
-    );
+    const request = {
+      ...toWireRequest({ collection, query, ...options }),
+      minRevision: options?.minRevision ?? 0n,
+    };
+    return toFoundPoints(await this.#caller.unary(PointsService.method.queryPoints, request, options));
   }
+
+  /**
+   * Answers up to 100 queries, in their order and all of the same revision. Their limits may be 10,000 together, the answers
+   * 3 MiB. If one query cannot be answered all fail, and the error names it, in its message and as `index` of its metadata.
+   *
+   * Reasons: those of `query`, `TOO_LARGE`.
+   */
+  async batchQuery(queries: readonly BatchedPointsQuery[], options?: ReadOptions): Promise<Found<PointHit>[]> {
+    const request = { queries: queries.map(toWireRequest), minRevision: options?.minRevision ?? 0n };
+    const response = await this.#caller.unary(PointsService.method.batchQueryPoints, request, options);
+    return response.answers.map(toFoundPoints);
+  }
+}
+
+function toWireRequest(asked: BatchedPointsQuery) {
+  return {
+    collection: toFileRef(asked.collection),
+    query: toWireQuery(asked.query),
+    vectorName: asked.vectorName ?? "",
+    ...(asked.filter === undefined ? {} : { filter: toWireFilter(asked.filter) }),
+    limit: asked.limit ?? 0,
+    exact: asked.exact ?? false,
+    withVectors: asked.withVectors ?? false,
+  };
+}
+
+function toFoundPoints(response: QueryPointsResponse): Found<PointHit> {
+  return toFound(
+    response,
+    response.hits.map(({ point, score }) => ({ point: toPoint(point), score })),
+  );
 }
 
 function reading(options: ReadPointsOptions | undefined) {

@@ -5,6 +5,7 @@ import type { Done } from "./file-attributes.js";
 import { type FileInfo, toFileInfo } from "./file-info.js";
 import { type Filter, toWireFilter } from "./filters.js";
 import {
+  type SearchResponse,
   SearchService,
   type SearchHit as WireHit,
   type Match as WireMatch,
@@ -32,8 +33,8 @@ export type SearchQuery =
       readonly like: FileRef;
     };
 
-/** Options of a search. */
-export interface SearchOptions extends ReadOptions {
+/** Which files a search answers, and how they are found. */
+export interface SearchQueryOptions {
   /** Only files in this directory or below it; everywhere if not set. */
   scope?: FileRef | undefined;
   /** Only files that pass this. */
@@ -50,6 +51,15 @@ export interface SearchOptions extends ReadOptions {
   denseWeight?: number | undefined;
   /** Hybrid: how much the ranking by words counts, likewise. */
   lexicalWeight?: number | undefined;
+}
+
+/** Options of a search. */
+export interface SearchOptions extends ReadOptions, SearchQueryOptions {}
+
+/** One search of a batch. */
+export interface BatchedSearch extends SearchQueryOptions {
+  /** What files shall answer. */
+  readonly query: SearchQuery;
 }
 
 /** A passage of a file's text. */
@@ -124,23 +134,37 @@ const toWireMode: Record<SearchMode, WireMode> = {
 
 /** Calls Search. */
 export async function search(caller: Caller, query: SearchQuery, options: SearchOptions): Promise<Found<SearchHit>> {
-  const { scope, filter, mode } = options;
-  const response = await caller.unary(
-    SearchService.method.search,
-    {
-      query: toWireQuery(query),
-      ...(scope === undefined ? {} : { scope: toFileRef(scope) }),
-      ...(filter === undefined ? {} : { filter: toWireFilter(filter) }),
-      mode: mode === undefined ? WireMode.UNSPECIFIED : toWireMode[mode],
-      limit: options.limit ?? 0,
-      vectorName: options.vectorName ?? "",
-      exact: options.exact ?? false,
-      denseWeight: options.denseWeight ?? 0,
-      lexicalWeight: options.lexicalWeight ?? 0,
-      minRevision: options.minRevision ?? 0n,
-    },
-    options,
-  );
+  const request = { ...toWireRequest({ query, ...options }), minRevision: options.minRevision ?? 0n };
+  return toFoundFiles(await caller.unary(SearchService.method.search, request, options));
+}
+
+/** Calls BatchSearch. */
+export async function batchSearch(
+  caller: Caller,
+  searches: readonly BatchedSearch[],
+  options: ReadOptions,
+): Promise<Found<SearchHit>[]> {
+  const request = { searches: searches.map(toWireRequest), minRevision: options.minRevision ?? 0n };
+  const response = await caller.unary(SearchService.method.batchSearch, request, options);
+  return response.answers.map(toFoundFiles);
+}
+
+function toWireRequest(asked: BatchedSearch) {
+  const { query, scope, filter, mode } = asked;
+  return {
+    query: toWireQuery(query),
+    ...(scope === undefined ? {} : { scope: toFileRef(scope) }),
+    ...(filter === undefined ? {} : { filter: toWireFilter(filter) }),
+    mode: mode === undefined ? WireMode.UNSPECIFIED : toWireMode[mode],
+    limit: asked.limit ?? 0,
+    vectorName: asked.vectorName ?? "",
+    exact: asked.exact ?? false,
+    denseWeight: asked.denseWeight ?? 0,
+    lexicalWeight: asked.lexicalWeight ?? 0,
+  };
+}
+
+function toFoundFiles(response: SearchResponse): Found<SearchHit> {
   return toFound(response, response.hits.map(toHit));
 }
 

@@ -33,14 +33,14 @@ const values = [
   "version",
 ];
 const methods = {
-  Client: ["close", "listSkippedFiles", "search", "serverInfo", "waitForViews"],
+  Client: ["batchSearch", "close", "listSkippedFiles", "search", "serverInfo", "waitForViews"],
   Files: [
     ...["copy", "getMetadata", "getXattr", "link", "list", "listXattrs", "makeDirectory", "move", "read"],
     ...["readStream", "readSymlink", "readText", "remove", "removeXattr", "setAttributes", "setMetadata"],
     ...["setXattr", "stat", "symlink", "write"],
   ],
   Collections: ["create", "delete", "get", "list"],
-  Points: ["delete", "get", "list", "query", "upsert"],
+  Points: ["batchQuery", "delete", "get", "list", "query", "upsert"],
   List: ["pages", "toArray"],
   ContentStream: ["bytes", "opened", "toReadableStream"],
 };
@@ -80,6 +80,8 @@ test("the types are those that stood here before", () => {
       ...[
         "AttributeChanges",
         "AttributeCondition",
+        "BatchedPointsQuery",
+        "BatchedSearch",
         "CallOptions",
         "Collection",
         "CollectionResult",
@@ -89,7 +91,8 @@ test("the types are those that stood here before", () => {
       ...["FileRefObject", "FileResult", "Filter", "Found", "JsonObject", "JsonValue", "Limits", "ListFilesOptions"],
       ...["ListOptions", "ListPointsOptions", "ListSkippedFilesOptions", "MakeDirectoryOptions", "Match"],
       ...["MetadataCondition", "Metric", "MoveOptions", "NumberRange", "OpenedContent", "Page", "Passage"],
-      ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointsQuery", "QueryPointsOptions"],
+      ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointsQuery"],
+      ...["PointsQueryOptions", "QueryPointsOptions", "SearchQueryOptions"],
       ...["ReadContentOptions", "ReadOptions", "ReadPointsOptions", "RemoveOptions", "Scalar", "SearchHit"],
       ...["SearchMode", "SearchOptions", "SearchQuery", "ServerInfo", "SetXattrOptions", "SkippedFile"],
       ...["StorePosition", "SymlinkTarget", "TextCounts", "Time", "TimeRange", "VectorInput", "VectorSpec"],

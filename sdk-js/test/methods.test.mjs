@@ -39,6 +39,9 @@ const calls = {
   "PointsService/DeletePoints": (client) => client.points.delete("/a", ["a"]),
   "PointsService/ListPoints": (client) => client.points.list("/a").toArray(),
   "PointsService/QueryPoints": (client) => client.points.query("/a", { pointId: "a" }),
+  "PointsService/BatchQueryPoints": (client) =>
+    client.points.batchQuery([{ collection: "/a", query: { pointId: "a" } }]),
+  "SearchService/BatchSearch": (client) => client.batchSearch([{ query: "a" }]),
   "SearchService/Search": (client) => client.search("a"),
   "SearchService/WaitForViews": (client) => client.waitForViews(),
   "SearchService/ListSkippedFiles": (client) => client.listSkippedFiles().toArray(),

@@ -96,6 +96,20 @@ for (const [name, makeClient] of Object.entries(transports)) {
         like.hits.map(({ point }) => point.id),
         ["xy", "y"],
       );
+      const queries = [
+        { collection, query: { vector: axis }, limit: 2 },
+        { collection, query: { pointId: "x" }, filter, withVectors: true, exact: true },
+      ];
+      const batch = await client.points.batchQuery(queries, { minRevision: revision });
+      assert.deepEqual(
+        batch.map(({ hits }) => hits),
+        [near.hits, others.hits],
+      );
+      assert.ok(batch[0].revision >= revision && batch[0].revision === batch[1].revision);
+      const wrong = { collection, query: { pointId: "none" } };
+      await assert.rejects(client.points.batchQuery([...queries, wrong]), (error) => {
+        return error.reason === "POINT_NOT_FOUND" && error.metadata.index === "2";
+      });
       await assert.rejects(client.points.query(collection, { vector: [1] }), { reason: "DIMENSION_MISMATCH" });
       await assert.rejects(client.points.query(collection, { pointId: "none" }), { reason: "POINT_NOT_FOUND" });
       await assert.rejects(client.points.upsert(collection, [{ id: "x", vectors: { v: [Number.NaN, 0, 0] } }]), {

@@ -56,12 +56,14 @@ EXPORTS = [
     "PointHit",
     "PointInput",
     "Points",
+    "PointsQuery",
     "QueryResult",
     "Reason",
     "Removed",
     "ResourceExhaustedError",
     "SearchHit",
     "SearchMode",
+    "SearchQuery",
     "SearchResult",
     "ServerInfo",
     "SettingsError",
@@ -105,7 +107,8 @@ def test_everything_public_is_documented() -> None:
 
 
 def test_every_field_of_a_result_is_documented() -> None:
-    source = (REPOSITORY / "sdk-python/src/vexfs_client/_types.py").read_text()
+    package = REPOSITORY / "sdk-python/src/vexfs_client"
+    source = "".join((package / module).read_text() for module in ("_types.py", "_queries.py"))
     for name in EXPORTS:
         item = getattr(vexfs_client, name)
         if dataclasses.is_dataclass(item):
@@ -157,7 +160,7 @@ def test_the_methods_are_those_that_all_sdks_share() -> None:
         names = re.split(r",\s+", listed[1])
         assert len(names) >= 4
         assert [name for name in names if not callable(getattr(kind, name, None))] == []
-    for name in ("search", "wait_for_views", "list_skipped_files", "server_info"):
+    for name in ("search", "batch_search", "wait_for_views", "list_skipped_files", "server_info"):
         assert name in text
         assert callable(getattr(Client, name))
 

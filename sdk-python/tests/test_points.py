@@ -11,6 +11,7 @@ from vexfs_client import (
     Metric,
     NotFoundError,
     PointInput,
+    PointsQuery,
     Reason,
     VectorSpec,
     VectorStorage,
@@ -104,6 +105,25 @@ def test_query_by_examples(client: Client, filled: str) -> None:
         client.points.query(filled, positive=["none"])
     with pytest.raises(InvalidArgumentError):
         client.points.query(filled, negative=["p0"])
+
+
+def test_a_batch_of_queries(client: Client, filled: str) -> None:
+    queries = [
+        PointsQuery(collection=filled, vector=[1, 5, 0], limit=2, with_vectors=True),
+        PointsQuery(collection=filled, point_id="p0", vector_name="other", limit=3, exact=True),
+        PointsQuery(collection=filled, positive=["p0"], negative=["p5"], filter=Filter.metadata("even", equals=True)),
+    ]
+    first, second, third = client.points.batch_query(queries)
+    assert [hit.point.id for hit in first.hits] == ["p5", "p4"]
+    assert first.hits[0].point.vectors["main"].tolist() == [1.0, 5.0, 0.0]
+    assert [hit.point.id for hit in second.hits] == ["p1", "p2", "p3"]
+    assert {hit.point.id for hit in third.hits} == {"p2", "p4"}
+    assert first.revision == second.revision == third.revision > 0
+    with pytest.raises(NotFoundError, match=r"queries\[1\]") as error:
+        client.points.batch_query([queries[0], PointsQuery(collection=filled, point_id="none")])
+    assert error.value.metadata["index"] == "1"
+    with pytest.raises(InvalidArgumentError):
+        client.points.batch_query([])
 
 
 def test_query_with_filters(client: Client, filled: str) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vexfs_client import Client, DeadlineExceededError, Filter, InvalidArgumentError, Reason, SearchMode, ViewState
+from vexfs_client import Client, DeadlineExceededError, Filter, InvalidArgumentError, Reason, SearchMode, SearchQuery, ViewState
 
 DOCUMENTS = {
     "keys.md": b"Access keys are rotated every ninety days by the security team.",
@@ -45,6 +45,24 @@ def test_search_by_meaning_and_by_words(client: Client, documents: str) -> None:
     assert words.hits[0].matches[0].mode is SearchMode.LEXICAL
     assert words.hits[0].matches[0].terms
     assert len(client.search("release", scope=documents, mode=SearchMode.DENSE, limit=2).hits) == 2
+
+
+def test_a_batch_of_searches(client: Client, documents: str) -> None:
+    searches = [
+        SearchQuery(text="how often do we change our credentials?", scope=documents),
+        SearchQuery(text="canteen", scope=documents, mode="lexical"),
+        SearchQuery(like=f"{documents}/keys.md", scope=documents, limit=1),
+        SearchQuery(text="security", scope=documents, filter=Filter.metadata("letters", lt=56), dense_weight=2.0),
+    ]
+    meaning, words, like, filtered = client.batch_search(searches)
+    assert meaning.hits[0].file.path == f"{documents}/keys.md"
+    assert [hit.file.name for hit in words.hits] == ["lunch.md"]
+    assert (words.strategy, len(like.hits)) == ("lexical", 1)
+    assert [hit.file.name for hit in filtered.hits] == ["lunch.md"]
+    with pytest.raises(InvalidArgumentError, match=r"searches\[1\]"):
+        client.batch_search([searches[0], SearchQuery(text=" ")])
+    with pytest.raises(ValueError, match="psychic"):
+        client.batch_search([SearchQuery(text="x", mode="psychic")])
 
 
 def test_search_with_a_filter_or_a_vector(client: Client, documents: str) -> None:

@@ -10,7 +10,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Endpoint;
 
 use crate::call::Core;
-use crate::requests::{ListSkippedFiles, Search, ServerInfoRequest, WaitForViews};
+use crate::requests::{BatchSearch, ListSkippedFiles, Search, ServerInfoRequest, WaitForViews};
 use crate::settings::{Given, Settings, SettingsError};
 use crate::{Collections, Files, Points, SearchQuery};
 
@@ -55,6 +55,13 @@ impl Client {
     /// Find the files that answer a question best: words, or a vector.
     pub fn search(&self, query: impl Into<SearchQuery>) -> Search {
         Search::of(self, query.into())
+    }
+
+    /// Answer up to 100 searches, made by [`Client::search`] and not sent, in their order and from one state of the views. Their
+    /// limits may be 10,000 together, the answers 3 MiB. If one search cannot be answered all fail, and the error names it, in its
+    /// message and as `index` of its metadata. The batch has the time-out and the revision to wait for, and the searches have none.
+    pub fn batch_search(&self, searches: impl IntoIterator<Item = Search>) -> BatchSearch {
+        BatchSearch::of(self, searches)
     }
 
     /// Wait until all views have what the store has, so that a search finds everything written before.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::convert::{count, from_struct, from_vector, to_struct, to_vector};
 use crate::files::named;
 use crate::generated::proto;
-use crate::requests::{DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints};
+use crate::requests::{BatchQueryPoints, DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints};
 use crate::{Client, FileRef, Metadata};
 
 /// Vectors with a payload: the files of a collection. Made by [`Client::points`].
@@ -49,6 +49,14 @@ impl Points {
     pub fn query(&self, collection: impl Into<FileRef>, query: impl Into<PointQuery>) -> QueryPoints {
         let (collection, query) = (named(collection), Some(query.into().into()));
         QueryPoints::new(&self.client, proto::QueryPointsRequest { collection, query, ..Default::default() })
+    }
+
+    /// Answer up to 100 queries, made by [`Points::query`] and not sent, in their order and all of the same revision. Their limits
+    /// may be 10,000 together, the answers 3 MiB. If one query cannot be answered all fail, and the error names it, in its message
+    /// and as `index` of its metadata. The batch has the time-out and the revision to wait for, and the queries have none.
+    pub fn batch_query(&self, queries: impl IntoIterator<Item = QueryPoints>) -> BatchQueryPoints {
+        let queries = queries.into_iter().map(QueryPoints::into_request).collect();
+        BatchQueryPoints::new(&self.client, proto::BatchQueryPointsRequest { queries, ..Default::default() })
     }
 }
 

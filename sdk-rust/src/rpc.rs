@@ -84,9 +84,11 @@ unary! {
         writes delete_points(DeletePointsRequest) -> DeletePointsResponse;
         reads list_points(ListPointsRequest) -> ListPointsResponse;
         reads query_points(QueryPointsRequest) -> QueryPointsResponse;
+        reads batch_query_points(BatchQueryPointsRequest) -> BatchQueryPointsResponse;
     }
     search_service_client::SearchServiceClient {
         reads search(SearchRequest) -> SearchResponse;
+        reads batch_search(BatchSearchRequest) -> BatchSearchResponse;
         reads wait_for_views(WaitForViewsRequest) -> WaitForViewsResponse;
         reads list_skipped_files(ListSkippedFilesRequest) -> ListSkippedFilesResponse;
     }

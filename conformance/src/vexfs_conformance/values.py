@@ -2,7 +2,7 @@
 
 A helper is an object with one key: `{$text: "hello"}` the bytes of a text, `{$hex: ff00}` bytes, `{$fill: [a, 1000]}` a
 text repeated, as bytes, `{$path: [text, ff]}` a text and bytes behind it, `{$vector: [1, 0]}` 32-bit floats, `{$join: [a,
-[b, 3]]}` the string `abbb`. Bytes are base64, as protojson has them.
+[b, 3]]}` the string `abbb`, `{$times: [a, 3]}` the list of three a. Bytes are base64, as protojson has them.
 """
 
 import base64
@@ -38,6 +38,7 @@ HELPERS: Mapping[str, Callable[[Any], Any]] = {
     "$join": _joined,
     "$path": lambda value: _base64(str(value[0]).encode() + bytes.fromhex(value[1])),
     "$nested": lambda value: _nested(int(value)),
+    "$times": lambda value: [value[0]] * int(value[1]),
     "$points": lambda value: [{"id": f"p{number:05}"} for number in range(int(value))],
 }
 

@@ -1170,6 +1170,116 @@ func (x *QueryPointsResponse) GetPending() int64 {
 	return 0
 }
 
+// Queries to answer at once.
+type BatchQueryPointsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to look for, each as in a call of its own, in the same collection or in several. Their limits may be 10,000 together.
+	Queries []*QueryPointsRequest `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Wait, until the deadline, for this revision; 0: do not wait.
+	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchQueryPointsRequest) Reset() {
+	*x = BatchQueryPointsRequest{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchQueryPointsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchQueryPointsRequest) ProtoMessage() {}
+
+func (x *BatchQueryPointsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchQueryPointsRequest.ProtoReflect.Descriptor instead.
+func (*BatchQueryPointsRequest) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *BatchQueryPointsRequest) GetQueries() []*QueryPointsRequest {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
+func (x *BatchQueryPointsRequest) GetMinRevision() int64 {
+	if x != nil {
+		return x.MinRevision
+	}
+	return 0
+}
+
+// What was found.
+type BatchQueryPointsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision that every one of the answers reflects.
+	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The answers in the order of the queries, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+	Answers       []*QueryPointsResponse `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchQueryPointsResponse) Reset() {
+	*x = BatchQueryPointsResponse{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchQueryPointsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchQueryPointsResponse) ProtoMessage() {}
+
+func (x *BatchQueryPointsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchQueryPointsResponse.ProtoReflect.Descriptor instead.
+func (*BatchQueryPointsResponse) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *BatchQueryPointsResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *BatchQueryPointsResponse) GetAnswers() []*QueryPointsResponse {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
 var File_vexfs_v1_points_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_points_proto_rawDesc = "" +
@@ -1281,7 +1391,14 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\bstrategy\x18\x05 \x01(\tR\bstrategy\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12'\n" +
 	"\x0fpartial_reasons\x18\a \x03(\tR\x0epartialReasons\x12\x18\n" +
-	"\apending\x18\b \x01(\x03R\apending2\xd7\x04\n" +
+	"\apending\x18\b \x01(\x03R\apending\"\xa1\x02\n" +
+	"\x17BatchQueryPointsRequest\x12F\n" +
+	"\aqueries\x18\x01 \x03(\v2\x1c.vexfs.v1.QueryPointsRequestB\x0e\xe2A\x01\x02\xbaH\a\x92\x01\x04\b\x01\x10dR\aqueries\x12*\n" +
+	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
+	"\x10one_min_revision\x12D`min_revision` is said once, for the whole batch, and not in a query\x1a0this.queries.all(query, query.min_revision == 0)\"o\n" +
+	"\x18BatchQueryPointsResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x127\n" +
+	"\aanswers\x18\x02 \x03(\v2\x1d.vexfs.v1.QueryPointsResponseR\aanswers2\xe6\x05\n" +
 	"\rPointsService\x12}\n" +
 	"\fUpsertPoints\x12\x1d.vexfs.v1.UpsertPointsRequest\x1a\x1e.vexfs.v1.UpsertPointsResponse\".\x8a\xb5\x18\v\b\x02\x12\a\v\x05\x06\b \"%\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:upsert\x90\x02\x02\x12k\n" +
 	"\tGetPoints\x12\x1a.vexfs.v1.GetPointsRequest\x1a\x1b.vexfs.v1.GetPointsResponse\"%\x8a\xb5\x18\x05\b\x01\x12\x01\v\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/points:get\x90\x02\x01\x12w\n" +
@@ -1290,7 +1407,9 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"ListPoints\x12\x1b.vexfs.v1.ListPointsRequest\x1a\x1c.vexfs.v1.ListPointsResponse\"\x1e\x8a\xb5\x18\x05\b\x01\x12\x01\v\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/points\x90\x02\x01\x12x\n" +
 	"\vQueryPoints\x12\x1c.vexfs.v1.QueryPointsRequest\x1a\x1d.vexfs.v1.QueryPointsResponse\",\x8a\xb5\x18\n" +
-	"\b\x01\x12\x06\v\f\x05\x06\aQ\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/points:query\x90\x02\x01B\x8c\x01\n" +
+	"\b\x01\x12\x06\v\f\x05\x06\aQ\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/points:query\x90\x02\x01\x12\x8c\x01\n" +
+	"\x10BatchQueryPoints\x12!.vexfs.v1.BatchQueryPointsRequest\x1a\".vexfs.v1.BatchQueryPointsResponse\"1\x8a\xb5\x18\n" +
+	"\b\x01\x12\x06\v\f\x05\x06\aQ\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/points:batchQuery\x90\x02\x01B\x8c\x01\n" +
 	"\fcom.vexfs.v1B\vPointsProtoP\x01Z.github.com/vexfs/vexfs/sdk-go/internal/vexfspb\xa2\x02\x03VXX\xaa\x02\bVexfs.V1\xca\x02\bVexfs\\V1\xe2\x02\x14Vexfs\\V1\\GPBMetadata\xea\x02\tVexfs::V1b\x06proto3"
 
 var (
@@ -1305,68 +1424,74 @@ func file_vexfs_v1_points_proto_rawDescGZIP() []byte {
 	return file_vexfs_v1_points_proto_rawDescData
 }
 
-var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_vexfs_v1_points_proto_goTypes = []any{
-	(*PointInput)(nil),           // 0: vexfs.v1.PointInput
-	(*Point)(nil),                // 1: vexfs.v1.Point
-	(*UpsertPointsRequest)(nil),  // 2: vexfs.v1.UpsertPointsRequest
-	(*UpsertPointsResponse)(nil), // 3: vexfs.v1.UpsertPointsResponse
-	(*GetPointsRequest)(nil),     // 4: vexfs.v1.GetPointsRequest
-	(*GetPointsResponse)(nil),    // 5: vexfs.v1.GetPointsResponse
-	(*DeletePointsRequest)(nil),  // 6: vexfs.v1.DeletePointsRequest
-	(*DeletePointsResponse)(nil), // 7: vexfs.v1.DeletePointsResponse
-	(*ListPointsRequest)(nil),    // 8: vexfs.v1.ListPointsRequest
-	(*ListPointsResponse)(nil),   // 9: vexfs.v1.ListPointsResponse
-	(*Example)(nil),              // 10: vexfs.v1.Example
-	(*Examples)(nil),             // 11: vexfs.v1.Examples
-	(*QueryPointsRequest)(nil),   // 12: vexfs.v1.QueryPointsRequest
-	(*PointHit)(nil),             // 13: vexfs.v1.PointHit
-	(*QueryPointsResponse)(nil),  // 14: vexfs.v1.QueryPointsResponse
-	nil,                          // 15: vexfs.v1.PointInput.VectorsEntry
-	nil,                          // 16: vexfs.v1.Point.VectorsEntry
-	(*structpb.Struct)(nil),      // 17: google.protobuf.Struct
-	(*FileRef)(nil),              // 18: vexfs.v1.FileRef
-	(*Vector)(nil),               // 19: vexfs.v1.Vector
-	(*Filter)(nil),               // 20: vexfs.v1.Filter
+	(*PointInput)(nil),               // 0: vexfs.v1.PointInput
+	(*Point)(nil),                    // 1: vexfs.v1.Point
+	(*UpsertPointsRequest)(nil),      // 2: vexfs.v1.UpsertPointsRequest
+	(*UpsertPointsResponse)(nil),     // 3: vexfs.v1.UpsertPointsResponse
+	(*GetPointsRequest)(nil),         // 4: vexfs.v1.GetPointsRequest
+	(*GetPointsResponse)(nil),        // 5: vexfs.v1.GetPointsResponse
+	(*DeletePointsRequest)(nil),      // 6: vexfs.v1.DeletePointsRequest
+	(*DeletePointsResponse)(nil),     // 7: vexfs.v1.DeletePointsResponse
+	(*ListPointsRequest)(nil),        // 8: vexfs.v1.ListPointsRequest
+	(*ListPointsResponse)(nil),       // 9: vexfs.v1.ListPointsResponse
+	(*Example)(nil),                  // 10: vexfs.v1.Example
+	(*Examples)(nil),                 // 11: vexfs.v1.Examples
+	(*QueryPointsRequest)(nil),       // 12: vexfs.v1.QueryPointsRequest
+	(*PointHit)(nil),                 // 13: vexfs.v1.PointHit
+	(*QueryPointsResponse)(nil),      // 14: vexfs.v1.QueryPointsResponse
+	(*BatchQueryPointsRequest)(nil),  // 15: vexfs.v1.BatchQueryPointsRequest
+	(*BatchQueryPointsResponse)(nil), // 16: vexfs.v1.BatchQueryPointsResponse
+	nil,                              // 17: vexfs.v1.PointInput.VectorsEntry
+	nil,                              // 18: vexfs.v1.Point.VectorsEntry
+	(*structpb.Struct)(nil),          // 19: google.protobuf.Struct
+	(*FileRef)(nil),                  // 20: vexfs.v1.FileRef
+	(*Vector)(nil),                   // 21: vexfs.v1.Vector
+	(*Filter)(nil),                   // 22: vexfs.v1.Filter
 }
 var file_vexfs_v1_points_proto_depIdxs = []int32{
-	15, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
-	17, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
-	17, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
-	16, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
-	18, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	17, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
+	19, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
+	19, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
+	18, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
+	20, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	0,  // 5: vexfs.v1.UpsertPointsRequest.points:type_name -> vexfs.v1.PointInput
-	18, // 6: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	20, // 6: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	1,  // 7: vexfs.v1.GetPointsResponse.points:type_name -> vexfs.v1.Point
-	18, // 8: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
-	18, // 9: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	20, // 8: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
+	20, // 9: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	1,  // 10: vexfs.v1.ListPointsResponse.points:type_name -> vexfs.v1.Point
-	19, // 11: vexfs.v1.Example.vector:type_name -> vexfs.v1.Vector
+	21, // 11: vexfs.v1.Example.vector:type_name -> vexfs.v1.Vector
 	10, // 12: vexfs.v1.Examples.positive:type_name -> vexfs.v1.Example
 	10, // 13: vexfs.v1.Examples.negative:type_name -> vexfs.v1.Example
-	18, // 14: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
-	19, // 15: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
+	20, // 14: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	21, // 15: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
 	11, // 16: vexfs.v1.QueryPointsRequest.examples:type_name -> vexfs.v1.Examples
-	20, // 17: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
+	22, // 17: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
 	1,  // 18: vexfs.v1.PointHit.point:type_name -> vexfs.v1.Point
 	13, // 19: vexfs.v1.QueryPointsResponse.hits:type_name -> vexfs.v1.PointHit
-	19, // 20: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	19, // 21: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	2,  // 22: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
-	4,  // 23: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
-	6,  // 24: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
-	8,  // 25: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
-	12, // 26: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
-	3,  // 27: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
-	5,  // 28: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
-	7,  // 29: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
-	9,  // 30: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
-	14, // 31: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
-	27, // [27:32] is the sub-list for method output_type
-	22, // [22:27] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	12, // 20: vexfs.v1.BatchQueryPointsRequest.queries:type_name -> vexfs.v1.QueryPointsRequest
+	14, // 21: vexfs.v1.BatchQueryPointsResponse.answers:type_name -> vexfs.v1.QueryPointsResponse
+	21, // 22: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	21, // 23: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	2,  // 24: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
+	4,  // 25: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
+	6,  // 26: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
+	8,  // 27: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
+	12, // 28: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
+	15, // 29: vexfs.v1.PointsService.BatchQueryPoints:input_type -> vexfs.v1.BatchQueryPointsRequest
+	3,  // 30: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
+	5,  // 31: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
+	7,  // 32: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
+	9,  // 33: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
+	14, // 34: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
+	16, // 35: vexfs.v1.PointsService.BatchQueryPoints:output_type -> vexfs.v1.BatchQueryPointsResponse
+	30, // [30:36] is the sub-list for method output_type
+	24, // [24:30] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_points_proto_init() }
@@ -1393,7 +1518,7 @@ func file_vexfs_v1_points_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vexfs_v1_points_proto_rawDesc), len(file_vexfs_v1_points_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

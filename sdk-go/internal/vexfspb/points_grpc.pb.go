@@ -21,11 +21,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PointsService_UpsertPoints_FullMethodName = "/vexfs.v1.PointsService/UpsertPoints"
-	PointsService_GetPoints_FullMethodName    = "/vexfs.v1.PointsService/GetPoints"
-	PointsService_DeletePoints_FullMethodName = "/vexfs.v1.PointsService/DeletePoints"
-	PointsService_ListPoints_FullMethodName   = "/vexfs.v1.PointsService/ListPoints"
-	PointsService_QueryPoints_FullMethodName  = "/vexfs.v1.PointsService/QueryPoints"
+	PointsService_UpsertPoints_FullMethodName     = "/vexfs.v1.PointsService/UpsertPoints"
+	PointsService_GetPoints_FullMethodName        = "/vexfs.v1.PointsService/GetPoints"
+	PointsService_DeletePoints_FullMethodName     = "/vexfs.v1.PointsService/DeletePoints"
+	PointsService_ListPoints_FullMethodName       = "/vexfs.v1.PointsService/ListPoints"
+	PointsService_QueryPoints_FullMethodName      = "/vexfs.v1.PointsService/QueryPoints"
+	PointsService_BatchQueryPoints_FullMethodName = "/vexfs.v1.PointsService/BatchQueryPoints"
 )
 
 // PointsServiceClient is the client API for PointsService service.
@@ -46,6 +47,10 @@ type PointsServiceClient interface {
 	ListPoints(ctx context.Context, in *ListPointsRequest, opts ...grpc.CallOption) (*ListPointsResponse, error)
 	// Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
 	QueryPoints(ctx context.Context, in *QueryPointsRequest, opts ...grpc.CallOption) (*QueryPointsResponse, error)
+	// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+	// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+	// metadata. The batch takes turns with other calls, query by query.
+	BatchQueryPoints(ctx context.Context, in *BatchQueryPointsRequest, opts ...grpc.CallOption) (*BatchQueryPointsResponse, error)
 }
 
 type pointsServiceClient struct {
@@ -106,6 +111,16 @@ func (c *pointsServiceClient) QueryPoints(ctx context.Context, in *QueryPointsRe
 	return out, nil
 }
 
+func (c *pointsServiceClient) BatchQueryPoints(ctx context.Context, in *BatchQueryPointsRequest, opts ...grpc.CallOption) (*BatchQueryPointsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchQueryPointsResponse)
+	err := c.cc.Invoke(ctx, PointsService_BatchQueryPoints_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PointsServiceServer is the server API for PointsService service.
 // All implementations must embed UnimplementedPointsServiceServer
 // for forward compatibility.
@@ -124,6 +139,10 @@ type PointsServiceServer interface {
 	ListPoints(context.Context, *ListPointsRequest) (*ListPointsResponse, error)
 	// Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common.
 	QueryPoints(context.Context, *QueryPointsRequest) (*QueryPointsResponse, error)
+	// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+	// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+	// metadata. The batch takes turns with other calls, query by query.
+	BatchQueryPoints(context.Context, *BatchQueryPointsRequest) (*BatchQueryPointsResponse, error)
 	mustEmbedUnimplementedPointsServiceServer()
 }
 
@@ -148,6 +167,9 @@ func (UnimplementedPointsServiceServer) ListPoints(context.Context, *ListPointsR
 }
 func (UnimplementedPointsServiceServer) QueryPoints(context.Context, *QueryPointsRequest) (*QueryPointsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method QueryPoints not implemented")
+}
+func (UnimplementedPointsServiceServer) BatchQueryPoints(context.Context, *BatchQueryPointsRequest) (*BatchQueryPointsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchQueryPoints not implemented")
 }
 func (UnimplementedPointsServiceServer) mustEmbedUnimplementedPointsServiceServer() {}
 func (UnimplementedPointsServiceServer) testEmbeddedByValue()                       {}
@@ -260,6 +282,24 @@ func _PointsService_QueryPoints_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PointsService_BatchQueryPoints_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchQueryPointsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PointsServiceServer).BatchQueryPoints(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PointsService_BatchQueryPoints_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PointsServiceServer).BatchQueryPoints(ctx, req.(*BatchQueryPointsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PointsService_ServiceDesc is the grpc.ServiceDesc for PointsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -286,6 +326,10 @@ var PointsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "QueryPoints",
 			Handler:    _PointsService_QueryPoints_Handler,
+		},
+		{
+			MethodName: "BatchQueryPoints",
+			Handler:    _PointsService_BatchQueryPoints_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -610,6 +610,116 @@ func (x *SearchResponse) GetPending() int64 {
 	return 0
 }
 
+// Questions to answer at once.
+type BatchSearchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to look for, each as in a call of its own. Their limits may be 10,000 together.
+	Searches []*SearchRequest `protobuf:"bytes,1,rep,name=searches,proto3" json:"searches,omitempty"`
+	// Wait, until the deadline, for this revision; 0: do not wait.
+	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchSearchRequest) Reset() {
+	*x = BatchSearchRequest{}
+	mi := &file_vexfs_v1_search_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchSearchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchSearchRequest) ProtoMessage() {}
+
+func (x *BatchSearchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_search_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchSearchRequest.ProtoReflect.Descriptor instead.
+func (*BatchSearchRequest) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BatchSearchRequest) GetSearches() []*SearchRequest {
+	if x != nil {
+		return x.Searches
+	}
+	return nil
+}
+
+func (x *BatchSearchRequest) GetMinRevision() int64 {
+	if x != nil {
+		return x.MinRevision
+	}
+	return 0
+}
+
+// What was found.
+type BatchSearchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision that every one of the answers reflects, or a later one: answers by meaning and by words may reflect different ones.
+	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The answers in the order of the searches, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+	Answers       []*SearchResponse `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchSearchResponse) Reset() {
+	*x = BatchSearchResponse{}
+	mi := &file_vexfs_v1_search_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchSearchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchSearchResponse) ProtoMessage() {}
+
+func (x *BatchSearchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_search_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchSearchResponse.ProtoReflect.Descriptor instead.
+func (*BatchSearchResponse) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BatchSearchResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *BatchSearchResponse) GetAnswers() []*SearchResponse {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
 // What to wait for.
 type WaitForViewsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -621,7 +731,7 @@ type WaitForViewsRequest struct {
 
 func (x *WaitForViewsRequest) Reset() {
 	*x = WaitForViewsRequest{}
-	mi := &file_vexfs_v1_search_proto_msgTypes[5]
+	mi := &file_vexfs_v1_search_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +743,7 @@ func (x *WaitForViewsRequest) String() string {
 func (*WaitForViewsRequest) ProtoMessage() {}
 
 func (x *WaitForViewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_search_proto_msgTypes[5]
+	mi := &file_vexfs_v1_search_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +756,7 @@ func (x *WaitForViewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitForViewsRequest.ProtoReflect.Descriptor instead.
 func (*WaitForViewsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{5}
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WaitForViewsRequest) GetMinRevision() int64 {
@@ -669,7 +779,7 @@ type WaitForViewsResponse struct {
 
 func (x *WaitForViewsResponse) Reset() {
 	*x = WaitForViewsResponse{}
-	mi := &file_vexfs_v1_search_proto_msgTypes[6]
+	mi := &file_vexfs_v1_search_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +791,7 @@ func (x *WaitForViewsResponse) String() string {
 func (*WaitForViewsResponse) ProtoMessage() {}
 
 func (x *WaitForViewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_search_proto_msgTypes[6]
+	mi := &file_vexfs_v1_search_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +804,7 @@ func (x *WaitForViewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitForViewsResponse.ProtoReflect.Descriptor instead.
 func (*WaitForViewsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{6}
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WaitForViewsResponse) GetRevision() int64 {
@@ -728,7 +838,7 @@ type ListSkippedFilesRequest struct {
 
 func (x *ListSkippedFilesRequest) Reset() {
 	*x = ListSkippedFilesRequest{}
-	mi := &file_vexfs_v1_search_proto_msgTypes[7]
+	mi := &file_vexfs_v1_search_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +850,7 @@ func (x *ListSkippedFilesRequest) String() string {
 func (*ListSkippedFilesRequest) ProtoMessage() {}
 
 func (x *ListSkippedFilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_search_proto_msgTypes[7]
+	mi := &file_vexfs_v1_search_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +863,7 @@ func (x *ListSkippedFilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSkippedFilesRequest.ProtoReflect.Descriptor instead.
 func (*ListSkippedFilesRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{7}
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListSkippedFilesRequest) GetScope() *FileRef {
@@ -797,7 +907,7 @@ type SkippedFile struct {
 
 func (x *SkippedFile) Reset() {
 	*x = SkippedFile{}
-	mi := &file_vexfs_v1_search_proto_msgTypes[8]
+	mi := &file_vexfs_v1_search_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +919,7 @@ func (x *SkippedFile) String() string {
 func (*SkippedFile) ProtoMessage() {}
 
 func (x *SkippedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_search_proto_msgTypes[8]
+	mi := &file_vexfs_v1_search_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +932,7 @@ func (x *SkippedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkippedFile.ProtoReflect.Descriptor instead.
 func (*SkippedFile) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{8}
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SkippedFile) GetFile() *File {
@@ -854,7 +964,7 @@ type ListSkippedFilesResponse struct {
 
 func (x *ListSkippedFilesResponse) Reset() {
 	*x = ListSkippedFilesResponse{}
-	mi := &file_vexfs_v1_search_proto_msgTypes[9]
+	mi := &file_vexfs_v1_search_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +976,7 @@ func (x *ListSkippedFilesResponse) String() string {
 func (*ListSkippedFilesResponse) ProtoMessage() {}
 
 func (x *ListSkippedFilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_search_proto_msgTypes[9]
+	mi := &file_vexfs_v1_search_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +989,7 @@ func (x *ListSkippedFilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSkippedFilesResponse.ProtoReflect.Descriptor instead.
 func (*ListSkippedFilesResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{9}
+	return file_vexfs_v1_search_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListSkippedFilesResponse) GetRevision() int64 {
@@ -907,7 +1017,7 @@ var File_vexfs_v1_search_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n" +
+	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n" +
 	"\rSearchRequest\x12 \n" +
 	"\x04text\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80@H\x00R\x04text\x12*\n" +
@@ -955,7 +1065,14 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\bstrategy\x18\x05 \x01(\tR\bstrategy\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12'\n" +
 	"\x0fpartial_reasons\x18\a \x03(\tR\x0epartialReasons\x12\x18\n" +
-	"\apending\x18\b \x01(\x03R\apending\"A\n" +
+	"\apending\x18\b \x01(\x03R\apending\"\x9d\x02\n" +
+	"\x12BatchSearchRequest\x12C\n" +
+	"\bsearches\x18\x01 \x03(\v2\x17.vexfs.v1.SearchRequestB\x0e\xe2A\x01\x02\xbaH\a\x92\x01\x04\b\x01\x10dR\bsearches\x12*\n" +
+	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n" +
+	"\x10one_min_revision\x12E`min_revision` is said once, for the whole batch, and not in a search\x1a3this.searches.all(search, search.min_revision == 0)\"e\n" +
+	"\x13BatchSearchResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x122\n" +
+	"\aanswers\x18\x02 \x03(\v2\x18.vexfs.v1.SearchResponseR\aanswers\"A\n" +
 	"\x13WaitForViewsRequest\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision\"`\n" +
 	"\x14WaitForViewsResponse\x12\x1a\n" +
@@ -980,10 +1097,11 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12SEARCH_MODE_HYBRID\x10\x01\x12\x15\n" +
 	"\x11SEARCH_MODE_DENSE\x10\x02\x12\x17\n" +
-	"\x13SEARCH_MODE_LEXICAL\x10\x032\xe8\x02\n" +
+	"\x13SEARCH_MODE_LEXICAL\x10\x032\xe0\x03\n" +
 	"\rSearchService\x12a\n" +
 	"\x06Search\x12\x17.vexfs.v1.SearchRequest\x1a\x18.vexfs.v1.SearchResponse\"$\x8a\xb5\x18\b\b\x01\x12\x04\x05\x06\aQ\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
-	"/v1/search\x90\x02\x01\x12q\n" +
+	"/v1/search\x90\x02\x01\x12v\n" +
+	"\vBatchSearch\x12\x1c.vexfs.v1.BatchSearchRequest\x1a\x1d.vexfs.v1.BatchSearchResponse\"*\x8a\xb5\x18\b\b\x01\x12\x04\x05\x06\aQ\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/search:batch\x90\x02\x01\x12q\n" +
 	"\fWaitForViews\x12\x1d.vexfs.v1.WaitForViewsRequest\x1a\x1e.vexfs.v1.WaitForViewsResponse\"\"\x8a\xb5\x18\x05\b\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/views:wait\x90\x02\x01\x12\x80\x01\n" +
 	"\x10ListSkippedFiles\x12!.vexfs.v1.ListSkippedFilesRequest\x1a\".vexfs.v1.ListSkippedFilesResponse\"%\x8a\xb5\x18\x05\b\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/views:skipped\x90\x02\x01B\x8c\x01\n" +
 	"\fcom.vexfs.v1B\vSearchProtoP\x01Z.github.com/vexfs/vexfs/sdk-go/internal/vexfspb\xa2\x02\x03VXX\xaa\x02\bVexfs.V1\xca\x02\bVexfs\\V1\xe2\x02\x14Vexfs\\V1\\GPBMetadata\xea\x02\tVexfs::V1b\x06proto3"
@@ -1001,7 +1119,7 @@ func file_vexfs_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_vexfs_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_vexfs_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_vexfs_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_vexfs_v1_search_proto_goTypes = []any{
 	(SearchMode)(0),                  // 0: vexfs.v1.SearchMode
 	(*SearchRequest)(nil),            // 1: vexfs.v1.SearchRequest
@@ -1009,43 +1127,49 @@ var file_vexfs_v1_search_proto_goTypes = []any{
 	(*Match)(nil),                    // 3: vexfs.v1.Match
 	(*SearchHit)(nil),                // 4: vexfs.v1.SearchHit
 	(*SearchResponse)(nil),           // 5: vexfs.v1.SearchResponse
-	(*WaitForViewsRequest)(nil),      // 6: vexfs.v1.WaitForViewsRequest
-	(*WaitForViewsResponse)(nil),     // 7: vexfs.v1.WaitForViewsResponse
-	(*ListSkippedFilesRequest)(nil),  // 8: vexfs.v1.ListSkippedFilesRequest
-	(*SkippedFile)(nil),              // 9: vexfs.v1.SkippedFile
-	(*ListSkippedFilesResponse)(nil), // 10: vexfs.v1.ListSkippedFilesResponse
-	(*Vector)(nil),                   // 11: vexfs.v1.Vector
-	(*FileRef)(nil),                  // 12: vexfs.v1.FileRef
-	(*Filter)(nil),                   // 13: vexfs.v1.Filter
-	(*File)(nil),                     // 14: vexfs.v1.File
-	(*ViewPosition)(nil),             // 15: vexfs.v1.ViewPosition
+	(*BatchSearchRequest)(nil),       // 6: vexfs.v1.BatchSearchRequest
+	(*BatchSearchResponse)(nil),      // 7: vexfs.v1.BatchSearchResponse
+	(*WaitForViewsRequest)(nil),      // 8: vexfs.v1.WaitForViewsRequest
+	(*WaitForViewsResponse)(nil),     // 9: vexfs.v1.WaitForViewsResponse
+	(*ListSkippedFilesRequest)(nil),  // 10: vexfs.v1.ListSkippedFilesRequest
+	(*SkippedFile)(nil),              // 11: vexfs.v1.SkippedFile
+	(*ListSkippedFilesResponse)(nil), // 12: vexfs.v1.ListSkippedFilesResponse
+	(*Vector)(nil),                   // 13: vexfs.v1.Vector
+	(*FileRef)(nil),                  // 14: vexfs.v1.FileRef
+	(*Filter)(nil),                   // 15: vexfs.v1.Filter
+	(*File)(nil),                     // 16: vexfs.v1.File
+	(*ViewPosition)(nil),             // 17: vexfs.v1.ViewPosition
 }
 var file_vexfs_v1_search_proto_depIdxs = []int32{
-	11, // 0: vexfs.v1.SearchRequest.vector:type_name -> vexfs.v1.Vector
-	12, // 1: vexfs.v1.SearchRequest.like:type_name -> vexfs.v1.FileRef
-	12, // 2: vexfs.v1.SearchRequest.scope:type_name -> vexfs.v1.FileRef
-	13, // 3: vexfs.v1.SearchRequest.filter:type_name -> vexfs.v1.Filter
+	13, // 0: vexfs.v1.SearchRequest.vector:type_name -> vexfs.v1.Vector
+	14, // 1: vexfs.v1.SearchRequest.like:type_name -> vexfs.v1.FileRef
+	14, // 2: vexfs.v1.SearchRequest.scope:type_name -> vexfs.v1.FileRef
+	15, // 3: vexfs.v1.SearchRequest.filter:type_name -> vexfs.v1.Filter
 	0,  // 4: vexfs.v1.SearchRequest.mode:type_name -> vexfs.v1.SearchMode
 	0,  // 5: vexfs.v1.Match.mode:type_name -> vexfs.v1.SearchMode
-	14, // 6: vexfs.v1.SearchHit.file:type_name -> vexfs.v1.File
+	16, // 6: vexfs.v1.SearchHit.file:type_name -> vexfs.v1.File
 	2,  // 7: vexfs.v1.SearchHit.passage:type_name -> vexfs.v1.Passage
 	3,  // 8: vexfs.v1.SearchHit.matches:type_name -> vexfs.v1.Match
 	4,  // 9: vexfs.v1.SearchResponse.hits:type_name -> vexfs.v1.SearchHit
-	15, // 10: vexfs.v1.WaitForViewsResponse.views:type_name -> vexfs.v1.ViewPosition
-	12, // 11: vexfs.v1.ListSkippedFilesRequest.scope:type_name -> vexfs.v1.FileRef
-	14, // 12: vexfs.v1.SkippedFile.file:type_name -> vexfs.v1.File
-	9,  // 13: vexfs.v1.ListSkippedFilesResponse.files:type_name -> vexfs.v1.SkippedFile
-	1,  // 14: vexfs.v1.SearchService.Search:input_type -> vexfs.v1.SearchRequest
-	6,  // 15: vexfs.v1.SearchService.WaitForViews:input_type -> vexfs.v1.WaitForViewsRequest
-	8,  // 16: vexfs.v1.SearchService.ListSkippedFiles:input_type -> vexfs.v1.ListSkippedFilesRequest
-	5,  // 17: vexfs.v1.SearchService.Search:output_type -> vexfs.v1.SearchResponse
-	7,  // 18: vexfs.v1.SearchService.WaitForViews:output_type -> vexfs.v1.WaitForViewsResponse
-	10, // 19: vexfs.v1.SearchService.ListSkippedFiles:output_type -> vexfs.v1.ListSkippedFilesResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	1,  // 10: vexfs.v1.BatchSearchRequest.searches:type_name -> vexfs.v1.SearchRequest
+	5,  // 11: vexfs.v1.BatchSearchResponse.answers:type_name -> vexfs.v1.SearchResponse
+	17, // 12: vexfs.v1.WaitForViewsResponse.views:type_name -> vexfs.v1.ViewPosition
+	14, // 13: vexfs.v1.ListSkippedFilesRequest.scope:type_name -> vexfs.v1.FileRef
+	16, // 14: vexfs.v1.SkippedFile.file:type_name -> vexfs.v1.File
+	11, // 15: vexfs.v1.ListSkippedFilesResponse.files:type_name -> vexfs.v1.SkippedFile
+	1,  // 16: vexfs.v1.SearchService.Search:input_type -> vexfs.v1.SearchRequest
+	6,  // 17: vexfs.v1.SearchService.BatchSearch:input_type -> vexfs.v1.BatchSearchRequest
+	8,  // 18: vexfs.v1.SearchService.WaitForViews:input_type -> vexfs.v1.WaitForViewsRequest
+	10, // 19: vexfs.v1.SearchService.ListSkippedFiles:input_type -> vexfs.v1.ListSkippedFilesRequest
+	5,  // 20: vexfs.v1.SearchService.Search:output_type -> vexfs.v1.SearchResponse
+	7,  // 21: vexfs.v1.SearchService.BatchSearch:output_type -> vexfs.v1.BatchSearchResponse
+	9,  // 22: vexfs.v1.SearchService.WaitForViews:output_type -> vexfs.v1.WaitForViewsResponse
+	12, // 23: vexfs.v1.SearchService.ListSkippedFiles:output_type -> vexfs.v1.ListSkippedFilesResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_search_proto_init() }
@@ -1067,7 +1191,7 @@ func file_vexfs_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vexfs_v1_search_proto_rawDesc), len(file_vexfs_v1_search_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	SearchService_Search_FullMethodName           = "/vexfs.v1.SearchService/Search"
+	SearchService_BatchSearch_FullMethodName      = "/vexfs.v1.SearchService/BatchSearch"
 	SearchService_WaitForViews_FullMethodName     = "/vexfs.v1.SearchService/WaitForViews"
 	SearchService_ListSkippedFiles_FullMethodName = "/vexfs.v1.SearchService/ListSkippedFiles"
 )
@@ -34,6 +35,10 @@ const (
 type SearchServiceClient interface {
 	// Finds the files that answer a question best. A search answers from what the views have, and says how much is pending.
 	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error)
+	// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+	// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+	// metadata. The batch takes turns with other calls, question by question.
+	BatchSearch(ctx context.Context, in *BatchSearchRequest, opts ...grpc.CallOption) (*BatchSearchResponse, error)
 	// Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.
 	WaitForViews(ctx context.Context, in *WaitForViewsRequest, opts ...grpc.CallOption) (*WaitForViewsResponse, error)
 	// Lists the files whose text was not indexed, each with the reason, a page at a time.
@@ -52,6 +57,16 @@ func (c *searchServiceClient) Search(ctx context.Context, in *SearchRequest, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SearchResponse)
 	err := c.cc.Invoke(ctx, SearchService_Search_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *searchServiceClient) BatchSearch(ctx context.Context, in *BatchSearchRequest, opts ...grpc.CallOption) (*BatchSearchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchSearchResponse)
+	err := c.cc.Invoke(ctx, SearchService_BatchSearch_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +101,10 @@ func (c *searchServiceClient) ListSkippedFiles(ctx context.Context, in *ListSkip
 type SearchServiceServer interface {
 	// Finds the files that answer a question best. A search answers from what the views have, and says how much is pending.
 	Search(context.Context, *SearchRequest) (*SearchResponse, error)
+	// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+	// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+	// metadata. The batch takes turns with other calls, question by question.
+	BatchSearch(context.Context, *BatchSearchRequest) (*BatchSearchResponse, error)
 	// Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.
 	WaitForViews(context.Context, *WaitForViewsRequest) (*WaitForViewsResponse, error)
 	// Lists the files whose text was not indexed, each with the reason, a page at a time.
@@ -102,6 +121,9 @@ type UnimplementedSearchServiceServer struct{}
 
 func (UnimplementedSearchServiceServer) Search(context.Context, *SearchRequest) (*SearchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Search not implemented")
+}
+func (UnimplementedSearchServiceServer) BatchSearch(context.Context, *BatchSearchRequest) (*BatchSearchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchSearch not implemented")
 }
 func (UnimplementedSearchServiceServer) WaitForViews(context.Context, *WaitForViewsRequest) (*WaitForViewsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WaitForViews not implemented")
@@ -144,6 +166,24 @@ func _SearchService_Search_Handler(srv interface{}, ctx context.Context, dec fun
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SearchServiceServer).Search(ctx, req.(*SearchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SearchService_BatchSearch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchSearchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SearchServiceServer).BatchSearch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SearchService_BatchSearch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SearchServiceServer).BatchSearch(ctx, req.(*BatchSearchRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -194,6 +234,10 @@ var SearchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Search",
 			Handler:    _SearchService_Search_Handler,
+		},
+		{
+			MethodName: "BatchSearch",
+			Handler:    _SearchService_BatchSearch_Handler,
 		},
 		{
 			MethodName: "WaitForViews",

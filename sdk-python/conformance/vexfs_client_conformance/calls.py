@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from typing import Any
 
+from vexfs_client import PointsQuery, SearchQuery
+
 from .requests import Unsupported, examples, file_name, filter_of, mode, point, time, vector, vector_specs
 from .responses import plain, with_revision
 
@@ -249,30 +251,46 @@ async def list_points(client: Any, asked: Asked) -> list[Json]:
     return await _items(items, asked, "points")
 
 
+_QUERY = ("vector", "point_id", "positive", "negative", "vector_name", "filter", "limit", "with_vectors", "exact")
+
+
 async def query_points(client: Any, asked: Asked) -> list[Json]:
     asked.request.update(asked.request.pop("examples", {}))
-    names = (
-        "vector",
-        "point_id",
-        "positive",
-        "negative",
-        "vector_name",
-        "filter",
-        "limit",
-        "with_vectors",
-        "exact",
-        "min_revision",
-    )
-    return [plain(await client.points.query(**arguments(asked, *names, required=["collection"])))]
+    return [plain(await client.points.query(**arguments(asked, *_QUERY, "min_revision", required=["collection"])))]
+
+
+async def batch_query_points(client: Any, asked: Asked) -> list[Json]:
+    return await _batch(client.points.batch_query, asked, "queries", _points_query)
+
+
+def _points_query(request: Json) -> PointsQuery:
+    request.update(request.pop("examples", {}))
+    return PointsQuery(**_arguments(request, _QUERY, ["collection"], None, {}))
+
+
+async def _batch(call: Callable[..., Awaitable[list[Any]]], asked: Asked, name: str, make: Callable[[Json], Any]) -> list[Json]:
+    asked.request.setdefault(name, [])
+    given = arguments(asked, "min_revision", required=[name], **{name: lambda all: [make(one) for one in all]})
+    answers = await call(**given)
+    return [{"revision": min(one.revision for one in answers), "answers": [plain(one) for one in answers]}]
 
 
 # ---- Search and the server. ------------------------------------------------------------------------------------------------
 
 
+_SAID = ("text", "vector", "like", "scope", "filter", "mode", "limit", "vector_name", "exact", "dense_weight", "lexical_weight")
+
+
 async def search(client: Any, asked: Asked) -> list[Json]:
-    said = ("text", "vector", "like", "scope", "filter", "mode", "limit", "vector_name", "exact")
-    names = (*said, "dense_weight", "lexical_weight", "min_revision")
-    return [plain(await client.search(**arguments(asked, *names, mode=mode)))]
+    return [plain(await client.search(**arguments(asked, *_SAID, "min_revision", mode=mode)))]
+
+
+async def batch_search(client: Any, asked: Asked) -> list[Json]:
+    return await _batch(client.batch_search, asked, "searches", _search_query)
+
+
+def _search_query(request: Json) -> SearchQuery:
+    return SearchQuery(**_arguments(request, _SAID, [], None, {"mode": mode}))
 
 
 async def wait_for_views(client: Any, asked: Asked) -> list[Json]:
@@ -317,7 +335,9 @@ HANDLERS: Mapping[str, Handler] = {
     "DeletePoints": delete_points,
     "ListPoints": list_points,
     "QueryPoints": query_points,
+    "BatchQueryPoints": batch_query_points,
     "Search": search,
+    "BatchSearch": batch_search,
     "WaitForViews": wait_for_views,
     "ListSkippedFiles": list_skipped_files,
     "GetServerInfo": get_server_info,

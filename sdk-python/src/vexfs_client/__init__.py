@@ -37,6 +37,7 @@ from vexfs_client._errors import (
 from vexfs_client._filters import Filter
 from vexfs_client._io import ContentReader, ContentWriter
 from vexfs_client._pieces import AsyncContent, Content
+from vexfs_client._queries import PointsQuery, SearchQuery
 from vexfs_client._reasons import Reason
 from vexfs_client._sync.client import Client
 from vexfs_client._sync.collections import Collections
@@ -127,12 +128,14 @@ __all__ = [
     "PointHit",
     "PointInput",
     "Points",
+    "PointsQuery",
     "QueryResult",
     "Reason",
     "Removed",
     "ResourceExhaustedError",
     "SearchHit",
     "SearchMode",
+    "SearchQuery",
     "SearchResult",
     "ServerInfo",
     "SettingsError",

@@ -164,12 +164,19 @@ fn vector(value: &Value) -> Option<Vec<f32>> {
     rest.is_empty().then(|| values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
-/// Gives a request of the crate the fields that are set, each by the builder's method of the same name, and the call's time-out.
-macro_rules! with {
-    ($request:ident, $fields:ident, $options:ident $(, $kind:ident $field:ident)*) => {
+/// Gives a request of the crate the fields that are set, each by the builder's method of the same name.
+macro_rules! set {
+    ($request:ident, $fields:ident $(, $kind:ident $field:ident)*) => {
         $(if let Some(value) = $fields.$kind(stringify!($field))? {
             $request = $request.$field(value);
         })*
+    };
+}
+
+/// The same for the last fields of a call, and its time-out.
+macro_rules! with {
+    ($request:ident, $fields:ident, $options:ident $(, $kind:ident $field:ident)*) => {
+        $crate::fields::set!($request, $fields $(, $kind $field)*);
         $fields.finish()?;
         if let Some(timeout) = $options.timeout {
             $request = $request.timeout(timeout);
@@ -197,4 +204,4 @@ macro_rules! walk {
     }};
 }
 
-pub(crate) use {walk, with};
+pub(crate) use {set, walk, with};

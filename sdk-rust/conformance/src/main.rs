@@ -159,10 +159,12 @@ async fn make(client: &Client, call: &Call) -> Answered {
         "CreateCollection" | "GetCollection" | "ListCollections" | "DeleteCollection" => {
             collections::call(client, method, first, options).await
         }
-        "UpsertPoints" | "GetPoints" | "DeletePoints" | "ListPoints" | "QueryPoints" => {
+        "UpsertPoints" | "GetPoints" | "DeletePoints" | "ListPoints" | "QueryPoints" | "BatchQueryPoints" => {
             points::call(client, method, first, options).await
         }
-        "Search" | "WaitForViews" | "ListSkippedFiles" | "GetServerInfo" => search::call(client, method, first, options).await,
+        "Search" | "BatchSearch" | "WaitForViews" | "ListSkippedFiles" | "GetServerInfo" => {
+            search::call(client, method, first, options).await
+        }
         _ => files::call(client, method, first, options).await,
     }
 }

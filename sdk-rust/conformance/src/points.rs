@@ -1,14 +1,18 @@
 //! Calls about points.
 
 use serde_json::{Value, json};
-use vexfs_client::{Client, Examples, PointExample, PointInput, PointQuery};
+use vexfs_client::requests::QueryPoints;
+use vexfs_client::{Client, Examples, FileRef, PointExample, PointInput, PointQuery, Points, QueryResults};
 
-use crate::fields::{Fields, cannot, walk, with};
+use crate::fields::{Fields, cannot, set, walk, with};
 use crate::search::filter_of;
 use crate::{Answered, Options, Stop, shown};
 
 pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, options: Options) -> Answered {
     let points = client.points();
+    if method == "BatchQueryPoints" {
+        return batch(&points, fields, options).await;
+    }
     let collection = fields.file("collection")?;
     let shown_all = |points: &[_]| points.iter().map(shown::point).collect::<Vec<_>>();
     match method {
@@ -37,32 +41,57 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
             walk!(list, options, "points", shown::point)
         }
         _ => {
-            let query = match (fields.vector("vector")?, fields.text("point_id")?, fields.object("examples")?) {
-                (Some(vector), None, None) => PointQuery::Vector(vector),
-                (None, Some(id), None) => PointQuery::point(id),
-                (None, None, Some(given)) => examples(given)?.into(),
-                _ => return cannot("a query has a vector, a point or examples"),
-            };
-            let mut request = points.query(collection, query);
-            if let Some(filter) = filter_of(&mut fields, "filter")? {
-                request = request.filter(filter);
-            }
-            with!(request, fields, options, text vector_name, uint limit, flag with_vectors, flag exact, int min_revision);
+            let mut request = query(&points, collection, &mut fields)?;
+            with!(request, fields, options, int min_revision);
             let answer = request.answer().await?;
-            let found = &answer.value;
-            let hits = found.hits.iter().map(|hit| json!({"point": shown::point(&hit.point), "score": hit.score}));
-            Ok(vec![json!({
-                "revision": answer.revision,
-                "hits": hits.collect::<Vec<Value>>(),
-                "generation": found.generation,
-                "exact": found.exact,
-                "strategy": found.strategy,
-                "partial": found.partial,
-                "partial_reasons": found.partial_reasons,
-                "pending": found.pending,
-            })])
+            Ok(vec![found(&answer.value, answer.revision)])
         }
     }
+}
+
+async fn batch(points: &Points, mut fields: Fields, options: Options) -> Answered {
+    let one = |mut fields: Fields| -> Result<QueryPoints, Stop> {
+        let collection = fields.file("collection")?;
+        let request = query(points, collection, &mut fields)?;
+        fields.finish()?;
+        Ok(request)
+    };
+    let queries = fields.objects("queries")?.unwrap_or_default().into_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    let mut request = points.batch_query(queries);
+    with!(request, fields, options, int min_revision);
+    let answer = request.answer().await?;
+    let answers: Vec<_> = answer.value.iter().map(|results| found(results, answer.revision)).collect();
+    Ok(vec![json!({"revision": answer.revision, "answers": answers})])
+}
+
+/// A query without what a batch says for all.
+fn query(points: &Points, collection: FileRef, fields: &mut Fields) -> Result<QueryPoints, Stop> {
+    let query = match (fields.vector("vector")?, fields.text("point_id")?, fields.object("examples")?) {
+        (Some(vector), None, None) => PointQuery::Vector(vector),
+        (None, Some(id), None) => PointQuery::point(id),
+        (None, None, Some(given)) => examples(given)?.into(),
+        _ => return cannot("a query has a vector, a point or examples"),
+    };
+    let mut request = points.query(collection, query);
+    if let Some(filter) = filter_of(fields, "filter")? {
+        request = request.filter(filter);
+    }
+    set!(request, fields, text vector_name, uint limit, flag with_vectors, flag exact);
+    Ok(request)
+}
+
+fn found(results: &QueryResults, revision: i64) -> Value {
+    let hits = results.hits.iter().map(|hit| json!({"point": shown::point(&hit.point), "score": hit.score}));
+    json!({
+        "revision": revision,
+        "hits": hits.collect::<Vec<Value>>(),
+        "generation": results.generation,
+        "exact": results.exact,
+        "strategy": results.strategy,
+        "partial": results.partial,
+        "partial_reasons": results.partial_reasons,
+        "pending": results.pending,
+    })
 }
 
 fn examples(mut given: Fields) -> Result<Examples, Stop> {

@@ -3,9 +3,10 @@
 use std::ops::Bound;
 
 use serde_json::{Value, json};
-use vexfs_client::{Client, Filter, SearchMode, SearchQuery};
+use vexfs_client::requests::Search;
+use vexfs_client::{Client, Filter, SearchMode, SearchQuery, SearchResults};
 
-use crate::fields::{Fields, cannot, walk, with};
+use crate::fields::{Fields, cannot, set, walk, with};
 use crate::{Answered, Options, Stop, shown};
 
 const MODES: &[&str] = &["UNSPECIFIED", "HYBRID", "DENSE", "LEXICAL"];
@@ -13,6 +14,7 @@ const MODES: &[&str] = &["UNSPECIFIED", "HYBRID", "DENSE", "LEXICAL"];
 pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, options: Options) -> Answered {
     match method {
         "Search" => search(client, fields, options).await,
+        "BatchSearch" => batch(client, fields, options).await,
         "WaitForViews" => {
             let mut request = client.wait_for_views();
             with!(request, fields, options, int min_revision);
@@ -38,6 +40,28 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
 }
 
 async fn search(client: &Client, mut fields: Fields, options: Options) -> Answered {
+    let mut request = query(client, &mut fields)?;
+    with!(request, fields, options, int min_revision);
+    let answer = request.answer().await?;
+    Ok(vec![found(&answer.value, answer.revision)])
+}
+
+async fn batch(client: &Client, mut fields: Fields, options: Options) -> Answered {
+    let one = |mut fields: Fields| -> Result<Search, Stop> {
+        let request = query(client, &mut fields)?;
+        fields.finish()?;
+        Ok(request)
+    };
+    let searches = fields.objects("searches")?.unwrap_or_default().into_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    let mut request = client.batch_search(searches);
+    with!(request, fields, options, int min_revision);
+    let answer = request.answer().await?;
+    let answers: Vec<_> = answer.value.iter().map(|results| found(results, answer.revision)).collect();
+    Ok(vec![json!({"revision": answer.revision, "answers": answers})])
+}
+
+/// A search without what a batch says for all.
+fn query(client: &Client, fields: &mut Fields) -> Result<Search, Stop> {
     let query = match (fields.text("text")?, fields.vector("vector")?, fields.file_or_none("like")?) {
         (Some(text), None, None) => SearchQuery::Text(text),
         (None, Some(vector), None) => SearchQuery::Vector(vector),
@@ -48,7 +72,7 @@ async fn search(client: &Client, mut fields: Fields, options: Options) -> Answer
     if let Some(scope) = fields.file_or_none("scope")? {
         request = request.scope(scope);
     }
-    if let Some(filter) = filter_of(&mut fields, "filter")? {
+    if let Some(filter) = filter_of(fields, "filter")? {
         request = request.filter(filter);
     }
     match fields.name("mode", "SEARCH_MODE_", MODES)?.as_deref() {
@@ -58,19 +82,21 @@ async fn search(client: &Client, mut fields: Fields, options: Options) -> Answer
         Some("LEXICAL") => request = request.mode(SearchMode::Lexical),
         Some(other) => return cannot(format!("there is no mode {other}")),
     }
-    with!(request, fields, options, uint limit, text vector_name, flag exact, number dense_weight, number lexical_weight, int min_revision);
-    let answer = request.answer().await?;
-    let found = &answer.value;
-    Ok(vec![json!({
-        "revision": answer.revision,
-        "hits": found.hits.iter().map(shown::hit).collect::<Vec<_>>(),
-        "generation": found.generation,
-        "exact": found.exact,
-        "strategy": found.strategy,
-        "partial": found.partial,
-        "partial_reasons": found.partial_reasons,
-        "pending": found.pending,
-    })])
+    set!(request, fields, uint limit, text vector_name, flag exact, number dense_weight, number lexical_weight);
+    Ok(request)
+}
+
+fn found(results: &SearchResults, revision: i64) -> Value {
+    json!({
+        "revision": revision,
+        "hits": results.hits.iter().map(shown::hit).collect::<Vec<_>>(),
+        "generation": results.generation,
+        "exact": results.exact,
+        "strategy": results.strategy,
+        "partial": results.partial,
+        "partial_reasons": results.partial_reasons,
+        "pending": results.pending,
+    })
 }
 
 /// The filter that is this field.

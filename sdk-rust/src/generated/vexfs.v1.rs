@@ -2582,6 +2582,26 @@ pub struct QueryPointsResponse {
     #[prost(int64, tag = "8")]
     pub pending: i64,
 }
+/// Queries to answer at once.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchQueryPointsRequest {
+    /// What to look for, each as in a call of its own, in the same collection or in several. Their limits may be 10,000 together.
+    #[prost(message, repeated, tag = "1")]
+    pub queries: ::prost::alloc::vec::Vec<QueryPointsRequest>,
+    /// Wait, until the deadline, for this revision; 0: do not wait.
+    #[prost(int64, tag = "14")]
+    pub min_revision: i64,
+}
+/// What was found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchQueryPointsResponse {
+    /// The revision that every one of the answers reflects.
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    /// The answers in the order of the queries, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+    #[prost(message, repeated, tag = "2")]
+    pub answers: ::prost::alloc::vec::Vec<QueryPointsResponse>,
+}
 /// Generated client implementations.
 pub mod points_service_client {
     #![allow(
@@ -2790,6 +2810,33 @@ pub mod points_service_client {
                 .insert(GrpcMethod::new("vexfs.v1.PointsService", "QueryPoints"));
             self.inner.unary(req, path, codec).await
         }
+        /// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+        /// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+        /// metadata. The batch takes turns with other calls, query by query.
+        pub async fn batch_query_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchQueryPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchQueryPointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/vexfs.v1.PointsService/BatchQueryPoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("vexfs.v1.PointsService", "BatchQueryPoints"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// What to look for.
@@ -2926,6 +2973,26 @@ pub struct SearchResponse {
     /// How many changed files, or vectors, the views do not have yet.
     #[prost(int64, tag = "8")]
     pub pending: i64,
+}
+/// Questions to answer at once.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchSearchRequest {
+    /// What to look for, each as in a call of its own. Their limits may be 10,000 together.
+    #[prost(message, repeated, tag = "1")]
+    pub searches: ::prost::alloc::vec::Vec<SearchRequest>,
+    /// Wait, until the deadline, for this revision; 0: do not wait.
+    #[prost(int64, tag = "14")]
+    pub min_revision: i64,
+}
+/// What was found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchSearchResponse {
+    /// The revision that every one of the answers reflects, or a later one: answers by meaning and by words may reflect different ones.
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    /// The answers in the order of the searches, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+    #[prost(message, repeated, tag = "2")]
+    pub answers: ::prost::alloc::vec::Vec<SearchResponse>,
 }
 /// What to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3121,6 +3188,33 @@ pub mod search_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("vexfs.v1.SearchService", "Search"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+        /// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+        /// metadata. The batch takes turns with other calls, question by question.
+        pub async fn batch_search(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchSearchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchSearchResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/vexfs.v1.SearchService/BatchSearch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("vexfs.v1.SearchService", "BatchSearch"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.

@@ -2,6 +2,7 @@
 
 use crate::builders::{list, request};
 use crate::convert::{count, limit};
+use crate::generated::proto;
 use crate::{Filter, Point, QueryResults};
 
 request! {
@@ -29,7 +30,18 @@ request! {
     reads QueryPoints(QueryPointsRequest) -> QueryResults, |response| QueryResults::from_response(response)
 }
 
+request! {
+    /// Answers several queries at once. Made by [`Points::batch_query`](crate::Points::batch_query).
+    reads BatchQueryPoints(BatchQueryPointsRequest) -> Vec<QueryResults>, |response| {
+        response.answers.into_iter().map(QueryResults::from_response).collect()
+    }
+}
+
 impl QueryPoints {
+    pub(crate) fn into_request(self) -> proto::QueryPointsRequest {
+        self.request
+    }
+
     /// Which named vector to compare; the collection's first if not set.
     pub fn vector_name(mut self, name: impl Into<String>) -> Self {
         self.request.vector_name = name.into();

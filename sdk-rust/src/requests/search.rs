@@ -11,6 +11,20 @@ request! {
     reads Search(SearchRequest) -> SearchResults, |response| SearchResults::from_response(response)
 }
 
+request! {
+    /// Answers several searches at once. Made by [`Client::batch_search`](crate::Client::batch_search).
+    reads BatchSearch(BatchSearchRequest) -> Vec<SearchResults>, |response| {
+        response.answers.into_iter().map(SearchResults::from_response).collect()
+    }
+}
+
+impl BatchSearch {
+    pub(crate) fn of(client: &Client, searches: impl IntoIterator<Item = Search>) -> Self {
+        let searches = searches.into_iter().map(|search| search.request).collect();
+        Self::new(client, proto::BatchSearchRequest { searches, ..Default::default() })
+    }
+}
+
 impl Search {
     pub(crate) fn of(client: &Client, query: SearchQuery) -> Self {
         Self::new(client, proto::SearchRequest { query: Some(query.into()), ..Default::default() })

@@ -71,6 +71,13 @@ async fn points_are_put_found_and_deleted() {
     let like = Examples::new().positive(PointExample::point("one")).positive([2.0, 0.0]).negative(PointExample::point("three"));
     let found = points.query(path, like).await.unwrap();
     assert_eq!(found.hits.iter().map(|hit| hit.point.id.as_str()).collect::<Vec<_>>(), ["two"]);
+    let like = points.query(path, PointQuery::point("one")).limit(1);
+    let both = points.batch_query([like.clone(), points.query(path, [2.1, 0.0])]).min_revision(put.revision).await.unwrap();
+    assert_eq!(both[0], like.clone().await.unwrap());
+    assert_eq!(both[1].hits[0].point.id, "two");
+    let error = points.batch_query([like, points.query(path, PointQuery::point("none"))]).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::PointNotFound));
+    assert!(error.to_string().contains("queries[1]"), "{error}");
     let error = points.query(path, [1.0]).await.unwrap_err();
     assert_eq!((error.kind(), error.reason()), (ErrorKind::InvalidArgument, Some(Reason::DimensionMismatch)));
 

@@ -61,17 +61,19 @@ fn calls(client: &Client) -> BTreeMap<&'static str, Sent> {
         "CollectionsService/ListCollections" => e.list().all();
         "CollectionsService/DeleteCollection" => f.delete("/c");
     });
-    let [c, d, e, f, g] = std::array::from_fn(|_| points.clone());
+    let [c, d, e, f, g, h] = std::array::from_fn(|_| points.clone());
     all.append(&mut table! {
         "PointsService/UpsertPoints" => c.upsert("/c", [PointInput::new("a")]);
         "PointsService/GetPoints" => d.get("/c", ["a"]);
         "PointsService/DeletePoints" => e.delete("/c", ["a"]);
         "PointsService/ListPoints" => f.list("/c").all();
         "PointsService/QueryPoints" => g.query("/c", [1.0]);
+        "PointsService/BatchQueryPoints" => h.batch_query([h.query("/c", [1.0])]);
     });
-    let [a, b, c, d] = std::array::from_fn(|_| client.clone());
+    let [a, b, c, d, e] = std::array::from_fn(|_| client.clone());
     all.append(&mut table! {
         "SearchService/Search" => a.search("x");
+        "SearchService/BatchSearch" => e.batch_search([e.search("x")]);
         "SearchService/WaitForViews" => b.wait_for_views();
         "SearchService/ListSkippedFiles" => c.list_skipped_files().all();
         "ServerService/GetServerInfo" => d.server_info();

@@ -158,6 +158,8 @@ class Client:
         self._methods = {re.sub(r"(?<!^)([A-Z])", r"_\1", method.name).lower(): method for method in descriptors.methods()}
 
     def __getattr__(self, name: str) -> Any:
+        if name not in self._methods:
+            raise AttributeError(f"the contract has no method {name}")
         method = self._methods[name]
 
         def call(*, timeout: float = 20, **fields: Any) -> Any:

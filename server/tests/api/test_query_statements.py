@@ -10,12 +10,9 @@ import apsw
 import numpy as np
 import pytest
 from google.protobuf import struct_pb2
+from in_process import InProcess
 
 from vexfs.api.application import Application, Settings, open_application
-from vexfs.api.context import Caller
-from vexfs.api.dispatch import Dispatcher
-from vexfs.api.methods import HANDLERS
-from vexfs.api.registry import Method, build
 from vexfs.contract.v1 import collections_pb2, common_pb2, filter_pb2, points_pb2
 from vexfs.core.errors import CollectionNotFound, InvalidRequest, NotFound, VexfsError
 from vexfs.core.search import engine
@@ -29,22 +26,12 @@ STATEMENTS = 6
 LOOP, READER = "the event loop's thread", "a reader thread"
 
 
-class Caught:
+class Caught(InProcess):
     """An application, and what its event loop and its reader threads have executed: (thread, statement)."""
 
     def __init__(self, application: Application, statements: list[tuple[str, str]]) -> None:
+        super().__init__(application)
         self.statements = statements
-        self.application = application
-        self._dispatcher = Dispatcher(application)
-        self._methods: dict[str, Method] = build(HANDLERS)
-        token = (application.settings.data / "token").read_text(encoding="utf-8").strip()
-        self._caller = Caller("grpc", f"Bearer {token}", None, None, 20.0)
-
-    async def call(self, name: str, request: Any) -> Any:
-        async def load(_: object) -> Any:
-            return request
-
-        return await self._dispatcher.unary(self._methods[f"vexfs.v1.{name}"], self._caller, load)
 
     async def query(self, **more: Any) -> Any:
         vector = common_pb2.Vector(values=ROWS[3].tobytes())
@@ -59,17 +46,7 @@ class Caught:
 
     async def fill(self) -> int:
         """The revision of the points."""
-        spec = collections_pb2.VectorSpec(name="v", dimension=ROWS.shape[1])
-        schema = collections_pb2.CollectionSchema(vectors=[spec])
-        create = collections_pb2.CreateCollectionRequest(collection=COLLECTION, schema=schema)
-        await self.call("CollectionsService.CreateCollection", create)
-        points = [
-            points_pb2.PointInput(id=str(number), vectors={"v": common_pb2.Vector(values=row.tobytes())})
-            for number, row in enumerate(ROWS)
-        ]
-        upsert = points_pb2.UpsertPointsRequest(collection=COLLECTION, points=points)
-        revision: int = (await self.call("PointsService.UpsertPoints", upsert)).revision
-        return revision
+        return await self.put_points(COLLECTION, ROWS)
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, test: Callable[[Caught], Awaitable[None]]) -> None:
@@ -133,6 +110,19 @@ def test_a_brief_query_is_answered_on_the_event_loop_and_any_other_in_a_reader_t
         monkeypatch.setattr(engine, "BRIEF_FLOATS_MAX", ROWS.size - 1)
         assert len((await caught.query()).hits) == 10
         assert READER in caught.threads()
+
+    run(tmp_path, monkeypatch, test)
+
+
+def test_a_batch_takes_one_snapshot_for_all_of_its_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(caught: Caught) -> None:
+        await caught.query(min_revision=await caught.fill())
+        caught.statements.clear()
+        one = points_pb2.QueryPointsRequest(collection=COLLECTION, vector=common_pb2.Vector(values=ROWS[3].tobytes()))
+        answer = await caught.call("PointsService.BatchQueryPoints", points_pb2.BatchQueryPointsRequest(queries=[one] * 5))
+        assert len(caught.statements) == 3 + 5 * (STATEMENTS - 3), caught.statements
+        assert [caught.statements[0][1], caught.statements[-1][1]] == ["BEGIN", "ROLLBACK"]
+        assert {found.hits[0].point.id for found in answer.answers} == {"3"}
 
     run(tmp_path, monkeypatch, test)
 

@@ -17,9 +17,9 @@ def test_what_has_side_effects_is_never_answered_by_a_replica() -> None:
     writing = {method.name for method in METHODS.values() if method.has_request_id or method.contract.permission == "write"}
     assert writing
     assert not answered & writing
-    assert {"StatFile", "ReadFile", "GetPoints", "QueryPoints", "GetCollection"} <= answered
+    assert {"StatFile", "ReadFile", "GetPoints", "QueryPoints", "BatchQueryPoints", "GetCollection"} <= answered
 
 
 def test_what_depends_on_the_first_process_is_not_answered_by_a_replica() -> None:
     elsewhere = {method.name for method in METHODS.values() if not answers(method)}
-    assert {"GetServerInfo", "Search", "WaitForViews", "ListSkippedFiles"} <= elsewhere
+    assert {"GetServerInfo", "Search", "BatchSearch", "WaitForViews", "ListSkippedFiles"} <= elsewhere

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -19,7 +20,7 @@ from vexfs.contract.v1.common_pb2 import FileRef, Vector
 from vexfs.contract.v1.content_pb2 import WriteOptions
 from vexfs.contract.v1.filter_pb2 import AttributeCondition, Filter, FilterList, MetadataCondition, NumberRange
 from vexfs.contract.v1.points_pb2 import PointInput
-from vexfs.contract.v1.search_pb2 import SEARCH_MODE_DENSE, SEARCH_MODE_LEXICAL, SearchResponse
+from vexfs.contract.v1.search_pb2 import SEARCH_MODE_DENSE, SEARCH_MODE_LEXICAL, SearchRequest, SearchResponse
 
 DOCUMENTS = {
     "/docs/rotation.md": "# Credentials\n\nReplace the secret tokens of every service each ninety days.\n",
@@ -225,6 +226,66 @@ def test_points_are_found_by_vector_and_by_point(served: Served) -> None:
     assert {hit.point.id for hit in filtered.hits} == {"north-east", "west"}
     over_search = api.search(vector=near, vector_name="v", scope=points, limit=1)
     assert [hit.file.path for hit in over_search.hits] == ["/points/east"]
+
+
+def test_a_batch_answers_what_its_searches_answer_one_by_one(served: Served) -> None:
+    api = served.api
+    points = FileRef(path="/batched")
+    api.create_collection(collection=points, schema=CollectionSchema(vectors=[VectorSpec(name="v", dimension=2)]))
+    east = Vector(values=struct.pack("<2f", 1, 0))
+    revision = api.upsert_points(collection=points, points=[PointInput(id="east", vectors={"v": east})]).revision
+    api.wait_for_views(min_revision=revision, timeout=60)
+    asked: list[dict[str, Any]] = [
+        {"text": "how often must passwords be changed"},
+        {"text": "how often must passwords be changed", "mode": SEARCH_MODE_DENSE, "limit": 2},
+        {"text": "arguments", "mode": SEARCH_MODE_LEXICAL, "scope": FileRef(path="/code")},
+        {"vector": east, "vector_name": "v", "scope": points},
+        {"like": FileRef(path=next(iter(DOCUMENTS))), "limit": 3, "exact": True},
+        {"text": "what nobody wrote about", "filter": Filter(metadata=MetadataCondition(key="k", exists=True))},
+        {"text": "arguments", "dense_weight": 0.5},
+    ]
+    answer = api.batch_search(searches=[SearchRequest(**fields) for fields in asked], min_revision=revision)
+    assert answer.revision == min(one.revision for one in answer.answers) >= revision
+    assert all(one.hits for one in answer.answers[:5]) and not answer.answers[5].hits
+    remembered = cache_count(served, "hits")
+    assert [api.search(**fields) for fields in asked] == list(answer.answers)
+    assert cache_count(served, "hits") - remembered == len(asked), "what a batch has found single searches need not find again"
+    later = api.make_directory(directory=FileRef(path="/ends-what-is-remembered")).revision
+    api.wait_for_views(min_revision=later, timeout=60)
+    singles = [api.search(**fields) for fields in asked]
+    assert cache_count(served, "hits") - remembered == len(asked)
+    for message in (*singles, *answer.answers):
+        message.revision = 0
+    assert singles == list(answer.answers)
+
+
+def cache_count(served: Served, kind: str) -> float:
+    """Look-ups of answers so far that were hits, or misses."""
+    page = served.server.http("GET", "/metrics").body.decode()
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in page.splitlines()
+        if line.startswith(f'vexfs_search_cache_{kind}_total{{cache="results"}}')
+    )
+
+
+def test_the_search_of_a_batch_that_is_wrong_is_named(served: Served) -> None:
+    good = SearchRequest(text="x")
+    for reason, wrong in {
+        "INVALID_ARGUMENT": SearchRequest(text=" "),
+        "FILE_NOT_FOUND": SearchRequest(text="x", scope=FileRef(path="/nowhere")),
+        "DIMENSION_MISMATCH": SearchRequest(vector=Vector(values=struct.pack("<3f", 1, 2, 3))),
+        "COLLECTION_NOT_FOUND": SearchRequest(
+            vector=Vector(values=struct.pack("<f", 1)), vector_name="v", scope=FileRef(path="/docs")
+        ),
+    }.items():
+        with refused(reason) as info:
+            served.api.batch_search(searches=[good, wrong, good])
+        assert info.metadata["index"] == "1"
+    with refused("INVALID_ARGUMENT"):
+        served.api.batch_search(searches=[good] * 101)
+    with refused("TOO_LARGE"):
+        served.api.batch_search(searches=[SearchRequest(text="x", limit=1000)] * 11)
 
 
 def test_bad_questions_are_refused(served: Served) -> None:

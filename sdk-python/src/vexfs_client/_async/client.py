@@ -1,15 +1,17 @@
 """The client: settings, one connection, the groups and the methods that belong to none."""
 
 import os
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 from vexfs_client import _convert, _methods, _settings
-from vexfs_client._filters import Filter, to_message
+from vexfs_client._filters import Filter
 from vexfs_client._generated.vexfs import v1
+from vexfs_client._queries import SearchQuery, search_message
 from vexfs_client._settings import TransportName
 from vexfs_client._types import Page, SearchMode, SearchResult, ServerInfo, SkippedFile, VectorLike, ViewPositions
-from vexfs_client._values import FileName, check_32_bits, to_mode, to_ref, to_vector
+from vexfs_client._values import FileName, check_32_bits, to_ref
 
 from .collections import AsyncCollections
 from .connecting import connect
@@ -102,22 +104,33 @@ class AsyncClient:
         what the views have, and says how much is pending; `min_revision` waits for a revision. Raises InvalidArgumentError,
         UnavailableError (VIEW_UNAVAILABLE).
         """
-        check_32_bits(limit=limit)
-        request = v1.SearchRequest(
+        query = SearchQuery(
             text=text,
-            vector=None if vector is None else to_vector(vector),
-            like=None if like is None else to_ref(like),
-            scope=None if scope is None else to_ref(scope),
-            filter=to_message(filter),
-            mode=to_mode(mode),
+            vector=vector,
+            like=like,
+            scope=scope,
+            filter=filter,
+            mode=mode,
             limit=limit,
             vector_name=vector_name,
             exact=exact,
             dense_weight=dense_weight,
             lexical_weight=lexical_weight,
-            min_revision=min_revision,
         )
+        request = search_message(query, min_revision)
         return _convert.search_result(await self._transport.unary(_methods.SEARCH, request, timeout=timeout))
+
+    async def batch_search(
+        self, searches: Iterable[SearchQuery], *, min_revision: int = 0, timeout: float | None = None
+    ) -> list[SearchResult]:
+        """What `search` would answer to each of these, at most 100, in their order and from one state of the views.
+
+        Their limits may be 10,000 together, the answers 3 MiB (TOO_LARGE). If one search cannot be answered all fail; the error
+        names it, in its message and as `index` of its `metadata`.
+        """
+        request = v1.BatchSearchRequest(searches=[*map(search_message, searches)], min_revision=min_revision)
+        answer = await self._transport.unary(_methods.BATCH_SEARCH, request, timeout=timeout)
+        return [_convert.search_result(one) for one in answer.answers]
 
     async def wait_for_views(self, *, min_revision: int = 0, timeout: float | None = None) -> ViewPositions:
         """Wait until all views have `min_revision` (0: what is the newest now), so that what was written can be found.

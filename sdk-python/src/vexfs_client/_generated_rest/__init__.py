@@ -95,6 +95,7 @@ ROUTES = {
         "GET", "/v1/files:stat", ("file.path", "file.id", "file.pathBytes", "file.follow", "atRevision", "minRevision"), ""
     ),
     "FilesServiceWriteFile": Route("POST", "/v1/files:write", (), "application/x-ndjson"),
+    "PointsServiceBatchQueryPoints": Route("POST", "/v1/points:batchQuery", (), "application/json"),
     "PointsServiceDeletePoints": Route("POST", "/v1/points:delete", (), "application/json"),
     "PointsServiceGetPoints": Route("POST", "/v1/points:get", (), "application/json"),
     "PointsServiceListPoints": Route(
@@ -114,6 +115,7 @@ ROUTES = {
     ),
     "PointsServiceQueryPoints": Route("POST", "/v1/points:query", (), "application/json"),
     "PointsServiceUpsertPoints": Route("POST", "/v1/points:upsert", (), "application/json"),
+    "SearchServiceBatchSearch": Route("POST", "/v1/search:batch", (), "application/json"),
     "SearchServiceListSkippedFiles": Route(
         "GET",
         "/v1/views:skipped",

@@ -4,8 +4,9 @@
 from collections.abc import Iterable
 
 from vexfs_client import _convert, _methods
-from vexfs_client._filters import Filter, to_message
+from vexfs_client._filters import Filter
 from vexfs_client._generated.vexfs import v1
+from vexfs_client._queries import PointsQuery, query_message
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Deleted, Page, Point, PointInput, QueryResult, Upserted, VectorLike
 from vexfs_client._values import FileName, check_32_bits, to_ref, to_struct, to_vector
@@ -125,29 +126,32 @@ class Points:
         Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND), UnavailableError
         (VIEW_UNAVAILABLE).
         """
-        check_32_bits(limit=limit)
-        request = v1.QueryPointsRequest(
-            collection=to_ref(collection),
-            vector=None if vector is None else to_vector(vector),
+        query = PointsQuery(
+            collection=collection,
+            vector=vector,
             point_id=point_id,
-            examples=_examples(positive, negative),
+            positive=positive,
+            negative=negative,
             vector_name=vector_name,
-            filter=to_message(filter),
+            filter=filter,
             limit=limit,
             with_vectors=with_vectors,
             exact=exact,
-            min_revision=min_revision,
         )
+        request = query_message(query, min_revision)
         return _convert.query_result(self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))
 
+    def batch_query(
+        self, queries: Iterable[PointsQuery], *, min_revision: int = 0, timeout: float | None = None
+    ) -> list_[QueryResult]:
+        """What `query` would answer to each of these, at most 100, in their order and all of the same revision.
 
-def _examples(positive: Iterable[str | VectorLike], negative: Iterable[str | VectorLike]) -> v1.Examples | None:
-    made = v1.Examples(positive=[*map(_example, positive)], negative=[*map(_example, negative)])
-    return made if made.positive or made.negative else None
-
-
-def _example(example: str | VectorLike) -> v1.Example:
-    return v1.Example(point_id=example) if isinstance(example, str) else v1.Example(vector=to_vector(example))
+        Their limits may be 10,000 together, the answers 3 MiB (TOO_LARGE). If one query cannot be answered all fail; the error
+        names it, in its message and as `index` of its `metadata`.
+        """
+        request = v1.BatchQueryPointsRequest(queries=[*map(query_message, queries)], min_revision=min_revision)
+        answer = self._transport.unary(_methods.BATCH_QUERY_POINTS, request, timeout=timeout)
+        return [_convert.query_result(one) for one in answer.answers]
 
 
 def _input(point: PointInput) -> v1.PointInput:

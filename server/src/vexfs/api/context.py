@@ -8,11 +8,12 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from vexfs.api import turns
 from vexfs.core.errors import DeadlineExceeded
 from vexfs.store import requests
 
@@ -87,6 +88,8 @@ class CallContext:
     deadline: Deadline
     request_id: str = ""
     request_digest: bytes = b""
+    noted: dict[str, int] = field(default_factory=dict)
+    """What the slow log says of the call beside its name and time."""
 
     async def read(self, function: "Callable[[Reader, int], T]", *, at_revision: int = 0) -> T:
         """Run `function(view, revision)` on a snapshot, in a reader thread; `revision` is the one that the view shows.
@@ -104,6 +107,10 @@ class CallContext:
     async def run(self, function: Callable[[], T]) -> T:
         """Run `function` in a reader thread, without a snapshot."""
         return await self.application.readers.run(function)
+
+    async def in_turns(self, steps: turns.Steps[T]) -> T:
+        """What these steps return, run in reader threads in turns with the reads of others; see `turns`."""
+        return await turns.in_turns(self.application.readers, steps)
 
     async def wait(self, function: Callable[[], T]) -> T:
         """Run `function`, which may wait for a view, in a thread kept for that."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import Message
@@ -22,7 +22,7 @@ from vexfs.api.request_memory import Hold
 from vexfs.api.validation import validate
 from vexfs.contract.descriptors import Permission
 from vexfs.core.errors import PermissionDenied, QueueFull
-from vexfs.observability.hook import observe, slow_threshold_seconds
+from vexfs.observability.hook import NOTHING_NOTED, observe, slow_threshold_seconds
 
 if TYPE_CHECKING:
     from vexfs.api.application import Application
@@ -53,9 +53,11 @@ class Dispatcher:
 
     async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
-        with self._observed(method, caller, self._slow_seconds) as held:
+        noted: dict[str, int] = {}
+        with self._observed(method, caller, self._slow_seconds, noted) as held:
             timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
             context = self._context(method, caller, timeout)
+            context.noted = noted
             async with asyncio.timeout(context.deadline.remaining_seconds()):
                 request = await load(held)
                 await self._prepare(context, request)
@@ -84,9 +86,11 @@ class Dispatcher:
                 return cast(Message, await method.handler(context, self._checked(context, incoming)))
 
     @contextlib.contextmanager
-    def _observed(self, method: Method, caller: Caller, slow_seconds: float) -> Iterator[Hold]:
+    def _observed(
+        self, method: Method, caller: Caller, slow_seconds: float, noted: Mapping[str, int] = NOTHING_NOTED
+    ) -> Iterator[Hold]:
         """Around a whole call: its place among those that run, its memory, its translated error, and what is counted."""
-        with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer):
+        with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer, noted=noted):
             if self._running >= CALLS_MAX:
                 raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
             self._running += 1

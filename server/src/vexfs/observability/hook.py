@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
@@ -17,6 +17,7 @@ from vexfs.observability.metrics import OPERATION_SECONDS, OPERATIONS, OPERATION
 
 SLOW_VARIABLE = "VEXFS_SLOW_SECONDS"
 SLOW_DEFAULT_SECONDS = 1.0
+NOTHING_NOTED: Mapping[str, int] = {}
 
 _log = logging.getLogger("vexfs.operations")
 
@@ -47,9 +48,11 @@ _latency = cache(OPERATION_SECONDS.labels)
 
 
 @contextmanager
-def observe(surface: str, operation: str, *, slow_seconds: float, caller: str = "") -> Iterator[None]:
+def observe(
+    surface: str, operation: str, *, slow_seconds: float, caller: str = "", noted: Mapping[str, int] = NOTHING_NOTED
+) -> Iterator[None]:
     """Count one operation and time it; `slow_seconds` is the slow log's threshold (infinity for streams, whose length is the
-    caller's business)."""
+    caller's business). The slow log says what stands in `noted` at the end, too."""
     running = _running(surface)
     running.inc()
     started = time.perf_counter()
@@ -72,5 +75,6 @@ def observe(surface: str, operation: str, *, slow_seconds: float, caller: str = 
                 "outcome": outcome,
                 "seconds": round(seconds, 6),
                 "caller": caller,
+                **noted,
             }
             _log.warning("slow operation", extra=fields)

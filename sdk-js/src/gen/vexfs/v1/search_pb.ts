@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/search.proto.
  */
 export const file_vexfs_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9zZWFyY2gucHJvdG8SCHZleGZzLnYxIs4CCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABIiCgZ2ZWN0b3IYAiABKAsyEC52ZXhmcy52MS5WZWN0b3JIABIhCgRsaWtlGAsgASgLMhEudmV4ZnMudjEuRmlsZVJlZkgAEiAKBXNjb3BlGAMgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIgCgZmaWx0ZXIYBCABKAsyEC52ZXhmcy52MS5GaWx0ZXISIgoEbW9kZRgFIAEoDjIULnZleGZzLnYxLlNlYXJjaE1vZGUSDQoFbGltaXQYBiABKAUSEwoLdmVjdG9yX25hbWUYByABKAkSDQoFZXhhY3QYCCABKAgSFAoMZGVuc2Vfd2VpZ2h0GAkgASgBEhYKDmxleGljYWxfd2VpZ2h0GAogASgBEhQKDG1pbl9yZXZpc2lvbhgOIAEoA0IHCgVxdWVyeSJjCgdQYXNzYWdlEgwKBHRleHQYASABKAkSEgoKc3RhcnRfYnl0ZRgCIAEoAxIQCghlbmRfYnl0ZRgDIAEoAxISCgpzdGFydF9saW5lGAQgASgFEhAKCGVuZF9saW5lGAUgASgFIlcKBU1hdGNoEiIKBG1vZGUYASABKA4yFC52ZXhmcy52MS5TZWFyY2hNb2RlEgwKBHJhbmsYAiABKAUSDQoFc2NvcmUYAyABKAESDQoFdGVybXMYBCADKAkifgoJU2VhcmNoSGl0EhwKBGZpbGUYASABKAsyDi52ZXhmcy52MS5GaWxlEg0KBXNjb3JlGAIgASgBEiIKB3Bhc3NhZ2UYAyABKAsyES52ZXhmcy52MS5QYXNzYWdlEiAKB21hdGNoZXMYBCADKAsyDy52ZXhmcy52MS5NYXRjaCK1AQoOU2VhcmNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIQoEaGl0cxgCIAMoCzITLnZleGZzLnYxLlNlYXJjaEhpdBISCgpnZW5lcmF0aW9uGAMgASgJEg0KBWV4YWN0GAQgASgIEhAKCHN0cmF0ZWd5GAUgASgJEg8KB3BhcnRpYWwYBiABKAgSFwoPcGFydGlhbF9yZWFzb25zGAcgAygJEg8KB3BlbmRpbmcYCCABKAMiKwoTV2FpdEZvclZpZXdzUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiTwoUV2FpdEZvclZpZXdzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJQoFdmlld3MYAiADKAsyFi52ZXhmcy52MS5WaWV3UG9zaXRpb24ieAoXTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QSIAoFc2NvcGUYASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyI7CgtTa2lwcGVkRmlsZRIcCgRmaWxlGAEgASgLMg4udmV4ZnMudjEuRmlsZRIOCgZyZWFzb24YAiABKAkiawoYTGlzdFNraXBwZWRGaWxlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiQKBWZpbGVzGAIgAygLMhUudmV4ZnMudjEuU2tpcHBlZEZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAzKjAgoNU2VhcmNoU2VydmljZRJMCgZTZWFyY2gSFy52ZXhmcy52MS5TZWFyY2hSZXF1ZXN0GhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgxXYWl0Rm9yVmlld3MSHS52ZXhmcy52MS5XYWl0Rm9yVmlld3NSZXF1ZXN0Gh4udmV4ZnMudjEuV2FpdEZvclZpZXdzUmVzcG9uc2UiDJACAYq1GAUIARIBURJnChBMaXN0U2tpcHBlZEZpbGVzEiEudmV4ZnMudjEuTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QaIi52ZXhmcy52MS5MaXN0U2tpcHBlZEZpbGVzUmVzcG9uc2UiDJACAYq1GAUIARIBUWIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9zZWFyY2gucHJvdG8SCHZleGZzLnYxIs4CCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABIiCgZ2ZWN0b3IYAiABKAsyEC52ZXhmcy52MS5WZWN0b3JIABIhCgRsaWtlGAsgASgLMhEudmV4ZnMudjEuRmlsZVJlZkgAEiAKBXNjb3BlGAMgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIgCgZmaWx0ZXIYBCABKAsyEC52ZXhmcy52MS5GaWx0ZXISIgoEbW9kZRgFIAEoDjIULnZleGZzLnYxLlNlYXJjaE1vZGUSDQoFbGltaXQYBiABKAUSEwoLdmVjdG9yX25hbWUYByABKAkSDQoFZXhhY3QYCCABKAgSFAoMZGVuc2Vfd2VpZ2h0GAkgASgBEhYKDmxleGljYWxfd2VpZ2h0GAogASgBEhQKDG1pbl9yZXZpc2lvbhgOIAEoA0IHCgVxdWVyeSJjCgdQYXNzYWdlEgwKBHRleHQYASABKAkSEgoKc3RhcnRfYnl0ZRgCIAEoAxIQCghlbmRfYnl0ZRgDIAEoAxISCgpzdGFydF9saW5lGAQgASgFEhAKCGVuZF9saW5lGAUgASgFIlcKBU1hdGNoEiIKBG1vZGUYASABKA4yFC52ZXhmcy52MS5TZWFyY2hNb2RlEgwKBHJhbmsYAiABKAUSDQoFc2NvcmUYAyABKAESDQoFdGVybXMYBCADKAkifgoJU2VhcmNoSGl0EhwKBGZpbGUYASABKAsyDi52ZXhmcy52MS5GaWxlEg0KBXNjb3JlGAIgASgBEiIKB3Bhc3NhZ2UYAyABKAsyES52ZXhmcy52MS5QYXNzYWdlEiAKB21hdGNoZXMYBCADKAsyDy52ZXhmcy52MS5NYXRjaCK1AQoOU2VhcmNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIQoEaGl0cxgCIAMoCzITLnZleGZzLnYxLlNlYXJjaEhpdBISCgpnZW5lcmF0aW9uGAMgASgJEg0KBWV4YWN0GAQgASgIEhAKCHN0cmF0ZWd5GAUgASgJEg8KB3BhcnRpYWwYBiABKAgSFwoPcGFydGlhbF9yZWFzb25zGAcgAygJEg8KB3BlbmRpbmcYCCABKAMiVQoSQmF0Y2hTZWFyY2hSZXF1ZXN0EikKCHNlYXJjaGVzGAEgAygLMhcudmV4ZnMudjEuU2VhcmNoUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiUgoTQmF0Y2hTZWFyY2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIpCgdhbnN3ZXJzGAIgAygLMhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiKwoTV2FpdEZvclZpZXdzUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiTwoUV2FpdEZvclZpZXdzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJQoFdmlld3MYAiADKAsyFi52ZXhmcy52MS5WaWV3UG9zaXRpb24ieAoXTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QSIAoFc2NvcGUYASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyI7CgtTa2lwcGVkRmlsZRIcCgRmaWxlGAEgASgLMg4udmV4ZnMudjEuRmlsZRIOCgZyZWFzb24YAiABKAkiawoYTGlzdFNraXBwZWRGaWxlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiQKBWZpbGVzGAIgAygLMhUudmV4ZnMudjEuU2tpcHBlZEZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAzKAAwoNU2VhcmNoU2VydmljZRJMCgZTZWFyY2gSFy52ZXhmcy52MS5TZWFyY2hSZXF1ZXN0GhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgtCYXRjaFNlYXJjaBIcLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVxdWVzdBodLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgxXYWl0Rm9yVmlld3MSHS52ZXhmcy52MS5XYWl0Rm9yVmlld3NSZXF1ZXN0Gh4udmV4ZnMudjEuV2FpdEZvclZpZXdzUmVzcG9uc2UiDJACAYq1GAUIARIBURJnChBMaXN0U2tpcHBlZEZpbGVzEiEudmV4ZnMudjEuTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QaIi52ZXhmcy52MS5MaXN0U2tpcHBlZEZpbGVzUmVzcG9uc2UiDJACAYq1GAUIARIBUWIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
 
 /**
  * What to look for.
@@ -337,6 +337,62 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_vexfs_v1_search, 4);
 
 /**
+ * Questions to answer at once.
+ *
+ * @generated from message vexfs.v1.BatchSearchRequest
+ */
+export type BatchSearchRequest = Message<"vexfs.v1.BatchSearchRequest"> & {
+  /**
+   * What to look for, each as in a call of its own. Their limits may be 10,000 together.
+   *
+   * @generated from field: repeated vexfs.v1.SearchRequest searches = 1;
+   */
+  searches: SearchRequest[];
+
+  /**
+   * Wait, until the deadline, for this revision; 0: do not wait.
+   *
+   * @generated from field: int64 min_revision = 14;
+   */
+  minRevision: bigint;
+};
+
+/**
+ * Describes the message vexfs.v1.BatchSearchRequest.
+ * Use `create(BatchSearchRequestSchema)` to create a new message.
+ */
+export const BatchSearchRequestSchema: GenMessage<BatchSearchRequest> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_search, 5);
+
+/**
+ * What was found.
+ *
+ * @generated from message vexfs.v1.BatchSearchResponse
+ */
+export type BatchSearchResponse = Message<"vexfs.v1.BatchSearchResponse"> & {
+  /**
+   * The revision that every one of the answers reflects, or a later one: answers by meaning and by words may reflect different ones.
+   *
+   * @generated from field: int64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * The answers in the order of the searches, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+   *
+   * @generated from field: repeated vexfs.v1.SearchResponse answers = 2;
+   */
+  answers: SearchResponse[];
+};
+
+/**
+ * Describes the message vexfs.v1.BatchSearchResponse.
+ * Use `create(BatchSearchResponseSchema)` to create a new message.
+ */
+export const BatchSearchResponseSchema: GenMessage<BatchSearchResponse> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_search, 6);
+
+/**
  * What to wait for.
  *
  * @generated from message vexfs.v1.WaitForViewsRequest
@@ -355,7 +411,7 @@ export type WaitForViewsRequest = Message<"vexfs.v1.WaitForViewsRequest"> & {
  * Use `create(WaitForViewsRequestSchema)` to create a new message.
  */
 export const WaitForViewsRequestSchema: GenMessage<WaitForViewsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_search, 5);
+  messageDesc(file_vexfs_v1_search, 7);
 
 /**
  * The views have it.
@@ -383,7 +439,7 @@ export type WaitForViewsResponse = Message<"vexfs.v1.WaitForViewsResponse"> & {
  * Use `create(WaitForViewsResponseSchema)` to create a new message.
  */
 export const WaitForViewsResponseSchema: GenMessage<WaitForViewsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_search, 6);
+  messageDesc(file_vexfs_v1_search, 8);
 
 /**
  * Which page of skipped files to read.
@@ -425,7 +481,7 @@ export type ListSkippedFilesRequest = Message<"vexfs.v1.ListSkippedFilesRequest"
  * Use `create(ListSkippedFilesRequestSchema)` to create a new message.
  */
 export const ListSkippedFilesRequestSchema: GenMessage<ListSkippedFilesRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_search, 7);
+  messageDesc(file_vexfs_v1_search, 9);
 
 /**
  * A file whose text was not indexed.
@@ -453,7 +509,7 @@ export type SkippedFile = Message<"vexfs.v1.SkippedFile"> & {
  * Use `create(SkippedFileSchema)` to create a new message.
  */
 export const SkippedFileSchema: GenMessage<SkippedFile> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_search, 8);
+  messageDesc(file_vexfs_v1_search, 10);
 
 /**
  * One page of skipped files.
@@ -488,7 +544,7 @@ export type ListSkippedFilesResponse = Message<"vexfs.v1.ListSkippedFilesRespons
  * Use `create(ListSkippedFilesResponseSchema)` to create a new message.
  */
 export const ListSkippedFilesResponseSchema: GenMessage<ListSkippedFilesResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_search, 9);
+  messageDesc(file_vexfs_v1_search, 11);
 
 /**
  * How to look.
@@ -546,6 +602,18 @@ export const SearchService: GenService<{
     methodKind: "unary";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+   * views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+   * metadata. The batch takes turns with other calls, question by question.
+   *
+   * @generated from rpc vexfs.v1.SearchService.BatchSearch
+   */
+  batchSearch: {
+    methodKind: "unary";
+    input: typeof BatchSearchRequestSchema;
+    output: typeof BatchSearchResponseSchema;
   },
   /**
    * Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.

@@ -4,7 +4,7 @@ A handler is `async def stat_file(context, request) -> response`, registered by 
 surface and knows no bytes. `HANDLERS` is all of them.
 """
 
-from vexfs.api.methods import attributes, collections, content, files, links, points, queries, search, server
+from vexfs.api.methods import attributes, batches, collections, content, files, links, points, queries, search, server
 from vexfs.api.registry import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -16,5 +16,6 @@ HANDLERS: dict[str, Handler] = {
     **points.HANDLERS,
     **queries.HANDLERS,
     **search.HANDLERS,
+    **batches.HANDLERS,
     **server.HANDLERS,
 }

@@ -17,6 +17,8 @@ VECTORS_MAX_BYTES = 3 * 1024 * 1024
 SEARCH_LIMIT_DEFAULT = 10
 SEARCH_LIMIT_MAX = 1000
 POINTS_MAX = 10_000
+BATCH_HITS_MAX = 10_000
+"""So many hits the queries of a batch may ask for together."""
 
 
 def owner() -> dict[str, int]:

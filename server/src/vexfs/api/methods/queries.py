@@ -33,29 +33,29 @@ def _brief_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.Qu
     if request.min_revision > engine.progress.vector_revision():
         return None
     with context.application.volume.snapshot() as view:
-        answer = engine.search_briefly(view, _question(engine, view, request))
-    return None if answer is None else _response(answer, {})
+        answer = engine.search_briefly(view, question(engine, view, request))
+        return None if answer is None else response_of(view, request, answer)
 
 
 async def _patient_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
-    compiled = filter_of(request.filter) if request.HasField("filter") else None
     engine, volume = context.application.engine, context.application.volume
 
     def run(deadline_s: float | None) -> pb.QueryPointsResponse:
         # All in one visit to a thread, on one snapshot: either costs as much as a tenth of the search.
         if request.min_revision:
             with volume.snapshot() as view:
-                _question(engine, view, request)  # who asks for what is not there is told so without a wait
+                question(engine, view, request)  # who asks for what is not there is told so without a wait
             engine.wait_for_vectors(request.min_revision, deadline_s)
         with volume.snapshot() as view:
-            asked = _question(engine, view, request)
-            answer = engine.search_vectors_in(view, asked if compiled is None else asked._replace(filter=compiled))
-            return _response(answer, _vectors(view, answer.hits) if request.with_vectors else {})
+            answer = engine.search_vectors_in(view, question(engine, view, request))
+            return response_of(view, request, answer)
 
     return await reached(context, request.min_revision, run)
 
 
-def _response(answer: SearchAnswer, vectors: dict[int, dict[str, bytes]]) -> pb.QueryPointsResponse:
+def response_of(view: Reader, request: pb.QueryPointsRequest, answer: SearchAnswer) -> pb.QueryPointsResponse:
+    """An answer as the contract shows it, with the vectors of `view` if the request asks for them."""
+    vectors = _vectors(view, answer.hits) if request.with_vectors else {}
     response = pb.QueryPointsResponse(
         revision=answer.revision,
         generation=answer.generation,
@@ -76,7 +76,12 @@ def _vectors(view: Reader, hits: Sequence[Hit]) -> dict[int, dict[str, bytes]]:
     return {ino: {row.name: bytes(row.data or b"") for row in rows} for ino, rows in found.items()}
 
 
-def _question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsRequest) -> VectorSearch:
+def question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsRequest) -> VectorSearch:
+    """What a request asks for, as things are in `view`.
+
+    Raises NotFound, CollectionNotFound, PointNotFound, InvalidRequest, InvalidFilter, InvalidVector, DimensionMismatch.
+    """
+    compiled = filter_of(request.filter) if request.HasField("filter") else None
     reference = request.collection
     collection = engine.known(view, ("reference", reference.SerializeToString()), lambda: points.find(view, reference))
     known = [spec.name for spec in collection.schema.vectors]
@@ -84,7 +89,9 @@ def _question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsReque
     if name not in known:
         raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(known) or 'none'}")
     limit = request.limit or SEARCH_LIMIT_DEFAULT
-    asked = VectorSearch(collection.ino, request.vector.values, name, limit, with_metadata=True, exact=request.exact)
+    asked = VectorSearch(
+        collection.ino, request.vector.values, name, limit, filter=compiled, with_metadata=True, exact=request.exact
+    )
     spec = collections.vector_spec(collection, name)
     kind = request.WhichOneof("query")
     if kind == "point_id":

@@ -41,39 +41,55 @@ _SLICE_MIN_SECONDS = 0.05
 
 
 async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchResponse:
-    compiled = filter_of(request.filter) if request.HasField("filter") else None
-    limit = request.limit or SEARCH_LIMIT_DEFAULT
-    engine = context.application.engine
+    engine, volume = context.application.engine, context.application.volume
+
+    def find(ref: common_pb2.FileRef) -> Ino:
+        with volume.snapshot() as view:
+            return references.find(view, ref).node.ino
 
     def run(deadline_s: float | None) -> SearchAnswer:
-        scope = _scope(context, request)
-        reach = {"min_revision": request.min_revision, "deadline_s": deadline_s}
-        if not request.vector_name:
-            asked = TextSearch(
-                text=request.text,
-                mode=_MODES[request.mode],
-                limit=limit,
-                scope=scope,
-                filter=compiled,
-                vector=request.vector.values if request.HasField("vector") else None,
-                exact=request.exact,
-                like=_like(context, request),
-                weights=(request.dense_weight or 1.0, request.lexical_weight or 1.0),
-            )
-            return engine.search(asked, **reach)  # type: ignore[arg-type]
-        if scope is None or not request.HasField("vector"):
-            raise InvalidRequest("vector_name goes with a vector, and with a scope that names the collection")
-        near = VectorSearch(
-            collection=scope,
-            vector=request.vector.values,
-            vector_name=request.vector_name,
-            limit=limit,
-            filter=compiled,
-            exact=request.exact,
-        )
-        return engine.search_vectors(near, **reach)  # type: ignore[arg-type]
+        asked = question(request, find)
+        if isinstance(asked, TextSearch):
+            return engine.search(asked, min_revision=request.min_revision, deadline_s=deadline_s)
+        return engine.search_vectors(asked, min_revision=request.min_revision, deadline_s=deadline_s)
 
-    answer = await reached(context, request.min_revision, run)
+    return response_of(await reached(context, request.min_revision, run))
+
+
+def question(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino]) -> TextSearch | VectorSearch:
+    """What a request asks for; `find` says which file a reference names, and raises when none is.
+
+    Raises InvalidRequest, InvalidFilter.
+    """
+    compiled = filter_of(request.filter) if request.HasField("filter") else None
+    limit = request.limit or SEARCH_LIMIT_DEFAULT
+    scope = find(request.scope) if request.HasField("scope") else None
+    if not request.vector_name:
+        return TextSearch(
+            text=request.text,
+            mode=_MODES[request.mode],
+            limit=limit,
+            scope=scope,
+            filter=compiled,
+            vector=request.vector.values if request.HasField("vector") else None,
+            exact=request.exact,
+            like=find(request.like) if request.HasField("like") else None,
+            weights=(request.dense_weight or 1.0, request.lexical_weight or 1.0),
+        )
+    if scope is None or not request.HasField("vector"):
+        raise InvalidRequest("vector_name goes with a vector, and with a scope that names the collection")
+    return VectorSearch(
+        collection=scope,
+        vector=request.vector.values,
+        vector_name=request.vector_name,
+        limit=limit,
+        filter=compiled,
+        exact=request.exact,
+    )
+
+
+def response_of(answer: SearchAnswer) -> pb.SearchResponse:
+    """An answer as the contract shows it."""
     return pb.SearchResponse(
         revision=answer.revision,
         hits=[_hit(hit) for hit in answer.hits],
@@ -150,20 +166,6 @@ def view_position(status: ViewStatus) -> common_pb2.ViewPosition:
         state=_STATES[status.state],
         generation=status.generation,
     )
-
-
-def _scope(context: CallContext, request: pb.SearchRequest) -> Ino | None:
-    if not request.HasField("scope"):
-        return None
-    with context.application.volume.snapshot() as view:
-        return references.find(view, request.scope).node.ino
-
-
-def _like(context: CallContext, request: pb.SearchRequest) -> Ino | None:
-    if not request.HasField("like"):
-        return None
-    with context.application.volume.snapshot() as view:
-        return references.find(view, request.like).node.ino
 
 
 def _in_scope(view: Reader, request: pb.ListSkippedFilesRequest) -> Callable[[Ino], bool]:

@@ -618,3 +618,59 @@ class QueryPointsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryPointsResponse: _TypeAlias = QueryPointsResponse  # noqa: Y015
+
+@_typing.final
+class BatchQueryPointsRequest(_message.Message):
+    """Queries to answer at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERIES_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    min_revision: _builtins.int
+    """Wait, until the deadline, for this revision; 0: do not wait."""
+    @_builtins.property
+    def queries(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryPointsRequest]:
+        """What to look for, each as in a call of its own, in the same collection or in several. Their limits may be 10,000 together."""
+
+    def __init__(
+        self,
+        *,
+        queries: _abc.Iterable[Global___QueryPointsRequest] | None = ...,
+        min_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_revision", b"min_revision", "queries", b"queries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchQueryPointsRequest: _TypeAlias = BatchQueryPointsRequest  # noqa: Y015
+
+@_typing.final
+class BatchQueryPointsResponse(_message.Message):
+    """What was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision that every one of the answers reflects."""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryPointsResponse]:
+        """The answers in the order of the queries, at most 3 MiB together: beyond that the call ends with TOO_LARGE."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        answers: _abc.Iterable[Global___QueryPointsResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchQueryPointsResponse: _TypeAlias = BatchQueryPointsResponse  # noqa: Y015

@@ -61,6 +61,11 @@ class PointsServiceStub:
                 request_serializer=vexfs_dot_v1_dot_points__pb2.QueryPointsRequest.SerializeToString,
                 response_deserializer=vexfs_dot_v1_dot_points__pb2.QueryPointsResponse.FromString,
                 _registered_method=True)
+        self.BatchQueryPoints = channel.unary_unary(
+                '/vexfs.v1.PointsService/BatchQueryPoints',
+                request_serializer=vexfs_dot_v1_dot_points__pb2.BatchQueryPointsRequest.SerializeToString,
+                response_deserializer=vexfs_dot_v1_dot_points__pb2.BatchQueryPointsResponse.FromString,
+                _registered_method=True)
 
 
 class PointsServiceServicer:
@@ -104,6 +109,15 @@ class PointsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchQueryPoints(self, request, context):
+        """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+        answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+        metadata. The batch takes turns with other calls, query by query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PointsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +145,11 @@ def add_PointsServiceServicer_to_server(servicer, server):
                     servicer.QueryPoints,
                     request_deserializer=vexfs_dot_v1_dot_points__pb2.QueryPointsRequest.FromString,
                     response_serializer=vexfs_dot_v1_dot_points__pb2.QueryPointsResponse.SerializeToString,
+            ),
+            'BatchQueryPoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchQueryPoints,
+                    request_deserializer=vexfs_dot_v1_dot_points__pb2.BatchQueryPointsRequest.FromString,
+                    response_serializer=vexfs_dot_v1_dot_points__pb2.BatchQueryPointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -270,6 +289,33 @@ class PointsService:
             '/vexfs.v1.PointsService/QueryPoints',
             vexfs_dot_v1_dot_points__pb2.QueryPointsRequest.SerializeToString,
             vexfs_dot_v1_dot_points__pb2.QueryPointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchQueryPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vexfs.v1.PointsService/BatchQueryPoints',
+            vexfs_dot_v1_dot_points__pb2.BatchQueryPointsRequest.SerializeToString,
+            vexfs_dot_v1_dot_points__pb2.BatchQueryPointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

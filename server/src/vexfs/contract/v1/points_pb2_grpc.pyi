@@ -47,6 +47,11 @@ class PointsServiceStub:
     """Lists the points of a collection in byte order of their ids, a page at a time."""
     QueryPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.QueryPointsRequest, _points_pb2.QueryPointsResponse]
     """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
+    BatchQueryPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.BatchQueryPointsRequest, _points_pb2.BatchQueryPointsResponse]
+    """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+    answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+    metadata. The batch takes turns with other calls, query by query.
+    """
 
 @_typing.type_check_only
 class PointsServiceAsyncStub(PointsServiceStub):
@@ -67,6 +72,11 @@ class PointsServiceAsyncStub(PointsServiceStub):
     """Lists the points of a collection in byte order of their ids, a page at a time."""
     QueryPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.QueryPointsRequest, _points_pb2.QueryPointsResponse]  # type: ignore[assignment]
     """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
+    BatchQueryPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.BatchQueryPointsRequest, _points_pb2.BatchQueryPointsResponse]  # type: ignore[assignment]
+    """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+    answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+    metadata. The batch takes turns with other calls, query by query.
+    """
 
 class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Vectors with a payload. A point is a file in the collection's directory: its id is the file's name, its payload the file's
@@ -114,5 +124,16 @@ class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_points_pb2.QueryPointsResponse, _abc.Awaitable[_points_pb2.QueryPointsResponse]]:
         """Finds the points whose vectors are nearest to a vector, to another point's, or to what several examples have in common."""
+
+    @_abc_1.abstractmethod
+    def BatchQueryPoints(
+        self,
+        request: _points_pb2.BatchQueryPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.BatchQueryPointsResponse, _abc.Awaitable[_points_pb2.BatchQueryPointsResponse]]:
+        """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
+        answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
+        metadata. The batch takes turns with other calls, query by query.
+        """
 
 def add_PointsServiceServicer_to_server(servicer: PointsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from vexfs.contract.v1.third_party.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from vexfs.contract.v1 import common_pb2 as vexfs_dot_v1_dot_common__pb2
 from vexfs.contract.v1 import filter_pb2 as vexfs_dot_v1_dot_filter__pb2
 from vexfs.contract.v1 import options_pb2 as vexfs_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vexfs/v1/search.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n\rSearchRequest\x12 \n\x04text\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80@H\x00R\x04text\x12*\n\x06vector\x18\x02 \x01(\x0b\x32\x10.vexfs.v1.VectorH\x00R\x06vector\x12\'\n\x04like\x18\x0b \x01(\x0b\x32\x11.vexfs.v1.FileRefH\x00R\x04like\x12\'\n\x05scope\x18\x03 \x01(\x0b\x32\x11.vexfs.v1.FileRefR\x05scope\x12(\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x10.vexfs.v1.FilterR\x06\x66ilter\x12\x32\n\x04mode\x18\x05 \x01(\x0e\x32\x14.vexfs.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12 \n\x05limit\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\x12(\n\x0bvector_name\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@R\nvectorName\x12\x14\n\x05\x65xact\x18\x08 \x01(\x08R\x05\x65xact\x12:\n\x0c\x64\x65nse_weight\x18\t \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\x0b\x64\x65nseWeight\x12>\n\x0elexical_weight\x18\n \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision:\xba\x01\xbaH\xb6\x01\x1a\xb3\x01\n\x12vector_needs_dense\x12Ra vector or a file is compared by meaning only: leave `mode` out, or ask for dense\x1aI!(has(this.vector) || has(this.like)) || this.mode == 0 || this.mode == 2B\x0e\n\x05query\x12\x05\xbaH\x02\x08\x01\"\x91\x01\n\x07Passage\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1d\n\nstart_byte\x18\x02 \x01(\x03R\tstartByte\x12\x19\n\x08\x65nd_byte\x18\x03 \x01(\x03R\x07\x65ndByte\x12\x1d\n\nstart_line\x18\x04 \x01(\x05R\tstartLine\x12\x19\n\x08\x65nd_line\x18\x05 \x01(\x05R\x07\x65ndLine\"q\n\x05Match\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x14.vexfs.v1.SearchModeR\x04mode\x12\x12\n\x04rank\x18\x02 \x01(\x05R\x04rank\x12\x14\n\x05score\x18\x03 \x01(\x01R\x05score\x12\x14\n\x05terms\x18\x04 \x03(\tR\x05terms\"\x9d\x01\n\tSearchHit\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x0e.vexfs.v1.FileR\x04\x66ile\x12\x14\n\x05score\x18\x02 \x01(\x01R\x05score\x12+\n\x07passage\x18\x03 \x01(\x0b\x32\x11.vexfs.v1.PassageR\x07passage\x12)\n\x07matches\x18\x04 \x03(\x0b\x32\x0f.vexfs.v1.MatchR\x07matches\"\x84\x02\n\x0eSearchResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\'\n\x04hits\x18\x02 \x03(\x0b\x32\x13.vexfs.v1.SearchHitR\x04hits\x12\x1e\n\ngeneration\x18\x03 \x01(\tR\ngeneration\x12\x14\n\x05\x65xact\x18\x04 \x01(\x08R\x05\x65xact\x12\x1a\n\x08strategy\x18\x05 \x01(\tR\x08strategy\x12\x18\n\x07partial\x18\x06 \x01(\x08R\x07partial\x12\'\n\x0fpartial_reasons\x18\x07 \x03(\tR\x0epartialReasons\x12\x18\n\x07pending\x18\x08 \x01(\x03R\x07pending\"A\n\x13WaitForViewsRequest\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"`\n\x14WaitForViewsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12,\n\x05views\x18\x02 \x03(\x0b\x32\x16.vexfs.v1.ViewPositionR\x05views\"\xc0\x01\n\x17ListSkippedFilesRequest\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefR\x05scope\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08R\tpageToken\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"I\n\x0bSkippedFile\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x0e.vexfs.v1.FileR\x04\x66ile\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"\x8b\x01\n\x18ListSkippedFilesResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12+\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x15.vexfs.v1.SkippedFileR\x05\x66iles\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x02\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x03\x32\xe8\x02\n\rSearchService\x12\x61\n\x06Search\x12\x17.vexfs.v1.SearchRequest\x1a\x18.vexfs.v1.SearchResponse\"$\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\x12\x04\x05\x06\x07Q\x82\xd3\xe4\x93\x02\x0f\"\n/v1/search:\x01*\x12q\n\x0cWaitForViews\x12\x1d.vexfs.v1.WaitForViewsRequest\x1a\x1e.vexfs.v1.WaitForViewsResponse\"\"\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/views:wait\x12\x80\x01\n\x10ListSkippedFiles\x12!.vexfs.v1.ListSkippedFilesRequest\x1a\".vexfs.v1.ListSkippedFilesResponse\"%\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/views:skippedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15vexfs/v1/search.proto\x12\x08vexfs.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n\rSearchRequest\x12 \n\x04text\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80@H\x00R\x04text\x12*\n\x06vector\x18\x02 \x01(\x0b\x32\x10.vexfs.v1.VectorH\x00R\x06vector\x12\'\n\x04like\x18\x0b \x01(\x0b\x32\x11.vexfs.v1.FileRefH\x00R\x04like\x12\'\n\x05scope\x18\x03 \x01(\x0b\x32\x11.vexfs.v1.FileRefR\x05scope\x12(\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x10.vexfs.v1.FilterR\x06\x66ilter\x12\x32\n\x04mode\x18\x05 \x01(\x0e\x32\x14.vexfs.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12 \n\x05limit\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\x12(\n\x0bvector_name\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@R\nvectorName\x12\x14\n\x05\x65xact\x18\x08 \x01(\x08R\x05\x65xact\x12:\n\x0c\x64\x65nse_weight\x18\t \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\x0b\x64\x65nseWeight\x12>\n\x0elexical_weight\x18\n \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision:\xba\x01\xbaH\xb6\x01\x1a\xb3\x01\n\x12vector_needs_dense\x12Ra vector or a file is compared by meaning only: leave `mode` out, or ask for dense\x1aI!(has(this.vector) || has(this.like)) || this.mode == 0 || this.mode == 2B\x0e\n\x05query\x12\x05\xbaH\x02\x08\x01\"\x91\x01\n\x07Passage\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1d\n\nstart_byte\x18\x02 \x01(\x03R\tstartByte\x12\x19\n\x08\x65nd_byte\x18\x03 \x01(\x03R\x07\x65ndByte\x12\x1d\n\nstart_line\x18\x04 \x01(\x05R\tstartLine\x12\x19\n\x08\x65nd_line\x18\x05 \x01(\x05R\x07\x65ndLine\"q\n\x05Match\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x14.vexfs.v1.SearchModeR\x04mode\x12\x12\n\x04rank\x18\x02 \x01(\x05R\x04rank\x12\x14\n\x05score\x18\x03 \x01(\x01R\x05score\x12\x14\n\x05terms\x18\x04 \x03(\tR\x05terms\"\x9d\x01\n\tSearchHit\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x0e.vexfs.v1.FileR\x04\x66ile\x12\x14\n\x05score\x18\x02 \x01(\x01R\x05score\x12+\n\x07passage\x18\x03 \x01(\x0b\x32\x11.vexfs.v1.PassageR\x07passage\x12)\n\x07matches\x18\x04 \x03(\x0b\x32\x0f.vexfs.v1.MatchR\x07matches\"\x84\x02\n\x0eSearchResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\'\n\x04hits\x18\x02 \x03(\x0b\x32\x13.vexfs.v1.SearchHitR\x04hits\x12\x1e\n\ngeneration\x18\x03 \x01(\tR\ngeneration\x12\x14\n\x05\x65xact\x18\x04 \x01(\x08R\x05\x65xact\x12\x1a\n\x08strategy\x18\x05 \x01(\tR\x08strategy\x12\x18\n\x07partial\x18\x06 \x01(\x08R\x07partial\x12\'\n\x0fpartial_reasons\x18\x07 \x03(\tR\x0epartialReasons\x12\x18\n\x07pending\x18\x08 \x01(\x03R\x07pending\"\x9d\x02\n\x12\x42\x61tchSearchRequest\x12\x43\n\x08searches\x18\x01 \x03(\x0b\x32\x17.vexfs.v1.SearchRequestB\x0e\xe2\x41\x01\x02\xbaH\x07\x92\x01\x04\x08\x01\x10\x64R\x08searches\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n\x10one_min_revision\x12\x45`min_revision` is said once, for the whole batch, and not in a search\x1a\x33this.searches.all(search, search.min_revision == 0)\"e\n\x13\x42\x61tchSearchResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12\x32\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x18.vexfs.v1.SearchResponseR\x07\x61nswers\"A\n\x13WaitForViewsRequest\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"`\n\x14WaitForViewsResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12,\n\x05views\x18\x02 \x03(\x0b\x32\x16.vexfs.v1.ViewPositionR\x05views\"\xc0\x01\n\x17ListSkippedFilesRequest\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x11.vexfs.v1.FileRefR\x05scope\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08R\tpageToken\x12*\n\x0cmin_revision\x18\x0e \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0bminRevision\"I\n\x0bSkippedFile\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x0e.vexfs.v1.FileR\x04\x66ile\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"\x8b\x01\n\x18ListSkippedFilesResponse\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12+\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x15.vexfs.v1.SkippedFileR\x05\x66iles\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x02\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x03\x32\xe0\x03\n\rSearchService\x12\x61\n\x06Search\x12\x17.vexfs.v1.SearchRequest\x1a\x18.vexfs.v1.SearchResponse\"$\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\x12\x04\x05\x06\x07Q\x82\xd3\xe4\x93\x02\x0f\"\n/v1/search:\x01*\x12v\n\x0b\x42\x61tchSearch\x12\x1c.vexfs.v1.BatchSearchRequest\x1a\x1d.vexfs.v1.BatchSearchResponse\"*\x90\x02\x01\x8a\xb5\x18\x08\x08\x01\x12\x04\x05\x06\x07Q\x82\xd3\xe4\x93\x02\x15\"\x10/v1/search:batch:\x01*\x12q\n\x0cWaitForViews\x12\x1d.vexfs.v1.WaitForViewsRequest\x1a\x1e.vexfs.v1.WaitForViewsResponse\"\"\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/views:wait\x12\x80\x01\n\x10ListSkippedFiles\x12!.vexfs.v1.ListSkippedFilesRequest\x1a\".vexfs.v1.ListSkippedFilesResponse\"%\x90\x02\x01\x8a\xb5\x18\x05\x08\x01\x12\x01Q\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/views:skippedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +55,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHREQUEST'].fields_by_name['min_revision']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_SEARCHREQUEST']._loaded_options = None
   _globals['_SEARCHREQUEST']._serialized_options = b'\272H\266\001\032\263\001\n\022vector_needs_dense\022Ra vector or a file is compared by meaning only: leave `mode` out, or ask for dense\032I!(has(this.vector) || has(this.like)) || this.mode == 0 || this.mode == 2'
+  _globals['_BATCHSEARCHREQUEST'].fields_by_name['searches']._loaded_options = None
+  _globals['_BATCHSEARCHREQUEST'].fields_by_name['searches']._serialized_options = b'\342A\001\002\272H\007\222\001\004\010\001\020d'
+  _globals['_BATCHSEARCHREQUEST'].fields_by_name['min_revision']._loaded_options = None
+  _globals['_BATCHSEARCHREQUEST'].fields_by_name['min_revision']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_BATCHSEARCHREQUEST']._loaded_options = None
+  _globals['_BATCHSEARCHREQUEST']._serialized_options = b'\272H\221\001\032\216\001\n\020one_min_revision\022E`min_revision` is said once, for the whole batch, and not in a search\0323this.searches.all(search, search.min_revision == 0)'
   _globals['_WAITFORVIEWSREQUEST'].fields_by_name['min_revision']._loaded_options = None
   _globals['_WAITFORVIEWSREQUEST'].fields_by_name['min_revision']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_LISTSKIPPEDFILESREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -64,32 +71,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSKIPPEDFILESREQUEST'].fields_by_name['min_revision']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._loaded_options = None
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001\212\265\030\010\010\001\022\004\005\006\007Q\202\323\344\223\002\017\"\n/v1/search:\001*'
+  _globals['_SEARCHSERVICE'].methods_by_name['BatchSearch']._loaded_options = None
+  _globals['_SEARCHSERVICE'].methods_by_name['BatchSearch']._serialized_options = b'\220\002\001\212\265\030\010\010\001\022\004\005\006\007Q\202\323\344\223\002\025\"\020/v1/search:batch:\001*'
   _globals['_SEARCHSERVICE'].methods_by_name['WaitForViews']._loaded_options = None
   _globals['_SEARCHSERVICE'].methods_by_name['WaitForViews']._serialized_options = b'\220\002\001\212\265\030\005\010\001\022\001Q\202\323\344\223\002\020\022\016/v1/views:wait'
   _globals['_SEARCHSERVICE'].methods_by_name['ListSkippedFiles']._loaded_options = None
   _globals['_SEARCHSERVICE'].methods_by_name['ListSkippedFiles']._serialized_options = b'\220\002\001\212\265\030\005\010\001\022\001Q\202\323\344\223\002\023\022\021/v1/views:skipped'
-  _globals['_SEARCHMODE']._serialized_start=2170
-  _globals['_SEARCHMODE']._serialized_end=2283
-  _globals['_SEARCHREQUEST']._serialized_start=165
-  _globals['_SEARCHREQUEST']._serialized_end=905
-  _globals['_PASSAGE']._serialized_start=908
-  _globals['_PASSAGE']._serialized_end=1053
-  _globals['_MATCH']._serialized_start=1055
-  _globals['_MATCH']._serialized_end=1168
-  _globals['_SEARCHHIT']._serialized_start=1171
-  _globals['_SEARCHHIT']._serialized_end=1328
-  _globals['_SEARCHRESPONSE']._serialized_start=1331
-  _globals['_SEARCHRESPONSE']._serialized_end=1591
-  _globals['_WAITFORVIEWSREQUEST']._serialized_start=1593
-  _globals['_WAITFORVIEWSREQUEST']._serialized_end=1658
-  _globals['_WAITFORVIEWSRESPONSE']._serialized_start=1660
-  _globals['_WAITFORVIEWSRESPONSE']._serialized_end=1756
-  _globals['_LISTSKIPPEDFILESREQUEST']._serialized_start=1759
-  _globals['_LISTSKIPPEDFILESREQUEST']._serialized_end=1951
-  _globals['_SKIPPEDFILE']._serialized_start=1953
-  _globals['_SKIPPEDFILE']._serialized_end=2026
-  _globals['_LISTSKIPPEDFILESRESPONSE']._serialized_start=2029
-  _globals['_LISTSKIPPEDFILESRESPONSE']._serialized_end=2168
-  _globals['_SEARCHSERVICE']._serialized_start=2286
-  _globals['_SEARCHSERVICE']._serialized_end=2646
+  _globals['_SEARCHMODE']._serialized_start=2594
+  _globals['_SEARCHMODE']._serialized_end=2707
+  _globals['_SEARCHREQUEST']._serialized_start=198
+  _globals['_SEARCHREQUEST']._serialized_end=938
+  _globals['_PASSAGE']._serialized_start=941
+  _globals['_PASSAGE']._serialized_end=1086
+  _globals['_MATCH']._serialized_start=1088
+  _globals['_MATCH']._serialized_end=1201
+  _globals['_SEARCHHIT']._serialized_start=1204
+  _globals['_SEARCHHIT']._serialized_end=1361
+  _globals['_SEARCHRESPONSE']._serialized_start=1364
+  _globals['_SEARCHRESPONSE']._serialized_end=1624
+  _globals['_BATCHSEARCHREQUEST']._serialized_start=1627
+  _globals['_BATCHSEARCHREQUEST']._serialized_end=1912
+  _globals['_BATCHSEARCHRESPONSE']._serialized_start=1914
+  _globals['_BATCHSEARCHRESPONSE']._serialized_end=2015
+  _globals['_WAITFORVIEWSREQUEST']._serialized_start=2017
+  _globals['_WAITFORVIEWSREQUEST']._serialized_end=2082
+  _globals['_WAITFORVIEWSRESPONSE']._serialized_start=2084
+  _globals['_WAITFORVIEWSRESPONSE']._serialized_end=2180
+  _globals['_LISTSKIPPEDFILESREQUEST']._serialized_start=2183
+  _globals['_LISTSKIPPEDFILESREQUEST']._serialized_end=2375
+  _globals['_SKIPPEDFILE']._serialized_start=2377
+  _globals['_SKIPPEDFILE']._serialized_end=2450
+  _globals['_LISTSKIPPEDFILESRESPONSE']._serialized_start=2453
+  _globals['_LISTSKIPPEDFILESRESPONSE']._serialized_end=2592
+  _globals['_SEARCHSERVICE']._serialized_start=2710
+  _globals['_SEARCHSERVICE']._serialized_end=3190
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class SearchServiceStub:
                 request_serializer=vexfs_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
                 response_deserializer=vexfs_dot_v1_dot_search__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.BatchSearch = channel.unary_unary(
+                '/vexfs.v1.SearchService/BatchSearch',
+                request_serializer=vexfs_dot_v1_dot_search__pb2.BatchSearchRequest.SerializeToString,
+                response_deserializer=vexfs_dot_v1_dot_search__pb2.BatchSearchResponse.FromString,
+                _registered_method=True)
         self.WaitForViews = channel.unary_unary(
                 '/vexfs.v1.SearchService/WaitForViews',
                 request_serializer=vexfs_dot_v1_dot_search__pb2.WaitForViewsRequest.SerializeToString,
@@ -58,6 +63,15 @@ class SearchServiceServicer:
 
     def Search(self, request, context):
         """Finds the files that answer a question best. A search answers from what the views have, and says how much is pending.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchSearch(self, request, context):
+        """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+        views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+        metadata. The batch takes turns with other calls, question by question.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +98,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=vexfs_dot_v1_dot_search__pb2.SearchRequest.FromString,
                     response_serializer=vexfs_dot_v1_dot_search__pb2.SearchResponse.SerializeToString,
+            ),
+            'BatchSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchSearch,
+                    request_deserializer=vexfs_dot_v1_dot_search__pb2.BatchSearchRequest.FromString,
+                    response_serializer=vexfs_dot_v1_dot_search__pb2.BatchSearchResponse.SerializeToString,
             ),
             'WaitForViews': grpc.unary_unary_rpc_method_handler(
                     servicer.WaitForViews,
@@ -124,6 +143,33 @@ class SearchService:
             '/vexfs.v1.SearchService/Search',
             vexfs_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
             vexfs_dot_v1_dot_search__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vexfs.v1.SearchService/BatchSearch',
+            vexfs_dot_v1_dot_search__pb2.BatchSearchRequest.SerializeToString,
+            vexfs_dot_v1_dot_search__pb2.BatchSearchResponse.FromString,
             options,
             channel_credentials,
             insecure,

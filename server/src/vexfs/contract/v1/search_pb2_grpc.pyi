@@ -35,6 +35,11 @@ class SearchServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SearchServiceAsyncStub: ...
     Search: _grpc.UnaryUnaryMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchResponse]
     """Finds the files that answer a question best. A search answers from what the views have, and says how much is pending."""
+    BatchSearch: _grpc.UnaryUnaryMultiCallable[_search_pb2.BatchSearchRequest, _search_pb2.BatchSearchResponse]
+    """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+    views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+    metadata. The batch takes turns with other calls, question by question.
+    """
     WaitForViews: _grpc.UnaryUnaryMultiCallable[_search_pb2.WaitForViewsRequest, _search_pb2.WaitForViewsResponse]
     """Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending."""
     ListSkippedFiles: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListSkippedFilesRequest, _search_pb2.ListSkippedFilesResponse]
@@ -47,6 +52,11 @@ class SearchServiceAsyncStub(SearchServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Search: _aio.UnaryUnaryMultiCallable[_search_pb2.SearchRequest, _search_pb2.SearchResponse]  # type: ignore[assignment]
     """Finds the files that answer a question best. A search answers from what the views have, and says how much is pending."""
+    BatchSearch: _aio.UnaryUnaryMultiCallable[_search_pb2.BatchSearchRequest, _search_pb2.BatchSearchResponse]  # type: ignore[assignment]
+    """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+    views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+    metadata. The batch takes turns with other calls, question by question.
+    """
     WaitForViews: _aio.UnaryUnaryMultiCallable[_search_pb2.WaitForViewsRequest, _search_pb2.WaitForViewsResponse]  # type: ignore[assignment]
     """Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending."""
     ListSkippedFiles: _aio.UnaryUnaryMultiCallable[_search_pb2.ListSkippedFilesRequest, _search_pb2.ListSkippedFilesResponse]  # type: ignore[assignment]
@@ -62,6 +72,17 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.SearchResponse, _abc.Awaitable[_search_pb2.SearchResponse]]:
         """Finds the files that answer a question best. A search answers from what the views have, and says how much is pending."""
+
+    @_abc_1.abstractmethod
+    def BatchSearch(
+        self,
+        request: _search_pb2.BatchSearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.BatchSearchResponse, _abc.Awaitable[_search_pb2.BatchSearchResponse]]:
+        """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
+        views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
+        metadata. The batch takes turns with other calls, question by question.
+        """
 
     @_abc_1.abstractmethod
     def WaitForViews(

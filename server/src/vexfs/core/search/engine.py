@@ -7,7 +7,7 @@ only when nothing it asked for can be looked through.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from vexfs.core import collections, filters
@@ -15,12 +15,12 @@ from vexfs.core.errors import InvalidRequest, RevisionNotReached
 from vexfs.core.search.answers import Answers, Shown
 from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
 from vexfs.core.search.matcher import MatchCache, Matcher
+from vexfs.core.search.moments import TextMoment, VectorMoment, halves_of
 from vexfs.core.search.queries import Embedder, QueryVectors
 from vexfs.core.search.rankings import TextRanking, VectorRanking
 from vexfs.core.search.reranking import Reranking
 from vexfs.core.search.results import Results
 from vexfs.core.search.types import (
-    DENSE,
     HYBRID,
     LEXICAL,
     LIMIT_MAX,
@@ -32,8 +32,8 @@ from vexfs.core.search.types import (
     TextSearch,
     VectorSearch,
 )
-from vexfs.core.status import Progress, Trust
-from vexfs.core.types import Collection, Ino
+from vexfs.core.status import Progress
+from vexfs.core.types import Collection, Ino, VectorSpec
 from vexfs.store.reader import Snapshot
 from vexfs.store.volume import Volume
 from vexfs.views.dense.compact import CompactMatrix
@@ -112,24 +112,35 @@ class SearchEngine:
         InvalidRequest, InvalidFilter, InvalidVector, DimensionMismatch, NotFound (the scope), and ViewUnavailable when no view
         that was asked for can answer.
         """
-        _check(request)
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        by_text = request.vector is None and request.like is None
-        dense, lexical = request.mode != LEXICAL, by_text and request.mode != DENSE
-        self._reach(min_revision, deadline_s, lambda: self.progress.text_revision(dense=dense, lexical=lexical))
+        check(request)
+        self.wait_for([request], min_revision, deadline_s)
         with self._volume.snapshot() as view:
-            matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
-            trust = self.progress.of_text(dense=dense, lexical=lexical)
-            state, model = self.dense.text_served()
-            words = self._lexical.commit_id() if lexical else None
-            seen = (view.revision, trust, _generation(state), model, self.queries.model, words, self.dense.text_position)
+            return self.search_at(self.text_moment(view, [request]), request)
 
-            def search() -> SearchAnswer:
-                ranking = TextRanking(state, model, self.queries, self._lexical, request)
-                shown = Shown(request.text, reranking=self._reranking_of(request))
-                return self._answers.assemble(view, matcher, ranking, request.limit, trust, shown)
+    def text_moment(self, view: Snapshot, requests: Iterable[TextSearch]) -> TextMoment:
+        """What these searches look through from now on, with a snapshot of the present."""
+        trusts = {halves: self.progress.of_text(**halves._asdict()) for halves in {halves_of(one) for one in requests}}
+        state, model = self.dense.text_served()
+        by_words = any(halves.lexical for halves in trusts)
+        lexical = self._lexical.at_one_commit() if by_words else self._lexical
+        words = lexical.commit_id() if by_words else None
+        seen = (view.revision, _generation(state), model, self.queries.model, self.dense.text_position)
+        return TextMoment(view, trusts, state, model, lexical, words, seen)
 
-            return self._results.obtain(request, seen, search)
+    def search_at(self, moment: TextMoment, request: TextSearch) -> SearchAnswer:
+        """As `search`, at a moment that was made for this search, too, without a wait."""
+        check(request)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        matcher = Matcher(moment.view, self._volume.snapshot, self._cache, request.scope, compiled)
+        halves = halves_of(request)
+        trust = moment.trusts[halves]
+
+        def search() -> SearchAnswer:
+            ranking = TextRanking(moment.state, moment.model, self.queries, moment.lexical, request)
+            shown = Shown(request.text, reranking=self._reranking_of(request))
+            return self._answers.assemble(moment.view, matcher, ranking, request.limit, trust, shown)
+
+        return self._results.obtain(request, (*moment.seen, moment.words if halves.lexical else None, trust), search)
 
     def search_vectors(self, request: VectorSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
         """The files of a collection whose vector is nearest.
@@ -137,49 +148,56 @@ class SearchEngine:
         Raises RevisionNotReached, InvalidRequest, InvalidSchema (no such vector), CollectionNotFound, InvalidFilter,
         InvalidVector, DimensionMismatch, NotFound (the scope).
         """
-        _check_limit(request.limit)
-        self.wait_for_vectors(min_revision, deadline_s)
+        check(request)
+        self.wait_for([request], min_revision, deadline_s)
         with self._volume.snapshot() as view:
             return self.search_vectors_in(view, request)
 
     def search_vectors_in(self, view: Snapshot, request: VectorSearch) -> SearchAnswer:
         """As `search_vectors`, on a snapshot of the present that the caller has for more than the search, without a wait."""
-        trust = self.progress.of_vectors()
-        if self._vectors_only and trust.reasons:
-            self.dense.wait(lambda: self.dense.revision >= view.revision, time.monotonic() + CATCH_UP_S)
-            trust = self.progress.of_vectors()
-        return self._search_vectors(view, request, trust)
+        return self.search_vectors_at(self.vector_moment(view, [request]), request)
 
     def search_briefly(self, view: Snapshot, request: VectorSearch) -> SearchAnswer | None:
         """As `search_vectors_in` if that takes a millisecond at most and does not wait, else None: for who must not be kept."""
         trust = self.progress.of_vectors()
-        if (self._vectors_only and trust.reasons) or not self._is_brief(request):
-            return None
-        return self._search_vectors(view, request, trust)
-
-    def _is_brief(self, request: VectorSearch) -> bool:
-        state = self.dense.index_state(request.collection, request.vector_name)
-        if state is None or request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
-            return False
-        if isinstance(state.base.matrix, CompactMatrix):
-            return False  # it reads from the disk
-        approximate = state.searcher is not None and not request.exact
-        coded = 0 if state.coded is None or request.exact else state.coded.rows
-        compared = len(state.tail.keys) - coded + (0 if approximate else len(state.base.keys))
-        return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
-
-    def _search_vectors(self, view: Snapshot, request: VectorSearch, trust: Trust) -> SearchAnswer:
-        _check_limit(request.limit)
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        spec = collections.vector_spec(self.collection(view, request.collection), request.vector_name)
-        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
+        spec = self.vector_spec(view, request)
         state = self.dense.index_state(request.collection, spec.name)
+        if state is None or not _is_brief(request, state) or (self._vectors_only and trust.reasons):
+            return None
+        indexes = {(request.collection, request.vector_name): (spec, state)}
+        return self.search_vectors_at(VectorMoment(view, trust, indexes), request)
+
+    def vector_moment(self, view: Snapshot, requests: Iterable[VectorSearch]) -> VectorMoment:
+        """What these searches look through from now on, with a snapshot of the present.
+
+        In a process beside the one that keeps the views it waits for what has changed. Raises CollectionNotFound,
+        InvalidSchema.
+        """
+        specs = {(request.collection, request.vector_name): self.vector_spec(view, request) for request in requests}
+        trust = self.progress.of_vectors()
+        if self._vectors_only and trust.reasons:
+            self.dense.wait(lambda: self.dense.revision >= view.revision, time.monotonic() + CATCH_UP_S)
+            trust = self.progress.of_vectors()
+        indexes = {key: (spec, self.dense.index_state(key[0], spec.name)) for key, spec in specs.items()}
+        return VectorMoment(view, trust, indexes)
+
+    def search_vectors_at(self, moment: VectorMoment, request: VectorSearch) -> SearchAnswer:
+        """As `search_vectors`, at a moment that was made for this search, too, without a wait."""
+        check(request)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        view, trust = moment.view, moment.trust
+        spec, state = moment.indexes[request.collection, request.vector_name]
+        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
 
         def search() -> SearchAnswer:
             ranking = VectorRanking(state, spec, request)
             return self._answers.assemble(view, matcher, ranking, request.limit, trust, Shown(metadata=request.with_metadata))
 
         return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
+
+    def vector_spec(self, view: Snapshot, request: VectorSearch) -> VectorSpec:
+        """The vector that a search compares with. Raises CollectionNotFound, InvalidSchema (no such vector)."""
+        return collections.vector_spec(self.collection(view, request.collection), request.vector_name)
 
     def collection(self, view: Snapshot, ino: Ino) -> Collection:
         """The collection of that directory, which stays known while the revision is the same. Raises CollectionNotFound."""
@@ -192,6 +210,20 @@ class SearchEngine:
     def wait_for_vectors(self, revision: int, deadline_s: float | None) -> None:
         """Wait until the views have every client vector up to `revision` (0: no wait). Raises RevisionNotReached."""
         self._reach(revision, deadline_s, self.progress.vector_revision)
+
+    def wait_for(self, requests: Iterable[TextSearch | VectorSearch], revision: int, deadline_s: float | None) -> None:
+        """Wait until these searches find everything up to `revision` (0: no wait). Raises RevisionNotReached."""
+        if not revision:
+            return
+        asked = list(requests)
+        halves = [halves_of(request) for request in asked if isinstance(request, TextSearch)]
+        dense, lexical = any(half.dense for half in halves), any(half.lexical for half in halves)
+        positions: list[Callable[[], int]] = []
+        if halves:
+            positions.append(lambda: self.progress.text_revision(dense=dense, lexical=lexical))
+        if len(halves) < len(asked):
+            positions.append(self.progress.vector_revision)
+        self._reach(revision, deadline_s, lambda: min(position() for position in positions))
 
     def _reranking_of(self, request: TextSearch) -> Reranking | None:
         """For a question in words; unless more hits are wanted than are scored, since scores of two kinds have no order."""
@@ -226,8 +258,23 @@ def _generation(state: IndexState | None) -> str | None:
     return None if state is None else state.generation
 
 
-def _check(request: TextSearch) -> None:
-    _check_limit(request.limit)
+def _is_brief(request: VectorSearch, state: IndexState) -> bool:
+    if request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
+        return False
+    if isinstance(state.base.matrix, CompactMatrix):
+        return False  # it reads from the disk
+    approximate = state.searcher is not None and not request.exact
+    coded = 0 if state.coded is None or request.exact else state.coded.rows
+    compared = len(state.tail.keys) - coded + (0 if approximate else len(state.base.keys))
+    return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
+
+
+def check(request: TextSearch | VectorSearch) -> None:
+    """Raise InvalidRequest for a search that nobody can answer."""
+    if not 1 <= request.limit <= LIMIT_MAX:
+        raise InvalidRequest(f"a search answers 1 to {LIMIT_MAX} files, not {request.limit}", limit=str(LIMIT_MAX))
+    if isinstance(request, VectorSearch):
+        return
     if request.mode not in MODES:
         raise InvalidRequest(f"the mode {request.mode!r} is none of {', '.join(MODES)}")
     by_text = request.vector is None and request.like is None
@@ -246,8 +293,3 @@ def _check_weights(request: TextSearch) -> None:
         raise InvalidRequest("weights are for the fusion of two rankings: leave them out, or ask for a hybrid search by text")
     if not all(WEIGHT_MIN <= weight <= WEIGHT_MAX for weight in request.weights):
         raise InvalidRequest(f"a weight is {WEIGHT_MIN} to {WEIGHT_MAX:g}, or 0 for 1")
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= LIMIT_MAX:
-        raise InvalidRequest(f"a search answers 1 to {LIMIT_MAX} files, not {limit}", limit=str(LIMIT_MAX))

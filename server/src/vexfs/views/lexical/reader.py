@@ -79,6 +79,13 @@ class LexicalReader:
             languages = ()
         return Spotter(wanted_of(parse(text)), languages)
 
+    def at_one_commit(self) -> "LexicalReader":
+        """A reader that goes on seeing what this one would see now, whatever is committed; nothing, if there is nothing."""
+        try:
+            return _OneCommit(self._folder, self._current(), "")
+        except ViewUnavailable as error:
+            return _OneCommit(self._folder, None, error.message)
+
     def commit_id(self) -> object:
         """Equal as long as searches see the same index; None while there is none."""
         try:
@@ -122,3 +129,17 @@ class LexicalReader:
         if marker_of(searcher) is None:
             raise ValueError("nothing was committed yet: what is not found may be about to come")
         return searcher
+
+
+class _OneCommit(LexicalReader):
+    """See `at_one_commit`."""
+
+    def __init__(self, folder: Path, commit: _Commit | None, why_not: str) -> None:
+        super().__init__(folder)
+        self._commit = commit
+        self._why_not = why_not
+
+    def _current(self) -> _Commit:
+        if self._commit is None:
+            raise ViewUnavailable(self._why_not)
+        return self._commit

@@ -5,6 +5,10 @@
 
 __all__ = (
     "AttributeCondition",
+    "BatchQueryPointsRequest",
+    "BatchQueryPointsResponse",
+    "BatchSearchRequest",
+    "BatchSearchResponse",
     "Collection",
     "CollectionSchema",
     "CopyFileRequest",
@@ -984,6 +988,86 @@ class AttributeCondition(betterproto2.Message):
 
 
 default_message_pool.register_message("vexfs.v1", "AttributeCondition", AttributeCondition)
+
+
+@dataclass(eq=False, repr=False)
+class BatchQueryPointsRequest(betterproto2.Message):
+    """
+    Queries to answer at once.
+    """
+
+    queries: "list[QueryPointsRequest]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What to look for, each as in a call of its own, in the same collection or in several. Their limits may be 10,000 together.
+    """
+
+    min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
+    """
+    Wait, until the deadline, for this revision; 0: do not wait.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "BatchQueryPointsRequest", BatchQueryPointsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class BatchQueryPointsResponse(betterproto2.Message):
+    """
+    What was found.
+    """
+
+    revision: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    The revision that every one of the answers reflects.
+    """
+
+    answers: "list[QueryPointsResponse]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The answers in the order of the queries, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "BatchQueryPointsResponse", BatchQueryPointsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class BatchSearchRequest(betterproto2.Message):
+    """
+    Questions to answer at once.
+    """
+
+    searches: "list[SearchRequest]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What to look for, each as in a call of its own. Their limits may be 10,000 together.
+    """
+
+    min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
+    """
+    Wait, until the deadline, for this revision; 0: do not wait.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "BatchSearchRequest", BatchSearchRequest)
+
+
+@dataclass(eq=False, repr=False)
+class BatchSearchResponse(betterproto2.Message):
+    """
+    What was found.
+    """
+
+    revision: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    The revision that every one of the answers reflects, or a later one: answers by meaning and by words may reflect different ones.
+    """
+
+    answers: "list[SearchResponse]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The answers in the order of the searches, at most 3 MiB together: beyond that the call ends with TOO_LARGE.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "BatchSearchResponse", BatchSearchResponse)
 
 
 @dataclass(eq=False, repr=False)
