@@ -97,8 +97,13 @@ impl CollectionSchema {
     }
 
     /// And a vector of that name and number of components.
-    pub fn vector(mut self, name: impl Into<String>, dimension: u32, metric: Metric) -> Self {
-        self.vectors.push(VectorSpec { name: name.into(), dimension, metric });
+    pub fn vector(self, name: impl Into<String>, dimension: u32, metric: Metric) -> Self {
+        self.spec(VectorSpec::new(name, dimension).metric(metric))
+    }
+
+    /// And that vector.
+    pub fn spec(mut self, spec: VectorSpec) -> Self {
+        self.vectors.push(spec);
         self
     }
 
@@ -122,6 +127,13 @@ impl From<proto::CollectionSchema> for CollectionSchema {
 }
 
 /// One named vector that each point may carry.
+///
+/// ```
+/// use vexfs_client::{CollectionSchema, VectorSpec, VectorStorage};
+///
+/// let spec = VectorSpec::new("image", 512).storage(VectorStorage::Bfloat16);
+/// assert_eq!(CollectionSchema::new().spec(spec).vectors[0].storage, VectorStorage::Bfloat16);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VectorSpec {
@@ -131,19 +143,41 @@ pub struct VectorSpec {
     pub dimension: u32,
     /// How nearness is measured.
     pub metric: Metric,
+    /// How a search index keeps it in memory.
+    pub storage: VectorStorage,
+}
+
+impl VectorSpec {
+    /// A vector of that name and number of components, compared by cosine and kept as float32.
+    pub fn new(name: impl Into<String>, dimension: u32) -> Self {
+        Self { name: name.into(), dimension, metric: Metric::default(), storage: VectorStorage::default() }
+    }
+
+    /// How nearness is measured.
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
+
+    /// How a search index keeps it in memory.
+    pub fn storage(mut self, storage: VectorStorage) -> Self {
+        self.storage = storage;
+        self
+    }
 }
 
 impl From<VectorSpec> for proto::VectorSpec {
     fn from(spec: VectorSpec) -> Self {
         let metric = proto::Metric::from(spec.metric).into();
-        Self { name: spec.name, dimension: crate::convert::limit(spec.dimension), metric }
+        let storage = proto::VectorStorage::from(spec.storage).into();
+        Self { name: spec.name, dimension: crate::convert::limit(spec.dimension), metric, storage }
     }
 }
 
 impl From<proto::VectorSpec> for VectorSpec {
     fn from(spec: proto::VectorSpec) -> Self {
-        let metric = spec.metric().into();
-        Self { name: spec.name, dimension: spec.dimension.unsigned_abs(), metric }
+        let (metric, storage) = (spec.metric().into(), spec.storage().into());
+        Self { name: spec.name, dimension: spec.dimension.unsigned_abs(), metric, storage }
     }
 }
 
@@ -177,6 +211,40 @@ impl From<proto::Metric> for Metric {
             proto::Metric::Unspecified | proto::Metric::Cosine => Self::Cosine,
             proto::Metric::Dot => Self::Dot,
             proto::Metric::Euclidean => Self::Euclidean,
+        }
+    }
+}
+
+/// How a search index keeps vectors in memory. What was put is kept, and scores are exact, whatever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VectorStorage {
+    /// 4 bytes a component.
+    #[default]
+    Float32,
+    /// 2 bytes a component.
+    Bfloat16,
+    /// 1 byte a component.
+    Int8,
+}
+
+impl From<VectorStorage> for proto::VectorStorage {
+    fn from(storage: VectorStorage) -> Self {
+        match storage {
+            VectorStorage::Float32 => Self::Float32,
+            VectorStorage::Bfloat16 => Self::Bfloat16,
+            VectorStorage::Int8 => Self::Int8,
+        }
+    }
+}
+
+impl From<proto::VectorStorage> for VectorStorage {
+    fn from(storage: proto::VectorStorage) -> Self {
+        match storage {
+            // What is not said is float32.
+            proto::VectorStorage::Unspecified | proto::VectorStorage::Float32 => Self::Float32,
+            proto::VectorStorage::Bfloat16 => Self::Bfloat16,
+            proto::VectorStorage::Int8 => Self::Int8,
         }
     }
 }

@@ -27,7 +27,7 @@ mod upload;
 
 pub use answer::Answer;
 pub use client::{Client, ClientBuilder};
-pub use collections::{Collection, CollectionSchema, Collections, Metric, VectorSpec};
+pub use collections::{Collection, CollectionSchema, Collections, Metric, VectorSpec, VectorStorage};
 pub use content::Content;
 pub use error::{Error, ErrorKind, Result};
 pub use file::{Copied, File, FileKind, SymlinkTarget};

@@ -1,12 +1,13 @@
 //! Calls about collections.
 
 use serde_json::json;
-use vexfs_client::{Client, CollectionSchema, Metric};
+use vexfs_client::{Client, CollectionSchema, Metric, VectorSpec, VectorStorage};
 
 use crate::fields::{Fields, cannot, walk, with};
 use crate::{Answered, Options, Stop, shown};
 
 const METRICS: &[&str] = &["UNSPECIFIED", "COSINE", "DOT", "EUCLIDEAN"];
+const STORAGES: &[&str] = &["UNSPECIFIED", "FLOAT32", "BFLOAT16", "INT8"];
 
 pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, options: Options) -> Answered {
     let collections = client.collections();
@@ -46,9 +47,15 @@ fn schema(mut fields: Fields) -> Result<CollectionSchema, Stop> {
             Some("EUCLIDEAN") => Metric::Euclidean,
             Some(other) => return cannot(format!("there is no metric {other}")),
         };
+        let storage = match spec.name("storage", "VECTOR_STORAGE_", STORAGES)?.as_deref() {
+            None | Some("FLOAT32") => VectorStorage::Float32,
+            Some("BFLOAT16") => VectorStorage::Bfloat16,
+            Some("INT8") => VectorStorage::Int8,
+            Some(other) => return cannot(format!("there is no storage {other}")),
+        };
         let (name, dimension) = (spec.text("name")?.unwrap_or_default(), spec.uint("dimension")?.unwrap_or_default());
         spec.finish()?;
-        schema = schema.vector(name, dimension, metric);
+        schema = schema.spec(VectorSpec::new(name, dimension).metric(metric).storage(storage));
     }
     schema = schema.embed_text(fields.flag("embed_text")?.unwrap_or_default());
     fields.finish()?;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use vexfs_client::{
     Collection, CollectionSchema, File, FileKind, Metric, Point, SearchHit, SearchMode, ServerInfo, SkippedFile, SymlinkTarget,
-    ViewPosition, ViewState,
+    VectorStorage, ViewPosition, ViewState,
 };
 
 pub(crate) fn bytes(bytes: &[u8]) -> String {
@@ -75,7 +75,13 @@ fn schema(schema: &CollectionSchema) -> Value {
             Metric::Euclidean => "METRIC_EUCLIDEAN",
             _ => "METRIC_UNSPECIFIED",
         };
-        json!({"name": spec.name, "dimension": spec.dimension, "metric": metric})
+        let storage = match spec.storage {
+            VectorStorage::Float32 => "VECTOR_STORAGE_FLOAT32",
+            VectorStorage::Bfloat16 => "VECTOR_STORAGE_BFLOAT16",
+            VectorStorage::Int8 => "VECTOR_STORAGE_INT8",
+            _ => "VECTOR_STORAGE_UNSPECIFIED",
+        };
+        json!({"name": spec.name, "dimension": spec.dimension, "metric": metric, "storage": storage})
     });
     json!({"vectors": vectors.collect::<Vec<_>>(), "embed_text": schema.embed_text})
 }

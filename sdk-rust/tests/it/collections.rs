@@ -1,13 +1,15 @@
 //! Collections and points, on the real server.
 
 use vexfs_client::{
-    CollectionSchema, ErrorKind, Examples, Filter, Metadata, Metric, PointExample, PointInput, PointQuery, Reason,
+    CollectionSchema, ErrorKind, Examples, Filter, Metadata, Metric, PointExample, PointInput, PointQuery, Reason, VectorSpec,
+    VectorStorage,
 };
 
 use crate::support::real;
 
 fn schema() -> CollectionSchema {
-    CollectionSchema::new().vector("a", 2, Metric::Euclidean).vector("b", 3, Metric::Cosine)
+    let kept_small = VectorSpec::new("b", 3).storage(VectorStorage::Int8);
+    CollectionSchema::new().vector("a", 2, Metric::Euclidean).spec(kept_small)
 }
 
 #[tokio::test]
