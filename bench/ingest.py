@@ -39,6 +39,7 @@ _COLLECTION = common_pb2.FileRef(path="/bench")
 class Ingest(NamedTuple):
     """What came of it; a latency is from sending a request to its acknowledgement."""
 
+    rows: int
     seconds: float
     cpu_seconds: float
     latencies_ms: list[float]
@@ -56,6 +57,8 @@ def run(options: Options, record: Record) -> None:
             sys.stderr.write(f"round {number + 1}/{rounds}, {in_flight} in flight\n")
             with system.start(processes.FREE) as server:
                 done = ingest(server, requests, in_flight)
+            if done.rows != count:
+                raise RuntimeError(f"{done.rows} of {count} points were put")
             p50, p99 = np.percentile(done.latencies_ms, (50, 99))
             samples = {RATE: count / done.seconds, P50: p50, P99: p99, CPU: done.cpu_seconds / count * 1e6}
             for unit, value in samples.items():
@@ -85,10 +88,11 @@ def ingest(server: Server, requests: Sequence[bytes], in_flight: int) -> Ingest:
         upsert = channel.unary_unary(_UPSERT)
         cpu_before, began = processes.cpu_seconds(server.pid), time.perf_counter()
         under_way: deque[tuple[float, grpc.Future]] = deque()
+        acknowledged: list[bytes] = []
 
         def finish_first() -> None:
             sent, answer = under_way.popleft()
-            answer.result()
+            acknowledged.append(answer.result())
             latencies_ms.append((time.perf_counter() - sent) * 1e3)
 
         for request in requests:
@@ -98,7 +102,9 @@ def ingest(server: Server, requests: Sequence[bytes], in_flight: int) -> Ingest:
         while under_way:
             finish_first()
         seconds = time.perf_counter() - began
-        return Ingest(seconds, processes.cpu_seconds(server.pid) - cpu_before, latencies_ms)
+        cpu_seconds = processes.cpu_seconds(server.pid) - cpu_before
+        counts = [points_pb2.UpsertPointsResponse.FromString(answer).upserted for answer in acknowledged]
+        return Ingest(sum(counts), seconds, cpu_seconds, latencies_ms)
 
 
 def _key(in_flight: int, unit: str) -> Key:

@@ -300,6 +300,9 @@ def test_a_scan_of_a_collection_yields_the_present_vectors_of_files_that_exist(b
     bench.do(lambda txn: points.delete(txn, found, ["2", "3"]))
     expected = {inos[n]: vector(1, n, 0) for n in (0, 4, 5)} | {inos[1]: vector(9, 9, 9)}
     assert {row.ino: row.data for row in versioned.iterate_collection(bench.view, found.ino, "v")} == expected
+    asked = versioned.collection_vectors_of(bench.view, found.ino, "v", [*reversed(inos[:5]), found.ino])
+    assert asked == [(ino, expected[ino]) for ino in (inos[0], inos[1], inos[4])]
+    assert versioned.collection_vectors_of(bench.view, bench.home, "v", inos) == []
     page = versioned.collection_vectors(bench.view, found.ino, "v", after_ino=inos[0], limit=2)
     assert [row.ino for row in page] == [inos[1], inos[4]]
     assert versioned.collection_vectors(bench.view, found.ino, "absent") == []
