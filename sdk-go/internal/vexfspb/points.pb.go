@@ -855,13 +855,21 @@ type QueryPointsRequest struct {
 	VectorName string `protobuf:"bytes,4,opt,name=vector_name,json=vectorName,proto3" json:"vector_name,omitempty"`
 	// Which points may be answered.
 	Filter *Filter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
-	// How many hits at most; 10 if 0.
+	// How many hits at most, of one page; 10 if 0.
 	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Answer the vectors of the hits too.
 	WithVectors bool `protobuf:"varint,7,opt,name=with_vectors,json=withVectors,proto3" json:"with_vectors,omitempty"`
 	// Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
 	// measured against.
 	Exact bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
+	// `next_page_token` of the page before, with the same question; empty for the first page. `limit` and `with_vectors` may be
+	// others. A page holds what comes after the last hit of the page before, as the vectors are now: no hit comes twice, unless its
+	// vector was changed in between to one that is further away, and of what has come or was changed there is what belongs behind
+	// that hit. As long as the vectors stand still the pages of a query with `exact`, and of any that says `exact` in every answer,
+	// are together the one long answer; otherwise a page lacks what its search has overlooked, and no later one makes up for it. The
+	// pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question, which a query
+	// near to a point has become once the vector of that point was changed.
+	PageToken string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Wait, until the deadline, for this revision; 0: do not wait.
 	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -974,6 +982,13 @@ func (x *QueryPointsRequest) GetExact() bool {
 	return false
 }
 
+func (x *QueryPointsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 func (x *QueryPointsRequest) GetMinRevision() int64 {
 	if x != nil {
 		return x.MinRevision
@@ -1079,7 +1094,9 @@ type QueryPointsResponse struct {
 	// Why the answer is partial, for people.
 	PartialReasons []string `protobuf:"bytes,7,rep,name=partial_reasons,json=partialReasons,proto3" json:"partial_reasons,omitempty"`
 	// How many changed files, or vectors, the views do not have yet.
-	Pending       int64 `protobuf:"varint,8,opt,name=pending,proto3" json:"pending,omitempty"`
+	Pending int64 `protobuf:"varint,8,opt,name=pending,proto3" json:"pending,omitempty"`
+	// What to ask for the next page with; empty after the last.
+	NextPageToken string `protobuf:"bytes,9,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1168,6 +1185,13 @@ func (x *QueryPointsResponse) GetPending() int64 {
 		return x.Pending
 	}
 	return 0
+}
+
+func (x *QueryPointsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Queries to answer at once.
@@ -1360,7 +1384,7 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\bExamples\x129\n" +
 	"\bpositive\x18\x01 \x03(\v2\x11.vexfs.v1.ExampleB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\bpositive\x127\n" +
-	"\bnegative\x18\x02 \x03(\v2\x11.vexfs.v1.ExampleB\b\xbaH\x05\x92\x01\x02\x10dR\bnegative\"\xc2\x03\n" +
+	"\bnegative\x18\x02 \x03(\v2\x11.vexfs.v1.ExampleB\b\xbaH\x05\x92\x01\x02\x10dR\bnegative\"\xeb\x03\n" +
 	"\x12QueryPointsRequest\x12=\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\v2\x11.vexfs.v1.FileRefB\n" +
@@ -1375,12 +1399,15 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\x05limit\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12!\n" +
 	"\fwith_vectors\x18\a \x01(\bR\vwithVectors\x12\x14\n" +
-	"\x05exact\x18\b \x01(\bR\x05exact\x12*\n" +
+	"\x05exact\x18\b \x01(\bR\x05exact\x12'\n" +
+	"\n" +
+	"page_token\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevisionB\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"G\n" +
 	"\bPointHit\x12%\n" +
 	"\x05point\x18\x01 \x01(\v2\x0f.vexfs.v1.PointR\x05point\x12\x14\n" +
-	"\x05score\x18\x02 \x01(\x01R\x05score\"\x88\x02\n" +
+	"\x05score\x18\x02 \x01(\x01R\x05score\"\xb0\x02\n" +
 	"\x13QueryPointsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12&\n" +
 	"\x04hits\x18\x02 \x03(\v2\x12.vexfs.v1.PointHitR\x04hits\x12\x1e\n" +
@@ -1391,7 +1418,8 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\bstrategy\x18\x05 \x01(\tR\bstrategy\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12'\n" +
 	"\x0fpartial_reasons\x18\a \x03(\tR\x0epartialReasons\x12\x18\n" +
-	"\apending\x18\b \x01(\x03R\apending\"\xa1\x02\n" +
+	"\apending\x18\b \x01(\x03R\apending\x12&\n" +
+	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken\"\xa1\x02\n" +
 	"\x17BatchQueryPointsRequest\x12F\n" +
 	"\aqueries\x18\x01 \x03(\v2\x1c.vexfs.v1.QueryPointsRequestB\x0e\xe2A\x01\x02\xbaH\a\x92\x01\x04\b\x01\x10dR\aqueries\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +

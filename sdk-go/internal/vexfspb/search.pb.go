@@ -99,7 +99,7 @@ type SearchRequest struct {
 	Filter *Filter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// How to look; hybrid if not said.
 	Mode SearchMode `protobuf:"varint,5,opt,name=mode,proto3,enum=vexfs.v1.SearchMode" json:"mode,omitempty"`
-	// How many hits at most; 10 if 0.
+	// How many hits at most, of one page; 10 if 0.
 	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	// For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
 	VectorName string `protobuf:"bytes,7,opt,name=vector_name,json=vectorName,proto3" json:"vector_name,omitempty"`
@@ -111,6 +111,19 @@ type SearchRequest struct {
 	DenseWeight float64 `protobuf:"fixed64,9,opt,name=dense_weight,json=denseWeight,proto3" json:"dense_weight,omitempty"`
 	// Hybrid: how much the ranking by words counts, likewise; 1 if 0.
 	LexicalWeight float64 `protobuf:"fixed64,10,opt,name=lexical_weight,json=lexicalWeight,proto3" json:"lexical_weight,omitempty"`
+	// `next_page_token` of the page before, with the same question; empty for the first page. `limit` may be another. As long as the
+	// views stand still, the pages are together one list, no hit of it twice and none missing, each page ordered by score; a page
+	// can be shorter than `limit` before the last, too.
+	//
+	// By meaning, and for a vector, a page holds what comes after the last hit of the page before, as the views are now: also while
+	// they follow changes no hit comes twice, unless it was itself changed in between to what is further away. Without `exact` a page
+	// lacks what its search has overlooked, and no later one makes up for it. By words, hybrid and reranked, where every score and
+	// place depends on other files, a page holds what comes after as many places as the pages before had: while the views follow
+	// changes a hit can come twice or be passed over. How deep the two rankings of a hybrid search are read is fixed by its first
+	// page, which decides the order: fused first is what they hold so far, what lies deeper follows that.
+	//
+	// The pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question.
+	PageToken string `protobuf:"bytes,12,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Wait, until the deadline, for this revision; 0: do not wait.
 	MinRevision   int64 `protobuf:"varint,14,opt,name=min_revision,json=minRevision,proto3" json:"min_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -235,6 +248,13 @@ func (x *SearchRequest) GetLexicalWeight() float64 {
 		return x.LexicalWeight
 	}
 	return 0
+}
+
+func (x *SearchRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
 }
 
 func (x *SearchRequest) GetMinRevision() int64 {
@@ -519,7 +539,9 @@ type SearchResponse struct {
 	// Why the answer is partial, for people.
 	PartialReasons []string `protobuf:"bytes,7,rep,name=partial_reasons,json=partialReasons,proto3" json:"partial_reasons,omitempty"`
 	// How many changed files, or vectors, the views do not have yet.
-	Pending       int64 `protobuf:"varint,8,opt,name=pending,proto3" json:"pending,omitempty"`
+	Pending int64 `protobuf:"varint,8,opt,name=pending,proto3" json:"pending,omitempty"`
+	// What to ask for the next page with; empty after the last.
+	NextPageToken string `protobuf:"bytes,9,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -608,6 +630,13 @@ func (x *SearchResponse) GetPending() int64 {
 		return x.Pending
 	}
 	return 0
+}
+
+func (x *SearchResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Questions to answer at once.
@@ -1017,7 +1046,7 @@ var File_vexfs_v1_search_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\xe4\x05\n" +
+	"\x15vexfs/v1/search.proto\x12\bvexfs.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x15vexfs/v1/common.proto\x1a\x15vexfs/v1/filter.proto\x1a\x16vexfs/v1/options.proto\"\x8d\x06\n" +
 	"\rSearchRequest\x12 \n" +
 	"\x04text\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80@H\x00R\x04text\x12*\n" +
@@ -1033,7 +1062,9 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\x05exact\x18\b \x01(\bR\x05exact\x12:\n" +
 	"\fdense_weight\x18\t \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\vdenseWeight\x12>\n" +
 	"\x0elexical_weight\x18\n" +
-	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12*\n" +
+	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\rlexicalWeight\x12'\n" +
+	"\n" +
+	"page_token\x18\f \x01(\tB\b\xbaH\x05r\x03(\x80\bR\tpageToken\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\xba\x01\xbaH\xb6\x01\x1a\xb3\x01\n" +
 	"\x12vector_needs_dense\x12Ra vector or a file is compared by meaning only: leave `mode` out, or ask for dense\x1aI!(has(this.vector) || has(this.like)) || this.mode == 0 || this.mode == 2B\x0e\n" +
 	"\x05query\x12\x05\xbaH\x02\b\x01\"\x91\x01\n" +
@@ -1054,7 +1085,7 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\x04file\x18\x01 \x01(\v2\x0e.vexfs.v1.FileR\x04file\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12+\n" +
 	"\apassage\x18\x03 \x01(\v2\x11.vexfs.v1.PassageR\apassage\x12)\n" +
-	"\amatches\x18\x04 \x03(\v2\x0f.vexfs.v1.MatchR\amatches\"\x84\x02\n" +
+	"\amatches\x18\x04 \x03(\v2\x0f.vexfs.v1.MatchR\amatches\"\xac\x02\n" +
 	"\x0eSearchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12'\n" +
 	"\x04hits\x18\x02 \x03(\v2\x13.vexfs.v1.SearchHitR\x04hits\x12\x1e\n" +
@@ -1065,7 +1096,8 @@ const file_vexfs_v1_search_proto_rawDesc = "" +
 	"\bstrategy\x18\x05 \x01(\tR\bstrategy\x12\x18\n" +
 	"\apartial\x18\x06 \x01(\bR\apartial\x12'\n" +
 	"\x0fpartial_reasons\x18\a \x03(\tR\x0epartialReasons\x12\x18\n" +
-	"\apending\x18\b \x01(\x03R\apending\"\x9d\x02\n" +
+	"\apending\x18\b \x01(\x03R\apending\x12&\n" +
+	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken\"\x9d\x02\n" +
 	"\x12BatchSearchRequest\x12C\n" +
 	"\bsearches\x18\x01 \x03(\v2\x17.vexfs.v1.SearchRequestB\x0e\xe2A\x01\x02\xbaH\a\x92\x01\x04\b\x01\x10dR\bsearches\x12*\n" +
 	"\fmin_revision\x18\x0e \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vminRevision:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n" +

@@ -2511,7 +2511,7 @@ pub struct QueryPointsRequest {
     /// Which points may be answered.
     #[prost(message, optional, tag = "5")]
     pub filter: ::core::option::Option<Filter>,
-    /// How many hits at most; 10 if 0.
+    /// How many hits at most, of one page; 10 if 0.
     #[prost(int32, tag = "6")]
     pub limit: i32,
     /// Answer the vectors of the hits too.
@@ -2521,6 +2521,15 @@ pub struct QueryPointsRequest {
     /// measured against.
     #[prost(bool, tag = "8")]
     pub exact: bool,
+    /// `next_page_token` of the page before, with the same question; empty for the first page. `limit` and `with_vectors` may be
+    /// others. A page holds what comes after the last hit of the page before, as the vectors are now: no hit comes twice, unless its
+    /// vector was changed in between to one that is further away, and of what has come or was changed there is what belongs behind
+    /// that hit. As long as the vectors stand still the pages of a query with `exact`, and of any that says `exact` in every answer,
+    /// are together the one long answer; otherwise a page lacks what its search has overlooked, and no later one makes up for it. The
+    /// pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question, which a query
+    /// near to a point has become once the vector of that point was changed.
+    #[prost(string, tag = "10")]
+    pub page_token: ::prost::alloc::string::String,
     /// Wait, until the deadline, for this revision; 0: do not wait.
     #[prost(int64, tag = "14")]
     pub min_revision: i64,
@@ -2581,6 +2590,9 @@ pub struct QueryPointsResponse {
     /// How many changed files, or vectors, the views do not have yet.
     #[prost(int64, tag = "8")]
     pub pending: i64,
+    /// What to ask for the next page with; empty after the last.
+    #[prost(string, tag = "9")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// Queries to answer at once.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2851,7 +2863,7 @@ pub struct SearchRequest {
     /// How to look; hybrid if not said.
     #[prost(enumeration = "SearchMode", tag = "5")]
     pub mode: i32,
-    /// How many hits at most; 10 if 0.
+    /// How many hits at most, of one page; 10 if 0.
     #[prost(int32, tag = "6")]
     pub limit: i32,
     /// For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text.
@@ -2868,6 +2880,20 @@ pub struct SearchRequest {
     /// Hybrid: how much the ranking by words counts, likewise; 1 if 0.
     #[prost(double, tag = "10")]
     pub lexical_weight: f64,
+    /// `next_page_token` of the page before, with the same question; empty for the first page. `limit` may be another. As long as the
+    /// views stand still, the pages are together one list, no hit of it twice and none missing, each page ordered by score; a page
+    /// can be shorter than `limit` before the last, too.
+    ///
+    /// By meaning, and for a vector, a page holds what comes after the last hit of the page before, as the views are now: also while
+    /// they follow changes no hit comes twice, unless it was itself changed in between to what is further away. Without `exact` a page
+    /// lacks what its search has overlooked, and no later one makes up for it. By words, hybrid and reranked, where every score and
+    /// place depends on other files, a page holds what comes after as many places as the pages before had: while the views follow
+    /// changes a hit can come twice or be passed over. How deep the two rankings of a hybrid search are read is fixed by its first
+    /// page, which decides the order: fused first is what they hold so far, what lies deeper follows that.
+    ///
+    /// The pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question.
+    #[prost(string, tag = "12")]
+    pub page_token: ::prost::alloc::string::String,
     /// Wait, until the deadline, for this revision; 0: do not wait.
     #[prost(int64, tag = "14")]
     pub min_revision: i64,
@@ -2973,6 +2999,9 @@ pub struct SearchResponse {
     /// How many changed files, or vectors, the views do not have yet.
     #[prost(int64, tag = "8")]
     pub pending: i64,
+    /// What to ask for the next page with; empty after the last.
+    #[prost(string, tag = "9")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// Questions to answer at once.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/search.proto.
  */
 export const file_vexfs_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9zZWFyY2gucHJvdG8SCHZleGZzLnYxIs4CCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABIiCgZ2ZWN0b3IYAiABKAsyEC52ZXhmcy52MS5WZWN0b3JIABIhCgRsaWtlGAsgASgLMhEudmV4ZnMudjEuRmlsZVJlZkgAEiAKBXNjb3BlGAMgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIgCgZmaWx0ZXIYBCABKAsyEC52ZXhmcy52MS5GaWx0ZXISIgoEbW9kZRgFIAEoDjIULnZleGZzLnYxLlNlYXJjaE1vZGUSDQoFbGltaXQYBiABKAUSEwoLdmVjdG9yX25hbWUYByABKAkSDQoFZXhhY3QYCCABKAgSFAoMZGVuc2Vfd2VpZ2h0GAkgASgBEhYKDmxleGljYWxfd2VpZ2h0GAogASgBEhQKDG1pbl9yZXZpc2lvbhgOIAEoA0IHCgVxdWVyeSJjCgdQYXNzYWdlEgwKBHRleHQYASABKAkSEgoKc3RhcnRfYnl0ZRgCIAEoAxIQCghlbmRfYnl0ZRgDIAEoAxISCgpzdGFydF9saW5lGAQgASgFEhAKCGVuZF9saW5lGAUgASgFIlcKBU1hdGNoEiIKBG1vZGUYASABKA4yFC52ZXhmcy52MS5TZWFyY2hNb2RlEgwKBHJhbmsYAiABKAUSDQoFc2NvcmUYAyABKAESDQoFdGVybXMYBCADKAkifgoJU2VhcmNoSGl0EhwKBGZpbGUYASABKAsyDi52ZXhmcy52MS5GaWxlEg0KBXNjb3JlGAIgASgBEiIKB3Bhc3NhZ2UYAyABKAsyES52ZXhmcy52MS5QYXNzYWdlEiAKB21hdGNoZXMYBCADKAsyDy52ZXhmcy52MS5NYXRjaCK1AQoOU2VhcmNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIQoEaGl0cxgCIAMoCzITLnZleGZzLnYxLlNlYXJjaEhpdBISCgpnZW5lcmF0aW9uGAMgASgJEg0KBWV4YWN0GAQgASgIEhAKCHN0cmF0ZWd5GAUgASgJEg8KB3BhcnRpYWwYBiABKAgSFwoPcGFydGlhbF9yZWFzb25zGAcgAygJEg8KB3BlbmRpbmcYCCABKAMiVQoSQmF0Y2hTZWFyY2hSZXF1ZXN0EikKCHNlYXJjaGVzGAEgAygLMhcudmV4ZnMudjEuU2VhcmNoUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiUgoTQmF0Y2hTZWFyY2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIpCgdhbnN3ZXJzGAIgAygLMhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiKwoTV2FpdEZvclZpZXdzUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiTwoUV2FpdEZvclZpZXdzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJQoFdmlld3MYAiADKAsyFi52ZXhmcy52MS5WaWV3UG9zaXRpb24ieAoXTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QSIAoFc2NvcGUYASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyI7CgtTa2lwcGVkRmlsZRIcCgRmaWxlGAEgASgLMg4udmV4ZnMudjEuRmlsZRIOCgZyZWFzb24YAiABKAkiawoYTGlzdFNraXBwZWRGaWxlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiQKBWZpbGVzGAIgAygLMhUudmV4ZnMudjEuU2tpcHBlZEZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAzKAAwoNU2VhcmNoU2VydmljZRJMCgZTZWFyY2gSFy52ZXhmcy52MS5TZWFyY2hSZXF1ZXN0GhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgtCYXRjaFNlYXJjaBIcLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVxdWVzdBodLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgxXYWl0Rm9yVmlld3MSHS52ZXhmcy52MS5XYWl0Rm9yVmlld3NSZXF1ZXN0Gh4udmV4ZnMudjEuV2FpdEZvclZpZXdzUmVzcG9uc2UiDJACAYq1GAUIARIBURJnChBMaXN0U2tpcHBlZEZpbGVzEiEudmV4ZnMudjEuTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QaIi52ZXhmcy52MS5MaXN0U2tpcHBlZEZpbGVzUmVzcG9uc2UiDJACAYq1GAUIARIBUWIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9zZWFyY2gucHJvdG8SCHZleGZzLnYxIuICCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABIiCgZ2ZWN0b3IYAiABKAsyEC52ZXhmcy52MS5WZWN0b3JIABIhCgRsaWtlGAsgASgLMhEudmV4ZnMudjEuRmlsZVJlZkgAEiAKBXNjb3BlGAMgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIgCgZmaWx0ZXIYBCABKAsyEC52ZXhmcy52MS5GaWx0ZXISIgoEbW9kZRgFIAEoDjIULnZleGZzLnYxLlNlYXJjaE1vZGUSDQoFbGltaXQYBiABKAUSEwoLdmVjdG9yX25hbWUYByABKAkSDQoFZXhhY3QYCCABKAgSFAoMZGVuc2Vfd2VpZ2h0GAkgASgBEhYKDmxleGljYWxfd2VpZ2h0GAogASgBEhIKCnBhZ2VfdG9rZW4YDCABKAkSFAoMbWluX3JldmlzaW9uGA4gASgDQgcKBXF1ZXJ5ImMKB1Bhc3NhZ2USDAoEdGV4dBgBIAEoCRISCgpzdGFydF9ieXRlGAIgASgDEhAKCGVuZF9ieXRlGAMgASgDEhIKCnN0YXJ0X2xpbmUYBCABKAUSEAoIZW5kX2xpbmUYBSABKAUiVwoFTWF0Y2gSIgoEbW9kZRgBIAEoDjIULnZleGZzLnYxLlNlYXJjaE1vZGUSDAoEcmFuaxgCIAEoBRINCgVzY29yZRgDIAEoARINCgV0ZXJtcxgEIAMoCSJ+CglTZWFyY2hIaXQSHAoEZmlsZRgBIAEoCzIOLnZleGZzLnYxLkZpbGUSDQoFc2NvcmUYAiABKAESIgoHcGFzc2FnZRgDIAEoCzIRLnZleGZzLnYxLlBhc3NhZ2USIAoHbWF0Y2hlcxgEIAMoCzIPLnZleGZzLnYxLk1hdGNoIs4BCg5TZWFyY2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIhCgRoaXRzGAIgAygLMhMudmV4ZnMudjEuU2VhcmNoSGl0EhIKCmdlbmVyYXRpb24YAyABKAkSDQoFZXhhY3QYBCABKAgSEAoIc3RyYXRlZ3kYBSABKAkSDwoHcGFydGlhbBgGIAEoCBIXCg9wYXJ0aWFsX3JlYXNvbnMYByADKAkSDwoHcGVuZGluZxgIIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YCSABKAkiVQoSQmF0Y2hTZWFyY2hSZXF1ZXN0EikKCHNlYXJjaGVzGAEgAygLMhcudmV4ZnMudjEuU2VhcmNoUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiUgoTQmF0Y2hTZWFyY2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIpCgdhbnN3ZXJzGAIgAygLMhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiKwoTV2FpdEZvclZpZXdzUmVxdWVzdBIUCgxtaW5fcmV2aXNpb24YDiABKAMiTwoUV2FpdEZvclZpZXdzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJQoFdmlld3MYAiADKAsyFi52ZXhmcy52MS5WaWV3UG9zaXRpb24ieAoXTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QSIAoFc2NvcGUYASABKAsyES52ZXhmcy52MS5GaWxlUmVmEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgOIAEoAyI7CgtTa2lwcGVkRmlsZRIcCgRmaWxlGAEgASgLMg4udmV4ZnMudjEuRmlsZRIOCgZyZWFzb24YAiABKAkiawoYTGlzdFNraXBwZWRGaWxlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiQKBWZpbGVzGAIgAygLMhUudmV4ZnMudjEuU2tpcHBlZEZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAzKAAwoNU2VhcmNoU2VydmljZRJMCgZTZWFyY2gSFy52ZXhmcy52MS5TZWFyY2hSZXF1ZXN0GhgudmV4ZnMudjEuU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgtCYXRjaFNlYXJjaBIcLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVxdWVzdBodLnZleGZzLnYxLkJhdGNoU2VhcmNoUmVzcG9uc2UiD5ACAYq1GAgIARIEBQYHURJbCgxXYWl0Rm9yVmlld3MSHS52ZXhmcy52MS5XYWl0Rm9yVmlld3NSZXF1ZXN0Gh4udmV4ZnMudjEuV2FpdEZvclZpZXdzUmVzcG9uc2UiDJACAYq1GAUIARIBURJnChBMaXN0U2tpcHBlZEZpbGVzEiEudmV4ZnMudjEuTGlzdFNraXBwZWRGaWxlc1JlcXVlc3QaIi52ZXhmcy52MS5MaXN0U2tpcHBlZEZpbGVzUmVzcG9uc2UiDJACAYq1GAUIARIBUWIGcHJvdG8z", [file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
 
 /**
  * What to look for.
@@ -81,7 +81,7 @@ export type SearchRequest = Message<"vexfs.v1.SearchRequest"> & {
   mode: SearchMode;
 
   /**
-   * How many hits at most; 10 if 0.
+   * How many hits at most, of one page; 10 if 0.
    *
    * @generated from field: int32 limit = 6;
    */
@@ -116,6 +116,24 @@ export type SearchRequest = Message<"vexfs.v1.SearchRequest"> & {
    * @generated from field: double lexical_weight = 10;
    */
   lexicalWeight: number;
+
+  /**
+   * `next_page_token` of the page before, with the same question; empty for the first page. `limit` may be another. As long as the
+   * views stand still, the pages are together one list, no hit of it twice and none missing, each page ordered by score; a page
+   * can be shorter than `limit` before the last, too.
+   *
+   * By meaning, and for a vector, a page holds what comes after the last hit of the page before, as the views are now: also while
+   * they follow changes no hit comes twice, unless it was itself changed in between to what is further away. Without `exact` a page
+   * lacks what its search has overlooked, and no later one makes up for it. By words, hybrid and reranked, where every score and
+   * place depends on other files, a page holds what comes after as many places as the pages before had: while the views follow
+   * changes a hit can come twice or be passed over. How deep the two rankings of a hybrid search are read is fixed by its first
+   * page, which decides the order: fused first is what they hold so far, what lies deeper follows that.
+   *
+   * The pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question.
+   *
+   * @generated from field: string page_token = 12;
+   */
+  pageToken: string;
 
   /**
    * Wait, until the deadline, for this revision; 0: do not wait.
@@ -327,6 +345,13 @@ export type SearchResponse = Message<"vexfs.v1.SearchResponse"> & {
    * @generated from field: int64 pending = 8;
    */
   pending: bigint;
+
+  /**
+   * What to ask for the next page with; empty after the last.
+   *
+   * @generated from field: string next_page_token = 9;
+   */
+  nextPageToken: string;
 };
 
 /**

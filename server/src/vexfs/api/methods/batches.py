@@ -65,7 +65,12 @@ async def batch_query_points(
 
     def answer(view: Snapshot, searches: Sequence[VectorSearch]) -> Callable[[int], points_pb2.QueryPointsResponse]:
         moment = engine.vector_moment(view, searches)
-        return lambda index: queries.response_of(view, asked[index], engine.search_vectors_at(moment, searches[index]))
+
+        def find(index: int) -> points_pb2.QueryPointsResponse:
+            one = searches[index]
+            return queries.response_of(view, asked[index], one, engine.search_vectors_at(moment, one))
+
+        return find
 
     batch = _Batch("queries", asked, lambda view, query: queries.question(engine, view, query), answer)
     answers = await _answered(context, batch, request.min_revision)
@@ -89,8 +94,8 @@ async def batch_search(context: CallContext, request: search_pb2.BatchSearchRequ
         def find(index: int) -> search_pb2.SearchResponse:
             one = searches[index]
             if isinstance(one, TextSearch):
-                return search.response_of(engine.search_at(texts, one))
-            return search.response_of(engine.search_vectors_at(vectors, one))
+                return search.response_of(one, engine.search_at(texts, one))
+            return search.response_of(one, engine.search_vectors_at(vectors, one))
 
         return find
 

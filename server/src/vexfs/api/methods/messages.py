@@ -17,6 +17,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from vexfs.api.errors import MalformedRequest
 from vexfs.contract.v1 import common_pb2
 from vexfs.core.errors import InvalidMetadata
+from vexfs.core.search import cursors
+from vexfs.core.search.cursors import Cursor
+from vexfs.core.search.types import TextSearch, VectorSearch
 from vexfs.core.types import Node
 
 _NS = 1_000_000_000
@@ -158,3 +161,13 @@ def page_position(token: str) -> bytes:
         return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise MalformedRequest("page_token is not one that this server gave") from None
+
+
+def cursor(token: str, question: TextSearch | VectorSearch) -> Cursor | None:
+    """Where the page of a search begins that a token asks for; None without a token. Raises InvalidRequest for a wrong one."""
+    return cursors.unpack(page_position(token), question)
+
+
+def cursor_token(end: Cursor | None, question: TextSearch | VectorSearch) -> str:
+    """The token that asks for what follows; empty when nothing does."""
+    return "" if end is None else page_token(cursors.pack(end, question))

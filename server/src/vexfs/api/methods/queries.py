@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vexfs.api.context import CallContext
-from vexfs.api.methods import examples, points
+from vexfs.api.methods import examples, messages, points
 from vexfs.api.methods.defaults import SEARCH_LIMIT_DEFAULT
 from vexfs.api.methods.filters import filter_of
 from vexfs.api.methods.search import reached
@@ -33,8 +33,9 @@ def _brief_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.Qu
     if request.min_revision > engine.progress.vector_revision():
         return None
     with context.application.volume.snapshot() as view:
-        answer = engine.search_briefly(view, question(engine, view, request))
-        return None if answer is None else response_of(view, request, answer)
+        asked = question(engine, view, request)
+        answer = engine.search_briefly(view, asked)
+        return None if answer is None else response_of(view, request, asked, answer)
 
 
 async def _patient_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
@@ -47,13 +48,15 @@ async def _patient_answer(context: CallContext, request: pb.QueryPointsRequest) 
                 question(engine, view, request)  # who asks for what is not there is told so without a wait
             engine.wait_for_vectors(request.min_revision, deadline_s)
         with volume.snapshot() as view:
-            answer = engine.search_vectors_in(view, question(engine, view, request))
-            return response_of(view, request, answer)
+            asked = question(engine, view, request)
+            return response_of(view, request, asked, engine.search_vectors_in(view, asked))
 
     return await reached(context, request.min_revision, run)
 
 
-def response_of(view: Reader, request: pb.QueryPointsRequest, answer: SearchAnswer) -> pb.QueryPointsResponse:
+def response_of(
+    view: Reader, request: pb.QueryPointsRequest, asked: VectorSearch, answer: SearchAnswer
+) -> pb.QueryPointsResponse:
     """An answer as the contract shows it, with the vectors of `view` if the request asks for them."""
     vectors = _vectors(view, answer.hits) if request.with_vectors else {}
     response = pb.QueryPointsResponse(
@@ -64,6 +67,7 @@ def response_of(view: Reader, request: pb.QueryPointsRequest, answer: SearchAnsw
         partial=answer.partial,
         partial_reasons=answer.partial_reasons,
         pending=answer.pending,
+        next_page_token=messages.cursor_token(answer.next, asked),
     )
     for hit in answer.hits:
         _fill(response.hits.add(), hit, vectors.get(hit.node.ino, {}))
@@ -101,7 +105,7 @@ def question(engine: SearchEngine, view: Snapshot, request: pb.QueryPointsReques
         vector, exclude = examples.resolve(view, collection, spec, request.examples)
         asked = asked._replace(vector=vector, exclude=exclude)
     core_points.check_vector(spec, asked.vector)
-    return asked
+    return asked._replace(after=messages.cursor(request.page_token, asked))
 
 
 def _fill(message: pb.PointHit, hit: Hit, vectors: dict[str, bytes]) -> None:

@@ -47,13 +47,13 @@ async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchRe
         with volume.snapshot() as view:
             return references.find(view, ref).node.ino
 
-    def run(deadline_s: float | None) -> SearchAnswer:
+    def run(deadline_s: float | None) -> pb.SearchResponse:
         asked = question(request, find)
         if isinstance(asked, TextSearch):
-            return engine.search(asked, min_revision=request.min_revision, deadline_s=deadline_s)
-        return engine.search_vectors(asked, min_revision=request.min_revision, deadline_s=deadline_s)
+            return response_of(asked, engine.search(asked, min_revision=request.min_revision, deadline_s=deadline_s))
+        return response_of(asked, engine.search_vectors(asked, min_revision=request.min_revision, deadline_s=deadline_s))
 
-    return response_of(await reached(context, request.min_revision, run))
+    return await reached(context, request.min_revision, run)
 
 
 def question(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino]) -> TextSearch | VectorSearch:
@@ -61,6 +61,11 @@ def question(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino
 
     Raises InvalidRequest, InvalidFilter.
     """
+    asked = _first_page(request, find)
+    return asked._replace(after=messages.cursor(request.page_token, asked))
+
+
+def _first_page(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino]) -> TextSearch | VectorSearch:
     compiled = filter_of(request.filter) if request.HasField("filter") else None
     limit = request.limit or SEARCH_LIMIT_DEFAULT
     scope = find(request.scope) if request.HasField("scope") else None
@@ -88,7 +93,7 @@ def question(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino
     )
 
 
-def response_of(answer: SearchAnswer) -> pb.SearchResponse:
+def response_of(asked: TextSearch | VectorSearch, answer: SearchAnswer) -> pb.SearchResponse:
     """An answer as the contract shows it."""
     return pb.SearchResponse(
         revision=answer.revision,
@@ -99,6 +104,7 @@ def response_of(answer: SearchAnswer) -> pb.SearchResponse:
         partial=answer.partial,
         partial_reasons=answer.partial_reasons,
         pending=answer.pending,
+        next_page_token=messages.cursor_token(answer.next, asked),
     )
 
 

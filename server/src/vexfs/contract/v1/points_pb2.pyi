@@ -482,18 +482,28 @@ class QueryPointsRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     WITH_VECTORS_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     """The vector of this point, which is itself left out of the answer."""
     vector_name: _builtins.str
     """Which named vector to compare; the collection's first if empty."""
     limit: _builtins.int
-    """How many hits at most; 10 if 0."""
+    """How many hits at most, of one page; 10 if 0."""
     with_vectors: _builtins.bool
     """Answer the vectors of the hits too."""
     exact: _builtins.bool
     """Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
     measured against.
+    """
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same question; empty for the first page. `limit` and `with_vectors` may be
+    others. A page holds what comes after the last hit of the page before, as the vectors are now: no hit comes twice, unless its
+    vector was changed in between to one that is further away, and of what has come or was changed there is what belongs behind
+    that hit. As long as the vectors stand still the pages of a query with `exact`, and of any that says `exact` in every answer,
+    are together the one long answer; otherwise a page lacks what its search has overlooked, and no later one makes up for it. The
+    pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question, which a query
+    near to a point has become once the vector of that point was changed.
     """
     min_revision: _builtins.int
     """Wait, until the deadline, for this revision; 0: do not wait."""
@@ -525,11 +535,12 @@ class QueryPointsRequest(_message.Message):
         limit: _builtins.int = ...,
         with_vectors: _builtins.bool = ...,
         exact: _builtins.bool = ...,
+        page_token: _builtins.str = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "examples", b"examples", "filter", b"filter", "point_id", b"point_id", "query", b"query", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exact", b"exact", "examples", b"examples", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exact", b"exact", "examples", b"examples", "filter", b"filter", "limit", b"limit", "min_revision", b"min_revision", "page_token", b"page_token", "point_id", b"point_id", "query", b"query", "vector", b"vector", "vector_name", b"vector_name", "with_vectors", b"with_vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["vector", "point_id", "examples"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
@@ -579,6 +590,7 @@ class QueryPointsResponse(_message.Message):
     PARTIAL_FIELD_NUMBER: _builtins.int
     PARTIAL_REASONS_FIELD_NUMBER: _builtins.int
     PENDING_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision that this answer reflects."""
     generation: _builtins.str
@@ -591,6 +603,8 @@ class QueryPointsResponse(_message.Message):
     """Something that was asked for could not be looked through: a view is missing or being rebuilt. `partial_reasons` says what."""
     pending: _builtins.int
     """How many changed files, or vectors, the views do not have yet."""
+    next_page_token: _builtins.str
+    """What to ask for the next page with; empty after the last."""
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointHit]:
         """The hits."""
@@ -610,10 +624,11 @@ class QueryPointsResponse(_message.Message):
         partial: _builtins.bool = ...,
         partial_reasons: _abc.Iterable[_builtins.str] | None = ...,
         pending: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "generation", b"generation", "hits", b"hits", "partial", b"partial", "partial_reasons", b"partial_reasons", "pending", b"pending", "revision", b"revision", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "generation", b"generation", "hits", b"hits", "next_page_token", b"next_page_token", "partial", b"partial", "partial_reasons", b"partial_reasons", "pending", b"pending", "revision", b"revision", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -66,6 +66,7 @@ class SearchRequest(_message.Message):
     EXACT_FIELD_NUMBER: _builtins.int
     DENSE_WEIGHT_FIELD_NUMBER: _builtins.int
     LEXICAL_WEIGHT_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """A question or a few words, in any language the model knows. `"exact words"` in quotes are a phrase: what is found by words
@@ -75,7 +76,7 @@ class SearchRequest(_message.Message):
     mode: Global___SearchMode.ValueType
     """How to look; hybrid if not said."""
     limit: _builtins.int
-    """How many hits at most; 10 if 0."""
+    """How many hits at most, of one page; 10 if 0."""
     vector_name: _builtins.str
     """For a vector: compare with this named vector of the collection that `scope` names, instead of the embedded text."""
     exact: _builtins.bool
@@ -88,6 +89,20 @@ class SearchRequest(_message.Message):
     """
     lexical_weight: _builtins.float
     """Hybrid: how much the ranking by words counts, likewise; 1 if 0."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same question; empty for the first page. `limit` may be another. As long as the
+    views stand still, the pages are together one list, no hit of it twice and none missing, each page ordered by score; a page
+    can be shorter than `limit` before the last, too.
+
+    By meaning, and for a vector, a page holds what comes after the last hit of the page before, as the views are now: also while
+    they follow changes no hit comes twice, unless it was itself changed in between to what is further away. Without `exact` a page
+    lacks what its search has overlooked, and no later one makes up for it. By words, hybrid and reranked, where every score and
+    place depends on other files, a page holds what comes after as many places as the pages before had: while the views follow
+    changes a hit can come twice or be passed over. How deep the two rankings of a hybrid search are read is fixed by its first
+    page, which decides the order: fused first is what they hold so far, what lies deeper follows that.
+
+    The pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question.
+    """
     min_revision: _builtins.int
     """Wait, until the deadline, for this revision; 0: do not wait."""
     @_builtins.property
@@ -122,11 +137,12 @@ class SearchRequest(_message.Message):
         exact: _builtins.bool = ...,
         dense_weight: _builtins.float = ...,
         lexical_weight: _builtins.float = ...,
+        page_token: _builtins.str = ...,
         min_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "like", b"like", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "exact", b"exact", "filter", b"filter", "lexical_weight", b"lexical_weight", "like", b"like", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "exact", b"exact", "filter", b"filter", "lexical_weight", b"lexical_weight", "like", b"like", "limit", b"limit", "min_revision", b"min_revision", "mode", b"mode", "page_token", b"page_token", "query", b"query", "scope", b"scope", "text", b"text", "vector", b"vector", "vector_name", b"vector_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector", "like"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
@@ -264,6 +280,7 @@ class SearchResponse(_message.Message):
     PARTIAL_FIELD_NUMBER: _builtins.int
     PARTIAL_REASONS_FIELD_NUMBER: _builtins.int
     PENDING_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision that this answer reflects."""
     generation: _builtins.str
@@ -276,6 +293,8 @@ class SearchResponse(_message.Message):
     """Something that was asked for could not be looked through: a view is missing or being rebuilt. `partial_reasons` says what."""
     pending: _builtins.int
     """How many changed files, or vectors, the views do not have yet."""
+    next_page_token: _builtins.str
+    """What to ask for the next page with; empty after the last."""
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
         """The hits."""
@@ -295,10 +314,11 @@ class SearchResponse(_message.Message):
         partial: _builtins.bool = ...,
         partial_reasons: _abc.Iterable[_builtins.str] | None = ...,
         pending: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "generation", b"generation", "hits", b"hits", "partial", b"partial", "partial_reasons", b"partial_reasons", "pending", b"pending", "revision", b"revision", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "generation", b"generation", "hits", b"hits", "next_page_token", b"next_page_token", "partial", b"partial", "partial_reasons", b"partial_reasons", "pending", b"pending", "revision", b"revision", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from vexfs.core import attributes
 from vexfs.core.errors import ViewUnavailable
+from vexfs.core.search.cursors import HITS_MAX, Cursor
 from vexfs.core.search.fusion import Candidate
+from vexfs.core.search.listing import Listing, listing_of
 from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.rankings import Ranking
 from vexfs.core.search.reranking import SUFFIX, Reranking
@@ -21,8 +23,14 @@ from vexfs.store.reader import Snapshot
 from vexfs.views.derived import DerivedReader
 from vexfs.views.lexical import LexicalReader, Spotter
 
-_DEEPER = 4
 _NO_METADATA = attributes.NO_METADATA.decode()
+
+
+class Page(NamedTuple):
+    """Which part of an answer."""
+
+    limit: int
+    after: Cursor | None
 
 
 class Shown(NamedTuple):
@@ -43,28 +51,32 @@ class Answers:
         self._lexical = lexical
 
     def assemble(
-        self, view: Snapshot, matcher: Matcher, ranking: Ranking, limit: int, trust: Trust, show: Shown
+        self, view: Snapshot, matcher: Matcher, ranking: Ranking, page: Page, trust: Trust, show: Shown
     ) -> SearchAnswer:
-        """Up to `limit` hits."""
-        wanted = limit if show.reranking is None else max(limit, show.reranking.hits)
+        """The hits of that page, and where the next one begins."""
+        after = page.after or Cursor()
+        limit = min(page.limit, HITS_MAX - after.answered)
         make = _Hits(view, matcher, self._derived, self._lexical, show)
-        depth = ranking.first_depth
-        while True:
-            candidates, complete = ranking.candidates(matcher, depth)
-            hits = make.first(candidates, wanted)
-            if len(hits) == wanted or complete:
-                break
-            depth *= _DEEPER
+        listing = listing_of(ranking, matcher, page.after)
+        found = make.first(listing, limit if show.reranking is None else show.reranking.hits)
+        hits = [hit for hit, _ in found.hits]
+        begin = after.place if after.reranked else 0
+        end = min(begin + limit, len(hits))
+        next_page = None
+        if end and (end < len(hits) or found.more):
+            next_page = listing.cursor(found.hits[end - 1][1])
         reasons = [*trust.reasons, *ranking.reasons]
         strategy = ranking.strategy
         if show.reranking is not None and hits:
             try:
                 hits = show.reranking.ordered(show.question or "", hits)
                 strategy += SUFFIX
+                next_page = listing.reranked(end) if end < len(hits) else next_page
             except ViewUnavailable as error:
                 reasons.append(error.message)
+        shown = tuple(hits[begin:end])
         return SearchAnswer(
-            tuple(hits[:limit]),
+            shown,
             # The views go on after the snapshot: vectors of later revisions are seen, names and metadata are not.
             min(trust.revision, view.revision),
             ranking.generation,
@@ -73,7 +85,15 @@ class Answers:
             bool(reasons),
             tuple(reasons),
             trust.pending,
+            None if next_page is None else next_page._replace(answered=after.answered + len(shown)),
         )
+
+
+class _Found(NamedTuple):
+    """Hits with the index of each among the candidates after the page's beginning, and whether others follow."""
+
+    hits: list[tuple[Hit, int]]
+    more: bool
 
 
 class _Hits:
@@ -87,14 +107,23 @@ class _Hits:
         self._spotter = lexical.spotter(show.question) if show.question else None
         self._passed_over: set[int] = set()
 
-    def first(self, candidates: Sequence[Candidate], limit: int) -> list[Hit]:
-        """The hits of the first `limit` candidates that are still there."""
-        hits: list[Hit] = []
-        left = iter([candidate for candidate in candidates if candidate.ino not in self._passed_over])
+    def first(self, listing: Listing, limit: int) -> _Found:
+        """The hits of the first `limit` candidates that are still there, going as deep as it takes."""
+        while True:
+            candidates = listing.read()
+            hits = self._those_there(candidates, limit)
+            left = hits[-1][1] + 1 < len(candidates) if hits else False
+            full = len(hits) == limit and left
+            if full or listing.complete or not listing.deepen(len(hits)):
+                return _Found(hits, left or not listing.complete)
+
+    def _those_there(self, candidates: Sequence[Candidate], limit: int) -> list[tuple[Hit, int]]:
+        hits: list[tuple[Hit, int]] = []
+        left = iter([place for place, candidate in enumerate(candidates) if candidate.ino not in self._passed_over])
         while part := list(itertools.islice(left, limit - len(hits))):
-            made = self._make(part)
-            hits += made.values()
-            self._passed_over.update(candidate.ino for candidate in part if candidate.ino not in made)
+            made = self._make([candidates[place] for place in part])
+            hits += [(made[candidates[place].ino], place) for place in part if candidates[place].ino in made]
+            self._passed_over.update(candidates[place].ino for place in part if candidates[place].ino not in made)
         return hits
 
     def _make(self, candidates: Sequence[Candidate]) -> dict[int, Hit]:

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from vexfs.core import collections, filters
 from vexfs.core.errors import InvalidRequest, RevisionNotReached
-from vexfs.core.search.answers import Answers, Shown
+from vexfs.core.search.answers import Answers, Page, Shown
 from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
+from vexfs.core.search.cursors import HITS_MAX, Cursor
 from vexfs.core.search.matcher import MatchCache, Matcher
 from vexfs.core.search.moments import TextMoment, VectorMoment, halves_of
 from vexfs.core.search.queries import Embedder, QueryVectors
@@ -138,7 +139,7 @@ class SearchEngine:
         def search() -> SearchAnswer:
             ranking = TextRanking(moment.state, moment.model, self.queries, moment.lexical, request)
             shown = Shown(request.text, reranking=self._reranking_of(request))
-            return self._answers.assemble(moment.view, matcher, ranking, request.limit, trust, shown)
+            return self._answers.assemble(moment.view, matcher, ranking, Page(request.limit, request.after), trust, shown)
 
         return self._results.obtain(request, (*moment.seen, moment.words if halves.lexical else None, trust), search)
 
@@ -191,7 +192,8 @@ class SearchEngine:
 
         def search() -> SearchAnswer:
             ranking = VectorRanking(state, spec, request)
-            return self._answers.assemble(view, matcher, ranking, request.limit, trust, Shown(metadata=request.with_metadata))
+            page, shown = Page(request.limit, request.after), Shown(metadata=request.with_metadata)
+            return self._answers.assemble(view, matcher, ranking, page, trust, shown)
 
         return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
 
@@ -226,10 +228,14 @@ class SearchEngine:
         self._reach(revision, deadline_s, lambda: min(position() for position in positions))
 
     def _reranking_of(self, request: TextSearch) -> Reranking | None:
-        """For a question in words; unless more hits are wanted than are scored, since scores of two kinds have no order."""
+        """For a question in words; unless more hits are wanted than are scored, since scores of two kinds have no order.
+
+        The first page decides for the others.
+        """
         reranking = self._reranking
-        by_text = request.vector is None and request.like is None
-        asked = by_text and reranking is not None and request.limit <= reranking.hits
+        if reranking is None or request.vector is not None or request.like is not None:
+            return None
+        asked = request.limit <= reranking.hits if request.after is None else request.after.reranked
         return reranking if asked else None
 
     def wait_for_views(self, revision: int, deadline_s: float | None) -> int:
@@ -259,9 +265,9 @@ def _generation(state: IndexState | None) -> str | None:
 
 
 def _is_brief(request: VectorSearch, state: IndexState) -> bool:
-    if request.filter is not None or request.scope is not None or request.limit > BRIEF_LIMIT_MAX:
+    if request.filter is not None or request.scope is not None or request.after is not None:
         return False
-    if isinstance(state.base.matrix, CompactMatrix):
+    if request.limit > BRIEF_LIMIT_MAX or isinstance(state.base.matrix, CompactMatrix):
         return False  # it reads from the disk
     approximate = state.searcher is not None and not request.exact
     coded = 0 if state.coded is None or request.exact else state.coded.rows
@@ -271,8 +277,7 @@ def _is_brief(request: VectorSearch, state: IndexState) -> bool:
 
 def check(request: TextSearch | VectorSearch) -> None:
     """Raise InvalidRequest for a search that nobody can answer."""
-    if not 1 <= request.limit <= LIMIT_MAX:
-        raise InvalidRequest(f"a search answers 1 to {LIMIT_MAX} files, not {request.limit}", limit=str(LIMIT_MAX))
+    _check_page(request.limit, request.after)
     if isinstance(request, VectorSearch):
         return
     if request.mode not in MODES:
@@ -293,3 +298,13 @@ def _check_weights(request: TextSearch) -> None:
         raise InvalidRequest("weights are for the fusion of two rankings: leave them out, or ask for a hybrid search by text")
     if not all(WEIGHT_MIN <= weight <= WEIGHT_MAX for weight in request.weights):
         raise InvalidRequest(f"a weight is {WEIGHT_MIN} to {WEIGHT_MAX:g}, or 0 for 1")
+
+
+def _check_page(limit: int, after: Cursor | None) -> None:
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InvalidRequest(f"a search answers 1 to {LIMIT_MAX} files, not {limit}", limit=str(LIMIT_MAX))
+    if after is not None and after.answered >= HITS_MAX:
+        raise InvalidRequest(
+            f"the pages of a search have {HITS_MAX:,} hits in all, which were answered: narrow it by a filter or a scope",
+            limit=str(HITS_MAX),
+        )

@@ -4,7 +4,10 @@ Made by the engine for one search and asked by `answers`, deeper each time the a
 strategy, generation, whether exact, and why a half could not answer.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
 
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.search import fusion, planner, recommend
@@ -13,22 +16,28 @@ from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.queries import QueryVectors
 from vexfs.core.search.types import DENSE, HYBRID, LEXICAL, TextSearch, VectorSearch
 from vexfs.core.types import VectorSpec
-from vexfs.views.dense import metrics
+from vexfs.views.dense import metrics, ranking
 from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.ranking import Ranked
 from vexfs.views.dense.rows import ORDINAL_MAX, files_of
-from vexfs.views.lexical import LexicalReader
+from vexfs.views.lexical import LexicalHit, LexicalReader
 from vexfs.views.lexical.question import parse
 
 EXACT = "exact"
 SCANN = "scann"
+_TIES_MAX = 5_000
+"""Up to this depth passages of equal scores are read to their end, since the word index answers them in no order of ours."""
 
 
 class Ranking(Protocol):
     """An ordered set of files, as deep as one asks."""
 
     first_depth: int
+    by_place: bool
+    """Whether pages follow each other by place; else by key. See `listing`."""
+    is_fused: bool
+    """Whether scores depend on how deep one goes."""
     strategy: str
     generation: str
     exact: bool
@@ -36,6 +45,9 @@ class Ranking(Protocol):
 
     def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
         """The best files that pass, going `depth` rows deep; and whether there are no others."""
+
+    def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
+        """The scores of files by their best rows, as far as `candidates` may have overlooked one."""
 
 
 class _DenseHalf:
@@ -52,6 +64,14 @@ class _DenseHalf:
         self.exact = found.exact
         return fusion.by_file(_triples(found)), found.complete
 
+    def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
+        """The scores of files by their best rows; none are overlooked."""
+        found = ranking.nearest_among(self._state, self._query, self._state.live_count, self._rows_of(inos))
+        return {ino: place.score for ino, place in fusion.by_file(_triples(found)).items()}
+
+    def _rows_of(self, inos: Sequence[int]) -> ranking.Subset:
+        return ranking.subset_of(self._state, np.array(sorted(inos), dtype=np.int64))
+
     @property
     def strategy(self) -> str:
         """How the last answer was found."""
@@ -65,12 +85,18 @@ class _DenseHalf:
 class VectorRanking:
     """The files of a collection by one named vector. Raises InvalidVector and DimensionMismatch when made."""
 
+    by_place = False
+    is_fused = False
+
     def __init__(self, state: IndexState | None, spec: VectorSpec, request: VectorSearch) -> None:
         query = metrics.prepare_query(request.vector, spec.dimension, spec.metric)
         usable = state is not None and (state.spec.dimension, state.spec.metric) == (spec.dimension, spec.metric)
         self._half = _DenseHalf(state, query, request.exact) if usable and state is not None else None
         self._exclude = request.exclude
-        self.first_depth = request.limit + max(1, len(request.exclude))
+        answered = 0 if request.after is None else request.after.answered
+        # One more than is shown tells whether there is a next page; an approximate search this deep may find some
+        # that belong before the page and were overlooked then.
+        self.first_depth = answered + answered // 8 + request.limit + len(request.exclude) + 1
         self.reasons = [] if usable else ["the collection is new, and its index not there yet"]
         self.strategy = EXACT
         self.generation = "" if self._half is None else self._half.generation
@@ -85,6 +111,10 @@ class VectorRanking:
             places.pop(ino, None)
         return fusion.one_ranking(places, None), complete
 
+    def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
+        del inos
+        return {}  # a file has one vector of that name
+
 
 class TextRanking:
     """Files by their passages. Raises ViewUnavailable when made, if the only half that was asked for cannot be used."""
@@ -97,7 +127,10 @@ class TextRanking:
         self.mode = DENSE if request.vector is not None or request.like is not None else request.mode
         self.reasons: list[str] = []
         self._half = self._dense_half(state, model, queries) if self.mode != LEXICAL else None
-        self.first_depth = max(100, 8 * request.limit)
+        answered = 0 if request.after is None else request.after.answered
+        self.first_depth = max(100, 8 * request.limit + 2 * answered)
+        self.by_place = self.mode != DENSE
+        self.is_fused = self.mode == HYBRID
         self.strategy = EXACT if self.mode == DENSE else self.mode
         self.generation = "" if self._half is None else self._half.generation
         self.exact = self.mode != LEXICAL
@@ -119,7 +152,12 @@ class TextRanking:
         except ViewUnavailable as error:
             self._cannot(error.message)
             return {}, True
+        if self.mode == LEXICAL and not complete and depth < _TIES_MAX:
+            hits = _settled(hits)
         return fusion.by_file((int(hit.ino), hit.ordinal, hit.score) for hit in hits), complete
+
+    def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
+        return {} if self._half is None or self.exact else self._half.best_scores(inos)
 
     def _dense_half(self, state: IndexState | None, model: str, queries: QueryVectors) -> _DenseHalf | None:
         vector = self._request.vector
@@ -146,6 +184,11 @@ class TextRanking:
     def _cannot(self, reason: str) -> None:
         if reason not in self.reasons:
             self.reasons.append(reason)
+
+
+def _settled(hits: list[LexicalHit]) -> list[LexicalHit]:
+    """Without those of the last score: others of that score were not read, and may come before them."""
+    return [hit for hit in hits if hit.score > hits[-1].score]
 
 
 def _triples(found: Ranked) -> list[tuple[int, int, float]]:

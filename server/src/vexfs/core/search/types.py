@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from vexfs.core.filters import Filter
+from vexfs.core.search.cursors import Cursor
 from vexfs.core.types import Ino, Node
 
 LIMIT_MAX = 1000
@@ -34,6 +35,8 @@ class TextSearch(NamedTuple):
     """Compare the passages with those of this file, which is not answered, instead of `text`, which is then empty."""
     weights: tuple[float, float] = (1.0, 1.0)
     """Hybrid: how much the dense and the lexical ranking count."""
+    after: Cursor | None = None
+    """The end of the page before; None for the first page."""
 
 
 class VectorSearch(NamedTuple):
@@ -53,6 +56,8 @@ class VectorSearch(NamedTuple):
     """Whether the hits carry the metadata of their files."""
     exact: bool = False
     """Compare every vector, whatever generation there is."""
+    after: Cursor | None = None
+    """The end of the page before; None for the first page."""
 
 
 class PassageText(NamedTuple):
@@ -103,3 +108,5 @@ class SearchAnswer(NamedTuple):
     partial_reasons: tuple[str, ...]
     pending: int
     """Files, passages or vectors that the views know of and do not have yet."""
+    next: Cursor | None = None
+    """Where the next page begins; None after the last."""

@@ -2803,7 +2803,7 @@ class QueryPointsRequest(betterproto2.Message):
 
     limit: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many hits at most; 10 if 0.
+    How many hits at most, of one page; 10 if 0.
     """
 
     with_vectors: "bool" = betterproto2.field(7, betterproto2.TYPE_BOOL)
@@ -2815,6 +2815,17 @@ class QueryPointsRequest(betterproto2.Message):
     """
     Compare with every vector that may be answered, so that none is missed, however long that takes: what an answer without it is
     measured against.
+    """
+
+    page_token: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    `next_page_token` of the page before, with the same question; empty for the first page. `limit` and `with_vectors` may be
+    others. A page holds what comes after the last hit of the page before, as the vectors are now: no hit comes twice, unless its
+    vector was changed in between to one that is further away, and of what has come or was changed there is what belongs behind
+    that hit. As long as the vectors stand still the pages of a query with `exact`, and of any that says `exact` in every answer,
+    are together the one long answer; otherwise a page lacks what its search has overlooked, and no later one makes up for it. The
+    pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question, which a query
+    near to a point has become once the vector of that point was changed.
     """
 
     min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
@@ -2870,6 +2881,11 @@ class QueryPointsResponse(betterproto2.Message):
     pending: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
     """
     How many changed files, or vectors, the views do not have yet.
+    """
+
+    next_page_token: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    What to ask for the next page with; empty after the last.
     """
 
 
@@ -3150,7 +3166,7 @@ class SearchRequest(betterproto2.Message):
 
     limit: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many hits at most; 10 if 0.
+    How many hits at most, of one page; 10 if 0.
     """
 
     vector_name: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
@@ -3173,6 +3189,22 @@ class SearchRequest(betterproto2.Message):
     lexical_weight: "float" = betterproto2.field(10, betterproto2.TYPE_DOUBLE)
     """
     Hybrid: how much the ranking by words counts, likewise; 1 if 0.
+    """
+
+    page_token: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    `next_page_token` of the page before, with the same question; empty for the first page. `limit` may be another. As long as the
+    views stand still, the pages are together one list, no hit of it twice and none missing, each page ordered by score; a page
+    can be shorter than `limit` before the last, too.
+
+    By meaning, and for a vector, a page holds what comes after the last hit of the page before, as the views are now: also while
+    they follow changes no hit comes twice, unless it was itself changed in between to what is further away. Without `exact` a page
+    lacks what its search has overlooked, and no later one makes up for it. By words, hybrid and reranked, where every score and
+    place depends on other files, a page holds what comes after as many places as the pages before had: while the views follow
+    changes a hit can come twice or be passed over. How deep the two rankings of a hybrid search are read is fixed by its first
+    page, which decides the order: fused first is what they hold so far, what lies deeper follows that.
+
+    The pages have 10,000 hits in all: asking for more ends with INVALID_ARGUMENT, as does a token of another question.
     """
 
     min_revision: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
@@ -3228,6 +3260,11 @@ class SearchResponse(betterproto2.Message):
     pending: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
     """
     How many changed files, or vectors, the views do not have yet.
+    """
+
+    next_page_token: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    What to ask for the next page with; empty after the last.
     """
 
 
