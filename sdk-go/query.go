@@ -36,6 +36,8 @@ type PointQuery struct {
 	WithVectors bool
 	// Exact compares with every vector that may be answered, so that none is missed, however long that takes.
 	Exact bool
+	// PageToken is [Answer.NextPageToken] of an answer to the same question, for the hits that follow; Limit may be another.
+	PageToken string
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
 }
@@ -64,6 +66,8 @@ type Answer struct {
 	PartialReasons []string
 	// Pending is how many changed files, or vectors, the views do not have yet.
 	Pending int64
+	// NextPageToken asks for the hits that follow; empty after the last.
+	NextPageToken string
 }
 
 // QueryResult is the nearest points, best first.
@@ -90,7 +94,7 @@ func (p *PointsClient) Query(ctx context.Context, collection FileRef, query Poin
 func (query PointQuery) message(collection FileRef) (*pb.QueryPointsRequest, error) {
 	request := &pb.QueryPointsRequest{
 		Collection: collection.message(), VectorName: query.VectorName, Limit: query.Limit,
-		WithVectors: query.WithVectors, Exact: query.Exact, MinRevision: query.MinRevision,
+		WithVectors: query.WithVectors, Exact: query.Exact, PageToken: query.PageToken, MinRevision: query.MinRevision,
 	}
 	byExamples := len(query.Positive)+len(query.Negative) > 0
 	switch {
@@ -141,8 +145,10 @@ func toAnswer(m interface {
 	GetPartial() bool
 	GetPartialReasons() []string
 	GetPending() int64
+	GetNextPageToken() string
 }) Answer {
 	return Answer{
 		m.GetRevision(), m.GetGeneration(), m.GetExact(), m.GetStrategy(), m.GetPartial(), m.GetPartialReasons(), m.GetPending(),
+		m.GetNextPageToken(),
 	}
 }

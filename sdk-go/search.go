@@ -49,6 +49,8 @@ type SearchQuery struct {
 	DenseWeight float64
 	// LexicalWeight is how much the ranking by words counts, likewise; 0: 1.
 	LexicalWeight float64
+	// PageToken is [Answer.NextPageToken] of an answer to the same question, for the hits that follow; Limit may be another.
+	PageToken string
 	// MinRevision waits, until the deadline, for this revision; 0: does not wait.
 	MinRevision int64
 }
@@ -117,7 +119,7 @@ func (query SearchQuery) message() (*pb.SearchRequest, error) {
 	request := &pb.SearchRequest{
 		Scope: query.Scope.scope(), Mode: pb.SearchMode(query.Mode), Limit: query.Limit, VectorName: query.VectorName,
 		Exact: query.Exact, DenseWeight: query.DenseWeight, LexicalWeight: query.LexicalWeight,
-		MinRevision: query.MinRevision,
+		PageToken: query.PageToken, MinRevision: query.MinRevision,
 	}
 	switch {
 	case query.Text != "" && query.Vector != nil, like != nil && (query.Text != "" || query.Vector != nil):

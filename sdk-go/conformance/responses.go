@@ -47,7 +47,7 @@ func pointJSON(p *vexfs.Point) any {
 func answerJSON(a vexfs.Answer, hits []any) object {
 	return object{
 		"revision": a.Revision, "hits": hits, "generation": a.Generation, "exact": a.Exact, "strategy": a.Strategy,
-		"partial": a.Partial, "partial_reasons": a.PartialReasons, "pending": a.Pending,
+		"partial": a.Partial, "partial_reasons": a.PartialReasons, "pending": a.Pending, "next_page_token": a.NextPageToken,
 	}
 }
 

@@ -39,12 +39,14 @@ type pointsQuery struct {
 	Limit       number   `json:"limit"`
 	WithVectors bool     `json:"with_vectors"`
 	Exact       bool     `json:"exact"`
+	PageToken   string   `json:"page_token"`
 	MinRevision number   `json:"min_revision"`
 }
 
 func (r *pointsQuery) sdk() (vexfs.PointQuery, error) {
 	query := vexfs.PointQuery{
-		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, Exact: r.Exact, MinRevision: int64(r.MinRevision),
+		PointID: r.PointID, VectorName: r.VectorName, WithVectors: r.WithVectors, Exact: r.Exact, PageToken: r.PageToken,
+		MinRevision: int64(r.MinRevision),
 	}
 	var errs [5]error
 	query.Vector, errs[0] = r.Vector.floats()
@@ -120,13 +122,14 @@ type searchQuery struct {
 	Exact         bool     `json:"exact"`
 	DenseWeight   float64  `json:"dense_weight"`
 	LexicalWeight float64  `json:"lexical_weight"`
+	PageToken     string   `json:"page_token"`
 	MinRevision   number   `json:"min_revision"`
 }
 
 func (r *searchQuery) sdk() (vexfs.SearchQuery, error) {
 	query := vexfs.SearchQuery{
 		Text: r.Text, Like: r.Like.ref(), Scope: r.Scope.ref(), VectorName: r.VectorName, Exact: r.Exact,
-		DenseWeight: r.DenseWeight, LexicalWeight: r.LexicalWeight, MinRevision: int64(r.MinRevision),
+		DenseWeight: r.DenseWeight, LexicalWeight: r.LexicalWeight, PageToken: r.PageToken, MinRevision: int64(r.MinRevision),
 	}
 	var errs [4]error
 	query.Vector, errs[0] = r.Vector.floats()

@@ -250,7 +250,7 @@ function pointsQuery(request) {
   return {
     collection: ref(request.collection, "collection"),
     query: decode.pointsQuery(request),
-    ...options(request, ["vector_name", "limit", "with_vectors", "exact"]),
+    ...options(request, ["vector_name", "limit", "with_vectors", "exact", "page_token"]),
     ...filtered(request),
   };
 }
@@ -258,7 +258,7 @@ function pointsQuery(request) {
 function searchQuery(request) {
   return {
     query: decode.searchQuery(request),
-    ...options(request, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight"]),
+    ...options(request, ["limit", "vector_name", "exact", "dense_weight", "lexical_weight", "page_token"]),
     ...(request.scope === undefined ? {} : { scope: ref(request.scope, "scope") }),
     ...(request.mode === undefined ? {} : { mode: decode.enumName(request.mode, "SEARCH_MODE_") }),
     ...filtered(request),

@@ -98,6 +98,8 @@ export interface PointsQueryOptions {
   exact?: boolean | undefined;
   /** Answer the vectors of the hits, too. */
   withVectors?: boolean | undefined;
+  /** `nextPageToken` of an answer to the same question, to have the hits that follow; `limit` may be another. */
+  pageToken?: string | undefined;
 }
 
 /** Options of a query. */
@@ -207,6 +209,7 @@ function toWireRequest(asked: BatchedPointsQuery) {
     limit: asked.limit ?? 0,
     exact: asked.exact ?? false,
     withVectors: asked.withVectors ?? false,
+    pageToken: asked.pageToken ?? "",
   };
 }
 

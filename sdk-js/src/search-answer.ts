@@ -18,6 +18,8 @@ export interface Found<Hit> {
   readonly partialReasons: readonly string[];
   /** How many changed files, or vectors, the views do not have yet. */
   readonly pending: number;
+  /** What to ask for the hits that follow with, as `pageToken`; empty after the last. */
+  readonly nextPageToken: string;
 }
 
 interface WireAnswer {
@@ -28,10 +30,12 @@ interface WireAnswer {
   partial: boolean;
   partialReasons: string[];
   pending: bigint;
+  nextPageToken: string;
 }
 
 /** The answer with its hits. */
 export function toFound<Hit>(answer: WireAnswer, hits: readonly Hit[]): Found<Hit> {
-  const { revision, generation, exact, strategy, partial, partialReasons, pending } = answer;
-  return { revision, hits, generation, exact, strategy, partial, partialReasons, pending: Number(pending) };
+  const { revision, generation, exact, strategy, partial, partialReasons, pending, nextPageToken } = answer;
+  const found = { revision, hits, generation, exact, strategy, partial, partialReasons };
+  return { ...found, pending: Number(pending), nextPageToken };
 }

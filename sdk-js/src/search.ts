@@ -51,6 +51,8 @@ export interface SearchQueryOptions {
   denseWeight?: number | undefined;
   /** Hybrid: how much the ranking by words counts, likewise. */
   lexicalWeight?: number | undefined;
+  /** `nextPageToken` of an answer to the same question, to have the hits that follow; `limit` may be another. */
+  pageToken?: string | undefined;
 }
 
 /** Options of a search. */
@@ -161,6 +163,7 @@ function toWireRequest(asked: BatchedSearch) {
     exact: asked.exact ?? false,
     denseWeight: asked.denseWeight ?? 0,
     lexicalWeight: asked.lexicalWeight ?? 0,
+    pageToken: asked.pageToken ?? "",
   };
 }
 

@@ -276,6 +276,8 @@ pub struct QueryResults {
     pub partial_reasons: Vec<String>,
     /// How many changed vectors the views do not have yet.
     pub pending: u64,
+    /// What to ask for the hits that follow with; empty after the last.
+    pub next_page_token: String,
 }
 
 impl QueryResults {
@@ -290,6 +292,7 @@ impl QueryResults {
             partial: response.partial,
             partial_reasons: response.partial_reasons,
             pending: count(response.pending),
+            next_page_token: response.next_page_token,
         })
     }
 }

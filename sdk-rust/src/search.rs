@@ -169,6 +169,8 @@ pub struct SearchResults {
     pub partial_reasons: Vec<String>,
     /// How many changed files, or vectors, the views do not have yet.
     pub pending: u64,
+    /// What to ask for the hits that follow with; empty after the last.
+    pub next_page_token: String,
 }
 
 impl SearchResults {
@@ -190,6 +192,7 @@ impl SearchResults {
             partial: response.partial,
             partial_reasons: response.partial_reasons,
             pending: count(response.pending),
+            next_page_token: response.next_page_token,
         })
     }
 }

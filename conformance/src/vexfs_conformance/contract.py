@@ -54,6 +54,8 @@ class Method:
     named_reasons: frozenset[str]
     """The reasons that the method itself names."""
     pages: bool
+    lists: bool
+    """Whether its pages are the parts of a list, which is asked for as a whole; those of a search are answers by themselves."""
 
     @property
     def full_name(self) -> str:
@@ -61,7 +63,7 @@ class Method:
 
     @property
     def item_field(self) -> str:
-        """Of a method that pages: the field of its response that holds the items."""
+        """Of a method that lists: the field of its response that holds the items."""
         return next(field.name for field in message_class(self.response_name).DESCRIPTOR.fields if field.is_repeated)
 
     def new_request(self) -> Message:
@@ -126,7 +128,7 @@ def _method(service: str, descriptor: Any) -> Method:
     verb = http.WhichOneof("pattern")
     enum = _pool().FindEnumTypeByName(f"{PACKAGE}.ErrorReason")
     named = frozenset(enum.values_by_number[number].name.removeprefix(_PREFIX) for number in own.reasons)
-    fields = descriptor.input_type.fields
+    names = set(descriptor.input_type.fields_by_name)
     writes = own.permission == _PERMISSION_WRITE
     scopes = {_SCOPE_ANY}
     if _names_a_file(descriptor.input_type):
@@ -147,7 +149,8 @@ def _method(service: str, descriptor: Any) -> Method:
         safe_to_repeat=options.idempotency_level in (_NO_SIDE_EFFECTS, _IDEMPOTENT),
         reasons=named | {reason.name for reason in reasons().values() if reason.scope in scopes},
         named_reasons=named,
-        pages=any(field.name == "page_token" for field in fields),
+        pages="page_token" in names,
+        lists="page_size" in names,
     )
 
 

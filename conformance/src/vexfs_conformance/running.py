@@ -143,7 +143,7 @@ def shown_by(step: Step) -> set[str]:
     found = set()
     if step.expect is not None:
         found.add(f"{step.call} success")
-        if step.one_page:
+        if step.one_page or any("page_token" in request for request in step.requests):
             found.add(f"{step.call} paging")
     if step.expect_error is not None and step.expect_error.reasons:
         found |= {f"{step.call} {reason}" for reason in step.expect_error.reasons}

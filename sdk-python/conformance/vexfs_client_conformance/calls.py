@@ -251,7 +251,8 @@ async def list_points(client: Any, asked: Asked) -> list[Json]:
     return await _items(items, asked, "points")
 
 
-_QUERY = ("vector", "point_id", "positive", "negative", "vector_name", "filter", "limit", "with_vectors", "exact")
+_NEAR = ("vector", "point_id", "positive", "negative", "vector_name", "filter")
+_QUERY = (*_NEAR, "limit", "with_vectors", "exact", "page_token")
 
 
 async def query_points(client: Any, asked: Asked) -> list[Json]:
@@ -278,7 +279,8 @@ async def _batch(call: Callable[..., Awaitable[list[Any]]], asked: Asked, name: 
 # ---- Search and the server. ------------------------------------------------------------------------------------------------
 
 
-_SAID = ("text", "vector", "like", "scope", "filter", "mode", "limit", "vector_name", "exact", "dense_weight", "lexical_weight")
+_WANTED = ("text", "vector", "like", "scope", "filter", "mode", "vector_name")
+_SAID = (*_WANTED, "limit", "exact", "dense_weight", "lexical_weight", "page_token")
 
 
 async def search(client: Any, asked: Asked) -> list[Json]:

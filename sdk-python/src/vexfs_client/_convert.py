@@ -85,7 +85,7 @@ def search_result(m: v1.SearchResponse) -> t.SearchResult:
 
 
 def _finding(m: v1.QueryPointsResponse | v1.SearchResponse) -> dict[str, Any]:
-    names = ("revision", "generation", "exact", "strategy", "partial", "partial_reasons", "pending")
+    names = ("revision", "generation", "exact", "strategy", "partial", "partial_reasons", "pending", "next_page_token")
     return {name: getattr(m, name) for name in names}
 
 

@@ -33,6 +33,8 @@ class PointsQuery:
     """Answer the vectors of the hits too."""
     exact: bool = False
     """Compare with every vector that may be answered, so that none is missed, however long that takes."""
+    page_token: str = ""
+    """`next_page_token` of an answer to the same question, to have the hits that follow; `limit` may be another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class SearchQuery:
     """Hybrid: how much the ranking by meaning counts; 0: 1."""
     lexical_weight: float = 0.0
     """Hybrid: how much the ranking by words counts; 0: 1."""
+    page_token: str = ""
+    """`next_page_token` of an answer to the same question, to have the hits that follow; `limit` may be another."""
 
 
 def query_message(query: PointsQuery, min_revision: int = 0) -> v1.QueryPointsRequest:
@@ -76,6 +80,7 @@ def query_message(query: PointsQuery, min_revision: int = 0) -> v1.QueryPointsRe
         limit=query.limit,
         with_vectors=query.with_vectors,
         exact=query.exact,
+        page_token=query.page_token,
         min_revision=min_revision,
     )
 
@@ -95,6 +100,7 @@ def search_message(query: SearchQuery, min_revision: int = 0) -> v1.SearchReques
         exact=query.exact,
         dense_weight=query.dense_weight,
         lexical_weight=query.lexical_weight,
+        page_token=query.page_token,
         min_revision=min_revision,
     )
 

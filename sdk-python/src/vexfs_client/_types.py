@@ -280,6 +280,8 @@ class Finding:
     """Why the answer is partial, for people."""
     pending: int
     """How many changed files, or vectors, the views do not have yet."""
+    next_page_token: str
+    """What to ask for the hits that follow with, as `page_token`; empty after the last."""
 
 
 @dataclass(frozen=True, slots=True)

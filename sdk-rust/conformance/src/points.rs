@@ -76,7 +76,7 @@ fn query(points: &Points, collection: FileRef, fields: &mut Fields) -> Result<Qu
     if let Some(filter) = filter_of(fields, "filter")? {
         request = request.filter(filter);
     }
-    set!(request, fields, text vector_name, uint limit, flag with_vectors, flag exact);
+    set!(request, fields, text vector_name, uint limit, flag with_vectors, flag exact, text page_token);
     Ok(request)
 }
 
@@ -91,6 +91,7 @@ fn found(results: &QueryResults, revision: i64) -> Value {
         "partial": results.partial,
         "partial_reasons": results.partial_reasons,
         "pending": results.pending,
+        "next_page_token": results.next_page_token,
     })
 }
 

@@ -82,7 +82,7 @@ fn query(client: &Client, fields: &mut Fields) -> Result<Search, Stop> {
         Some("LEXICAL") => request = request.mode(SearchMode::Lexical),
         Some(other) => return cannot(format!("there is no mode {other}")),
     }
-    set!(request, fields, uint limit, text vector_name, flag exact, number dense_weight, number lexical_weight);
+    set!(request, fields, uint limit, text vector_name, flag exact, number dense_weight, number lexical_weight, text page_token);
     Ok(request)
 }
 
@@ -96,6 +96,7 @@ fn found(results: &SearchResults, revision: i64) -> Value {
         "partial": results.partial,
         "partial_reasons": results.partial_reasons,
         "pending": results.pending,
+        "next_page_token": results.next_page_token,
     })
 }
 

@@ -77,6 +77,12 @@ impl Search {
         self.request.lexical_weight = weight;
         self
     }
+
+    /// The hits that follow an answer to the same question, by its `next_page_token`; `limit` may be another.
+    pub fn page_token(mut self, token: impl Into<String>) -> Self {
+        self.request.page_token = token.into();
+        self
+    }
 }
 
 request! {

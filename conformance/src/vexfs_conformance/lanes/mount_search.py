@@ -25,7 +25,7 @@ PATIENCE_S = 15.0
 """How long the answer to an earlier question may be shown."""
 _AGAIN_S = 0.1
 _SEARCH = b"/.search/"
-_UNSAID = ("vector", "like", "scope", "filter", "vector_name", "exact", "dense_weight", "lexical_weight")
+_UNSAID = ("vector", "like", "scope", "filter", "vector_name", "exact", "dense_weight", "lexical_weight", "page_token")
 _HYBRID = 1
 
 

@@ -36,7 +36,7 @@ class RawLane:
     def call(self, spec: CallSpec) -> Outcome:
         """One call; a list that is asked for as a whole, page by page."""
         method = contract.methods()[spec.method]
-        if not method.pages or spec.one_page:
+        if not method.lists or spec.one_page:
             return self._taken(spec, self.once(spec, method))
         items: list[Any] = []
         request = dict(spec.requests[0])

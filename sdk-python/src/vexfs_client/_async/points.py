@@ -111,6 +111,7 @@ class AsyncPoints:
         limit: int = 0,
         with_vectors: bool = False,
         exact: bool = False,
+        page_token: str = "",
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> QueryResult:
@@ -122,8 +123,9 @@ class AsyncPoints:
 
         `vector_name` is the named vector to compare (empty: the collection's first), `limit` how many hits at most (0: 10;
         up to 1,000). `exact` compares with every vector that may be answered, so that none is missed, however long that takes.
-        Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND), UnavailableError
-        (VIEW_UNAVAILABLE).
+        `page_token` asks for the hits that follow an answer, by its `next_page_token`; the other arguments stay, but for
+        `limit`. Raises InvalidArgumentError (DIMENSION_MISMATCH, INVALID_FILTER …), NotFoundError (POINT_NOT_FOUND),
+        UnavailableError (VIEW_UNAVAILABLE).
         """
         query = PointsQuery(
             collection=collection,
@@ -136,6 +138,7 @@ class AsyncPoints:
             limit=limit,
             with_vectors=with_vectors,
             exact=exact,
+            page_token=page_token,
         )
         request = query_message(query, min_revision)
         return _convert.query_result(await self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))

@@ -90,6 +90,7 @@ class Client:
         exact: bool = False,
         dense_weight: float = 0.0,
         lexical_weight: float = 0.0,
+        page_token: str = "",
         min_revision: int = 0,
         timeout: float | None = None,
     ) -> SearchResult:
@@ -101,9 +102,10 @@ class Client:
         default), `dense` or `lexical`; `limit` how many hits at most (0: 10; up to 1,000). A vector is one of the model that
         embeds the files (`server_info` names it), or of `vector_name` in the collection that `scope` names. `exact` compares,
         by meaning, with every passage that may be answered, so that none is missed, however long that takes.
-        `dense_weight` and `lexical_weight` say how much each ranking of a hybrid search counts (0: 1). A search answers from
-        what the views have, and says how much is pending; `min_revision` waits for a revision. Raises InvalidArgumentError,
-        UnavailableError (VIEW_UNAVAILABLE).
+        `dense_weight` and `lexical_weight` say how much each ranking of a hybrid search counts (0: 1). `page_token` asks for
+        the hits that follow an answer, by its `next_page_token`; the other arguments stay, but for `limit`. A search answers
+        from what the views have, and says how much is pending; `min_revision` waits for a revision. Raises
+        InvalidArgumentError, UnavailableError (VIEW_UNAVAILABLE).
         """
         query = SearchQuery(
             text=text,
@@ -117,6 +119,7 @@ class Client:
             exact=exact,
             dense_weight=dense_weight,
             lexical_weight=lexical_weight,
+            page_token=page_token,
         )
         request = search_message(query, min_revision)
         return _convert.search_result(self._transport.unary(_methods.SEARCH, request, timeout=timeout))

@@ -16,6 +16,9 @@ _MODES = {
     "dense": search_pb2.SEARCH_MODE_DENSE,
     "lexical": search_pb2.SEARCH_MODE_LEXICAL,
 }
+_HITS_MAX = 10_000
+_PAGE_MAX = 1_000
+"""More hits than this are asked for page by page."""
 _MODE_NAMES = {number: name for name, number in _MODES.items()}
 
 
@@ -23,7 +26,7 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
 @click.argument("query", nargs=-1)
 @click.option("--like", metavar="P", help="Instead of a question: what is like this file.")
 @click.option("--path", "scope", metavar="P", help="Only in this directory and below it.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Hits at most.")
+@click.option("--limit", type=click.IntRange(1, _HITS_MAX), default=10, show_default=True, help="Hits at most, up to 10,000.")
 @click.option("--mode", type=click.Choice(list(_MODES)), help="By meaning and words (hybrid, the default), or one of them.")
 @click.option("--exact", is_flag=True, help="Compare every passage by meaning; slow where there is much.")
 @click.option("--dense-weight", type=float, default=1.0, show_default=True, help="Hybrid: how much the meaning counts.")
@@ -58,7 +61,6 @@ def search_command(
         raise click.UsageError("the question is not UTF-8")
     request = search_pb2.SearchRequest(
         text=text,
-        limit=limit,
         mode=search_pb2.SEARCH_MODE_UNSPECIFIED if mode is None else _MODES[mode],
         exact=exact,
         dense_weight=dense_weight,
@@ -69,14 +71,21 @@ def search_command(
         request.like.CopyFrom(reference(like))
     if scope is not None:
         request.scope.CopyFrom(reference(scope))
+    shown = 0
     with connected(target) as client:
-        response = client.call("SearchService.Search", request, search_pb2.SearchResponse)
-    for place, hit in enumerate(response.hits, start=1):
-        if as_json:
-            output.print_json(hit_record(hit))
-        else:
-            show_hit(place, hit)
-    _remark(response, as_json)
+        while True:
+            request.limit = min(limit - shown, _PAGE_MAX)
+            response = client.call("SearchService.Search", request, search_pb2.SearchResponse)
+            for place, hit in enumerate(response.hits, start=shown + 1):
+                if as_json:
+                    output.print_json(hit_record(hit))
+                else:
+                    show_hit(place, hit)
+            shown += len(response.hits)
+            if shown == limit or not response.next_page_token:
+                break
+            request.page_token = response.next_page_token
+    _remark(response, shown, as_json)
 
 
 def hit_record(hit: search_pb2.SearchHit) -> dict[str, Any]:
@@ -107,8 +116,8 @@ def show_hit(place: int, hit: search_pb2.SearchHit) -> None:
         click.echo(f"      {line}")
 
 
-def _remark(response: search_pb2.SearchResponse, as_json: bool) -> None:
-    """What is to be known about the answer as a whole, on standard error."""
+def _remark(response: search_pb2.SearchResponse, shown: int, as_json: bool) -> None:
+    """What is to be known about the answer as a whole, by its last page, on standard error."""
     if as_json:
         facts = {
             "revision": response.revision,
@@ -121,7 +130,7 @@ def _remark(response: search_pb2.SearchResponse, as_json: bool) -> None:
         }
         click.echo(output.to_json(facts), err=True)
         return
-    if not response.hits:
+    if not shown:
         output.remark("no file answers that")
     if response.partial:
         output.remark(f"partial answer: {'; '.join(response.partial_reasons)}")
