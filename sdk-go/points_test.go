@@ -52,6 +52,12 @@ func TestCollectionsAndPoints(t *testing.T) {
 	equal(t, "hits", len(result.Hits), 5)
 	equal(t, "nearest", result.Hits[0].Point.ID, "p4")
 	equal(t, "score", result.Hits[0].Score, 4)
+	equal(t, "the token after the last hit", result.NextPageToken, "")
+	fresh.Limit = 3
+	fresh.PageToken = must(client.Points.Query(ctx, ref, fresh))(t).NextPageToken
+	rest := must(client.Points.Query(ctx, ref, fresh))(t)
+	equal(t, "hits of the second page", len(rest.Hits), 2)
+	equal(t, "the first of them", rest.Hits[0].Point.ID, result.Hits[3].Point.ID)
 	even := must(client.Points.Query(ctx, ref, vexfs.PointQuery{
 		PointID: "p4", VectorName: "image", Limit: 1, Exact: true, Filter: vexfs.MetadataEquals("even", true),
 	}))(t)

@@ -81,6 +81,8 @@ for (const [name, makeClient] of Object.entries(transports)) {
       );
       assert.equal(near.exact, true);
       assert.ok(Math.abs(near.hits[0].score - 1) < 1e-5);
+      const rest = await client.points.query(collection, { vector: axis }, { pageToken: near.nextPageToken });
+      assert.deepEqual([rest.hits.map(({ point }) => point.id), rest.nextPageToken], [["y"], ""]);
       const filter = { all: [{ metadata: { key: "kind", oneOf: ["axis", "none"] } }] };
       const others = await client.points.query(
         collection,

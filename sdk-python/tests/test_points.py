@@ -96,6 +96,11 @@ def test_query(client: Client, filled: str) -> None:
     near = client.points.query(filled, point_id="p0", vector_name="other", limit=3, exact=True)
     assert [hit.point.id for hit in near.hits] == ["p1", "p2", "p3"]
     assert near.hits[0].score == pytest.approx(-1.0)
+    rest = client.points.query(filled, point_id="p0", vector_name="other", exact=True, page_token=near.next_page_token)
+    assert [hit.point.id for hit in rest.hits] == ["p4", "p5"]
+    assert rest.next_page_token == ""
+    with pytest.raises(InvalidArgumentError, match="another question"):
+        client.points.query(filled, point_id="p0", exact=True, page_token=near.next_page_token)
 
 
 def test_query_by_examples(client: Client, filled: str) -> None:

@@ -65,6 +65,9 @@ async fn points_are_put_found_and_deleted() {
     let found = points.query(path, [2.1, 0.0]).min_revision(put.revision).limit(2).with_vectors(true).await.unwrap();
     assert_eq!(found.hits.iter().map(|hit| hit.point.id.as_str()).collect::<Vec<_>>(), ["two", "three"]);
     assert!((found.hits[0].score + 0.1).abs() < 1e-3 && found.exact && !found.partial, "{found:?}");
+    let rest = points.query(path, [2.1, 0.0]).page_token(found.next_page_token).await.unwrap();
+    assert_eq!(rest.hits.iter().map(|hit| hit.point.id.as_str()).collect::<Vec<_>>(), ["one"]);
+    assert!(rest.next_page_token.is_empty());
     let near =
         points.query(path, PointQuery::point("two")).filter(Filter::metadata("n").exists(true)).exact(true).await.unwrap();
     assert_eq!(near.hits[0].point.id, "one");

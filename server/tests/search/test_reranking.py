@@ -91,6 +91,21 @@ def test_who_wants_few_hits_gets_the_best_of_all_that_were_scored(engine: Callab
     assert names(answer) == sorted(expected, key=lambda name: -expected[name])[:2]
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_pages_go_through_what_was_reranked_and_then_through_the_rest(
+    served: Served, engine: Callable[..., SearchEngine], folder: Path, mode: str
+) -> None:
+    made = engine(folder, hits=5)
+    plain = served.search(QUESTION, mode)
+    pages = [made.search(TextSearch(QUESTION, mode, limit=3))]
+    while pages[-1].next is not None:
+        pages.append(made.search(TextSearch(QUESTION, mode, limit=3, after=pages[-1].next)))
+    expected = scores_by_hand(folder, QUESTION)
+    first = sorted(names(plain)[:5], key=lambda name: -expected[name])
+    assert [name for page in pages for name in names(page)] == first + names(plain)[5:]
+    assert [page.strategy.endswith("+rerank") for page in pages[:3]] == [True, True, False][: len(pages)]
+
+
 def test_a_search_for_more_than_is_scored_keeps_its_order(
     served: Served, engine: Callable[..., SearchEngine], folder: Path
 ) -> None:
