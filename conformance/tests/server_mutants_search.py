@@ -49,6 +49,20 @@ POINTS = {
         "the vectors of hits are answered without being asked for",
         "QueryPoints/payload-without-vectors",
     ),
+    "every-page-of-hits-is-the-first": everywhere(
+        "api/methods/queries.py",
+        "return asked._replace(after=messages.cursor(request.page_token, asked))",
+        "return asked",
+        "a page of hits begins again with the best",
+        "QueryPoints/in-pages",
+    ),
+    "a-page-of-hits-of-any-question": everywhere(
+        "core/search/cursors.py",
+        "if digest != _digest(question):",
+        "if False:",
+        "a token is taken with another question than its own",
+        "QueryPoints/a-page-of-another-question",
+    ),
     "a-vector-that-is-left-out-stays": everywhere(
         "core/points.py",
         "left_out = [row for row in versioned.get_vectors(txn, ino) if row.name not in item.vectors]",
