@@ -11,7 +11,7 @@ from dense.vectors import DIMENSION, text_vectors
 from dense.volumes import VECTOR, catch_up, delete_points, make_collection, new_volume, put_points, wait_until
 from vexfs.core.types import Collection
 from vexfs.store.volume import Volume
-from vexfs.views.dense import codes, coding, generation, metrics, ranking
+from vexfs.views.dense import coding, generation, metrics, quantization, ranking
 from vexfs.views.dense.builder import generations_folder
 from vexfs.views.dense.index import IndexSpec, IndexState
 from vexfs.views.dense.rows import Rows, files_of
@@ -42,7 +42,7 @@ def borrowing_view(volume: Volume) -> Iterator[DenseView]:
 class Keeper:
     """Makes generations of a collection as the builder does, at a moment of the test's choice."""
 
-    def __init__(self, volume: Volume, collection: Collection, storage: str = codes.FLOAT32) -> None:
+    def __init__(self, volume: Volume, collection: Collection, storage: str = quantization.FLOAT32) -> None:
         self.root = generations_folder(volume.folder)
         self.spec = IndexSpec(collection.ino, VECTOR, DIMENSION, metrics.COSINE, storage)
         self._source = VolumeSource(volume)
@@ -71,7 +71,7 @@ def nearest(view: DenseView, collection: Collection, vector: np.ndarray) -> int:
     return int(files_of(ranking.nearest(state, query, 1).keys)[0])
 
 
-@pytest.mark.parametrize("storage", [codes.FLOAT32, *codes.COMPACT])
+@pytest.mark.parametrize("storage", [quantization.FLOAT32, *quantization.COMPACT])
 def test_a_generation_that_is_published_is_taken_and_outlives_its_files(volume: Volume, storage: str) -> None:
     collection = make_collection(volume, b"c", DIMENSION, storage=storage)
     keeper = Keeper(volume, collection, storage)

@@ -14,7 +14,7 @@ from dense.volumes import VECTOR, catch_up, delete_points, make_collection, new_
 from vexfs.core.errors import DataLoss, ViewUnavailable
 from vexfs.core.types import Collection, Ino
 from vexfs.store.volume import Volume
-from vexfs.views.dense import builder, codes, generation, metrics, ranking
+from vexfs.views.dense import builder, generation, metrics, quantization, ranking
 from vexfs.views.dense.compact import CompactMatrix, CompactRows, open_compact
 from vexfs.views.dense.index import DenseIndex, IndexSpec, IndexState
 from vexfs.views.dense.metrics import Query
@@ -67,7 +67,7 @@ def answers(state: IndexState, query: Query, depth: int) -> list[tuple[list[int]
     ]
 
 
-@pytest.mark.parametrize("storage", codes.COMPACT)
+@pytest.mark.parametrize("storage", quantization.COMPACT)
 @pytest.mark.parametrize("metric", METRICS)
 @given(data=st.data())
 @settings(max_examples=40)
@@ -78,13 +78,13 @@ def test_answers_are_those_of_float32_rows_to_the_last_bit(
     dimension = data.draw(st.sampled_from([1, 2, 5, 64, 384]))
     count = data.draw(st.integers(1, 400))
     raw = random.standard_normal((count, dimension)).astype(np.float32)
-    if data.draw(st.booleans()):  # many equal rows, and rows that codes cannot tell apart
+    if data.draw(st.booleans()):  # many equal rows, and rows that are the same when quantized
         raw = raw[random.integers(0, max(1, count // 20), count)]
         raw[::3] *= np.float32(1 + 1e-6)
     raw[random.random(count) < 0.1] *= 1000
     rows = rows_of(raw, metric)
     compact = index_of(stored(tmp_path_factory.mktemp("rows"), rows, metric, storage), metric, storage)
-    plain = index_of(rows, metric, codes.FLOAT32)
+    plain = index_of(rows, metric, quantization.FLOAT32)
     query = metrics.prepare_query(random.standard_normal(dimension).astype(np.float32).tobytes(), dimension, metric)
     for round in range(2):
         for depth in (1, 10, 300):
@@ -111,19 +111,19 @@ def wide_scores(matrix: np.ndarray, query: Query, metric: str) -> np.ndarray:
 
 
 def test_more_rows_within_reach_than_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that differ by less than their codes show: each has to be read."""
+    """Rows that differ by less than is kept of them: each has to be read."""
     monkeypatch.setattr(ranking, "_READ_ROWS", 64)
     raw = np.ones((1000, 8), np.float32) + np.random.default_rng(2).uniform(-1e-5, 1e-5, (1000, 8)).astype(np.float32)
     rows = rows_of(raw, metrics.DOT)
     query = metrics.prepare_query(np.arange(8, dtype=np.float32).tobytes(), 8, metrics.DOT)
-    plain = answers(index_of(rows, metrics.DOT, codes.FLOAT32).state, query, 100)
-    compact = index_of(stored(tmp_path, rows, metrics.DOT, codes.INT8), metrics.DOT, codes.INT8)
+    plain = answers(index_of(rows, metrics.DOT, quantization.FLOAT32).state, query, 100)
+    compact = index_of(stored(tmp_path, rows, metrics.DOT, quantization.INT8), metrics.DOT, quantization.INT8)
     assert answers(compact.state, query, 100) == plain
 
 
 def test_rows_are_read_one_by_one_in_runs_and_as_slices(tmp_path: Path) -> None:
     rows = rows_of(text_vectors(2000)[:500], metrics.COSINE)
-    matrix = stored(tmp_path, rows, metrics.COSINE, codes.BFLOAT16).matrix
+    matrix = stored(tmp_path, rows, metrics.COSINE, quantization.BFLOAT16).matrix
     assert matrix.shape == rows.matrix.shape
     for wanted in ([3], [3, 4, 5, 90, 91, 499], [499, 0, 7, 7, 6], [], list(range(500))):
         ids = np.array(wanted, np.int64)
@@ -138,16 +138,16 @@ def test_a_file_that_holds_something_else_is_not_opened(tmp_path: Path) -> None:
     for wrong in (rows.matrix[:49], rows.matrix.astype(np.float64), np.asfortranarray(rows.matrix)):
         np.save(tmp_path / "vectors.npy", wrong)
         with pytest.raises(DataLoss, match="does not hold 50 vectors"):
-            open_compact(tmp_path / "vectors.npy", 50, DIMENSION, metrics.COSINE, codes.INT8)
+            open_compact(tmp_path / "vectors.npy", 50, DIMENSION, metrics.COSINE, quantization.INT8)
     (tmp_path / "vectors.npy").write_bytes(b"no such file")
     with pytest.raises(DataLoss, match="does not hold 50 vectors"):
-        open_compact(tmp_path / "vectors.npy", 50, DIMENSION, metrics.COSINE, codes.INT8)
+        open_compact(tmp_path / "vectors.npy", 50, DIMENSION, metrics.COSINE, quantization.INT8)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "one bit"])
 def test_a_row_that_is_not_what_it_was_is_an_error_and_never_an_answer(tmp_path: Path, damage: str) -> None:
     rows = rows_of(text_vectors(2000)[:500], metrics.COSINE)
-    index = index_of(stored(tmp_path, rows, metrics.COSINE, codes.INT8), metrics.COSINE, codes.INT8)
+    index = index_of(stored(tmp_path, rows, metrics.COSINE, quantization.INT8), metrics.COSINE, quantization.INT8)
     path = tmp_path / "vectors.npy"
     if damage == "cut short":
         os.truncate(path, path.stat().st_size - 1)
@@ -171,7 +171,7 @@ def test_the_file_of_a_matrix_that_nobody_uses_is_closed(tmp_path: Path) -> None
         mine = Path("/proc/self/fd")
         return sum(str(entry.readlink()).endswith("vectors.npy") for entry in mine.iterdir() if entry.is_symlink())
 
-    matrix = stored(tmp_path, rows_of(text_vectors(2000)[:20], metrics.COSINE), metrics.COSINE, codes.INT8).matrix
+    matrix = stored(tmp_path, rows_of(text_vectors(2000)[:20], metrics.COSINE), metrics.COSINE, quantization.INT8).matrix
     assert matrix.shape == (20, DIMENSION) and open_files() == 1
     del matrix
     assert open_files() == 0
@@ -218,7 +218,8 @@ def exact_scores_hold(state: IndexState, vectors: dict[Ino, np.ndarray], queries
 
 
 @pytest.mark.parametrize(
-    ("storage", "metric"), [(codes.BFLOAT16, metrics.COSINE), (codes.INT8, metrics.EUCLIDEAN), (codes.INT8, metrics.DOT)]
+    ("storage", "metric"),
+    [(quantization.BFLOAT16, metrics.COSINE), (quantization.INT8, metrics.EUCLIDEAN), (quantization.INT8, metrics.DOT)],
 )
 def test_a_compact_index_answers_exactly_through_its_whole_life(volume: Volume, storage: str, metric: str) -> None:
     vectors = shuffled_vectors()
@@ -258,7 +259,7 @@ def test_a_compact_index_answers_exactly_through_its_whole_life(volume: Volume, 
 
 def test_vectors_that_cannot_be_read_any_more_are_an_error_until_they_are_read_anew(volume: Volume) -> None:
     vectors = shuffled_vectors()
-    collection = make_collection(volume, b"c", DIMENSION, storage=codes.BFLOAT16)
+    collection = make_collection(volume, b"c", DIMENSION, storage=quantization.BFLOAT16)
     content = dict(zip(put_points(volume, collection, vectors[:3000]), vectors[:3000], strict=True))
     with running_view(volume) as view:
         catch_up(view, volume)

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vexfs.views.dense import codes, metrics, ranking
+from vexfs.views.dense import metrics, quantization, ranking
 from vexfs.views.dense.compact import CompactRows, open_compact
 from vexfs.views.dense.index import DenseIndex, IndexSpec
 from vexfs.views.dense.metrics import Query
@@ -50,7 +50,7 @@ class EveryRow:
 
 class IndexMachine(RuleBasedStateMachine):
     metric = metrics.COSINE
-    storage = codes.FLOAT32
+    storage = quantization.FLOAT32
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     def kept(self, rows: Rows) -> Rows | CompactRows:
         """The rows as a generation brings them."""
-        if self.storage == codes.FLOAT32:
+        if self.storage == quantization.FLOAT32:
             return rows
         with tempfile.TemporaryDirectory() as folder:  # it goes before the rows do: so may a generation
             np.save(Path(folder) / "vectors.npy", rows.matrix)
@@ -170,27 +170,27 @@ class EuclideanMachine(IndexMachine):
 
 
 class CosineBfloat16Machine(IndexMachine):
-    storage = codes.BFLOAT16
+    storage = quantization.BFLOAT16
 
 
 class DotBfloat16Machine(DotMachine):
-    storage = codes.BFLOAT16
+    storage = quantization.BFLOAT16
 
 
 class EuclideanBfloat16Machine(EuclideanMachine):
-    storage = codes.BFLOAT16
+    storage = quantization.BFLOAT16
 
 
 class CosineInt8Machine(IndexMachine):
-    storage = codes.INT8
+    storage = quantization.INT8
 
 
 class DotInt8Machine(DotMachine):
-    storage = codes.INT8
+    storage = quantization.INT8
 
 
 class EuclideanInt8Machine(EuclideanMachine):
-    storage = codes.INT8
+    storage = quantization.INT8
 
 
 _SETTINGS = settings(max_examples=40, stateful_step_count=15)

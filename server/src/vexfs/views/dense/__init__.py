@@ -9,8 +9,8 @@ Nothing in here is truth: the folder `derived/generations` can be deleted at any
     ranking.py      searching a state: exact, approximate, or among the rows of given files
     metrics.py      scores
     rows.py         keys and the arrays of rows
-    codes.py        rows in two bytes or one a component, and how far a score out of them can be off
-    compact.py      the rows of a generation as codes in memory, the exact ones read from its file
+    quantization.py rows in two bytes or one a component, and how far a score out of them can be off
+    compact.py      the rows of a generation, quantized in memory, the exact ones read from its file
     engine.py       ScaNN, and nobody else imports it
     calibration.py  how far a searcher must look to reach its recall
     generation.py   a generation on disk: manifest, checks, names;  rowfiles.py its rows, streamed

@@ -20,7 +20,7 @@ from pathlib import Path
 from vexfs import runtime
 from vexfs.core.errors import ViewUnavailable
 from vexfs.store.volume import Volume
-from vexfs.views.dense import codes, generation
+from vexfs.views.dense import generation, quantization
 from vexfs.views.dense.index import IndexSpec
 from vexfs.views.dense.rows import Rows
 from vexfs.views.dense.sources import RowSource, make_source
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--vector", required=True, help="name of the vector")
     parser.add_argument("--dimension", type=int, required=True)
     parser.add_argument("--metric", choices=("cosine", "dot", "euclidean"), required=True)
-    parser.add_argument("--storage", choices=(codes.FLOAT32, *codes.COMPACT), default=codes.FLOAT32)
+    parser.add_argument("--storage", choices=(quantization.FLOAT32, *quantization.COMPACT), default=quantization.FLOAT32)
     parser.add_argument("--parent", type=int, help="end when this process, which started the builder, ends")
     options = parser.parse_args(arguments)
     if options.parent is not None and not runtime.tie_to(options.parent):

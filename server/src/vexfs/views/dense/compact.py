@@ -1,4 +1,4 @@
-"""Rows of a generation whose exact vectors stay on the disk: codes in memory, and each float32 row read when it is asked for.
+"""Rows of a generation whose exact vectors stay on the disk: quantized in memory, each float32 row read when it is asked for.
 
 Made by `vexfs.views.dense.generation`, used like a matrix by the index and the ranking. What is read is compared with a
 checksum of the row, made when the whole file was checked, so a file that was cut short or changed since makes an error and no
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vexfs.core.errors import DataLoss, ViewUnavailable
-from vexfs.views.dense.codes import Codes
+from vexfs.views.dense.quantization import Quantized
 from vexfs.views.dense.rows import Keys, Matrix, RowIds
 
 _BLOCK_BYTES = 1 << 20
@@ -29,9 +29,9 @@ Checksums = NDArray[np.uint64]
 class CompactMatrix:
     """Rows by their number, as float32: `matrix[rows]`, `matrix[row]`, `matrix[low:high]`. Raises ViewUnavailable."""
 
-    def __init__(self, codes: Codes, descriptor: int, offset: int, checksums: Checksums, weights: Checksums) -> None:
+    def __init__(self, quantized: Quantized, descriptor: int, offset: int, checksums: Checksums, weights: Checksums) -> None:
         """Owns the descriptor: it is closed with the last user of the matrix."""
-        self.codes = codes
+        self.quantized = quantized
         self.lost = False
         """Whether rows could not be read as they were: the index has to be read anew."""
         self._descriptor = descriptor
@@ -41,16 +41,16 @@ class CompactMatrix:
         weakref.finalize(self, os.close, descriptor)
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.quantized)
 
     @property
     def shape(self) -> tuple[int, int]:
-        return (len(self.codes), self.codes.dimension)
+        return (len(self.quantized), self.quantized.dimension)
 
     @property
     def size_bytes(self) -> int:
         """Memory that this takes."""
-        return self.codes.size_bytes + self._checksums.nbytes
+        return self.quantized.size_bytes + self._checksums.nbytes
 
     @overload
     def __getitem__(self, rows: int) -> NDArray[np.float32]: ...
@@ -66,13 +66,13 @@ class CompactMatrix:
 
     def _read(self, rows: RowIds) -> Matrix:
         """Neighbours are read together, so ascending rows are read with the fewest calls."""
-        matrix: Matrix = np.empty((len(rows), self.codes.dimension), dtype=np.float32)
+        matrix: Matrix = np.empty((len(rows), self.quantized.dimension), dtype=np.float32)
         if not len(rows):
             return matrix
         breaks = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
         try:
             for start, end in zip([0, *breaks], [*breaks, len(rows)], strict=True):
-                offset = self._offset + int(rows[start]) * 4 * self.codes.dimension
+                offset = self._offset + int(rows[start]) * 4 * self.quantized.dimension
                 read_fully(self._descriptor, matrix[start:end].data.cast("B"), offset)
         except OSError as error:
             raise self._lose(str(error)) from error
@@ -106,7 +106,7 @@ def open_compact(path: Path, rows: int, dimension: int, metric: str, storage: st
         if offset is None or size_bytes != offset + 4 * rows * dimension:
             raise DataLoss(f"the file {path.name} does not hold {rows} vectors of {dimension} dimensions")
         hasher = blake3.blake3(os.pread(descriptor, offset, 0))
-        codes = Codes(rows, dimension, metric, storage)
+        quantized = Quantized(rows, dimension, metric, storage)
         weights = np.frombuffer(secrets.token_bytes(8 * dimension), dtype=np.uint64) | np.uint64(1)
         checksums: Checksums = np.empty(rows, dtype=np.uint64)
         buffer: Matrix = np.empty((max(1, _BLOCK_BYTES // (4 * dimension)), dimension), dtype=np.float32)
@@ -115,12 +115,12 @@ def open_compact(path: Path, rows: int, dimension: int, metric: str, storage: st
             content = block.data.cast("B")
             read_fully(descriptor, content, offset + 4 * start * dimension)
             hasher.update(content)
-            codes.put(start, block)
+            quantized.put(start, block)
             checksums[start : start + len(block)] = _checksums(block, weights)
     except BaseException:
         os.close(descriptor)
         raise
-    return CompactMatrix(codes, descriptor, offset, checksums, weights), size_bytes, hasher.hexdigest()
+    return CompactMatrix(quantized, descriptor, offset, checksums, weights), size_bytes, hasher.hexdigest()
 
 
 def read_fully(descriptor: int, into: memoryview, offset: int) -> None:

@@ -26,7 +26,7 @@ import blake3
 import msgspec
 
 from vexfs.core.errors import DataLoss
-from vexfs.views.dense import codes, engine, rowfiles
+from vexfs.views.dense import engine, quantization, rowfiles
 from vexfs.views.dense.calibration import Effort
 from vexfs.views.dense.compact import CompactMatrix, CompactRows, open_compact
 from vexfs.views.dense.index import IndexSpec
@@ -153,7 +153,7 @@ def open_generation(folder: Path) -> Generation:
     """Read a generation into memory and check every byte. Raises DataLoss naming what is wrong."""
     manifest = read_manifest(folder)
     fingerprint = _fingerprint(folder, manifest)
-    compact = manifest.storage in codes.COMPACT
+    compact = manifest.storage in quantization.COMPACT
     for name, stored in manifest.files.items():
         if not (compact and name == rowfiles.VECTORS) and _stored_file(folder / name) != stored:
             raise DataLoss(f"the file {name} of the generation {manifest.id} is missing or damaged")

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from vexfs.views.dense import codes, metrics
+from vexfs.views.dense import metrics, quantization
 from vexfs.views.dense.compact import CompactMatrix, CompactRows
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.rows import (
@@ -43,7 +43,7 @@ class IndexSpec(NamedTuple):
     vector: str
     dimension: int
     metric: str
-    storage: str = codes.FLOAT32
+    storage: str = quantization.FLOAT32
     """How the rows of a generation are kept in memory; all others are kept as float32."""
 
     @property

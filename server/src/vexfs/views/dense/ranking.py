@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from vexfs.views.dense import metrics
-from vexfs.views.dense.codes import Bounds
 from vexfs.views.dense.compact import CompactMatrix
 from vexfs.views.dense.index import IndexState, Part, Searcher
 from vexfs.views.dense.metrics import Query, Scores
+from vexfs.views.dense.quantization import Bounds
 from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
 
 _READ_ROWS = 4_096
-"""So many exact rows of a compact base are in memory at a time: where its codes tell little, it may be all that are read."""
+"""So many exact rows of a compact base are in memory at a time: where quantized ones tell little, all of them may be read."""
 
 
 class Subset(NamedTuple):
@@ -152,7 +152,7 @@ def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
     if part.live_count <= depth:
         return np.flatnonzero(part.live)
     if isinstance(part.matrix, CompactMatrix):
-        return _within_reach(part.matrix.codes.bounds(query), depth, part.live)
+        return _within_reach(part.matrix.quantized.bounds(query), depth, part.live)
     scores = metrics.approximate(part.matrix, query, metric, part.squared)
     if part.live_count < len(part.keys):
         scores = np.where(part.live, scores, np.float32(-np.inf))
@@ -201,7 +201,7 @@ def _worth_reading(part: Part, rows: RowIds, query: Query, depth: int) -> RowIds
     if not isinstance(part.matrix, CompactMatrix):
         return rows
     if len(rows) > depth:
-        rows = rows[_within_reach(part.matrix.codes.take(rows).bounds(query), depth)]
+        rows = rows[_within_reach(part.matrix.quantized.take(rows).bounds(query), depth)]
     return np.sort(rows)
 
 

@@ -1,4 +1,4 @@
-"""What codes keep of a vector: never so little that a score lies outside the bounds they give."""
+"""What quantizing keeps of a vector: never so little that a score lies outside the bounds they give."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vexfs.views.dense import metrics
-from vexfs.views.dense.codes import BFLOAT16, COMPACT, INT8, Codes
+from vexfs.views.dense.quantization import BFLOAT16, COMPACT, INT8, Quantized
 
 METRICS = (metrics.COSINE, metrics.DOT, metrics.EUCLIDEAN)
 
 
-def kept(matrix: np.ndarray, metric: str, storage: str) -> Codes:
-    codes = Codes(len(matrix), matrix.shape[1], metric, storage)
+def kept(matrix: np.ndarray, metric: str, storage: str) -> Quantized:
+    quantized = Quantized(len(matrix), matrix.shape[1], metric, storage)
     middle = len(matrix) // 2
-    codes.put(middle, matrix[middle:])
-    codes.put(0, matrix[:middle])
-    return codes
+    quantized.put(middle, matrix[middle:])
+    quantized.put(0, matrix[:middle])
+    return quantized
 
 
 def numbers(matrix: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
@@ -48,10 +48,10 @@ def test_the_true_score_and_the_answered_one_lie_within_the_bounds(metric: str, 
     query = metrics.prepare_query(asked.tobytes(), dimension, metric)
     matrix = metrics.prepare_rows(raw, metric)
 
-    codes = kept(matrix, metric, storage)
-    low, high = codes.bounds(query)
+    quantized = kept(matrix, metric, storage)
+    low, high = quantized.bounds(query)
     some = np.flatnonzero(random.random(rows) < 0.5)
-    low_of_some, high_of_some = codes.take(some).bounds(query)
+    low_of_some, high_of_some = quantized.take(some).bounds(query)
     for true in (numbers(matrix, query, metric), numbers_of_scores(metrics.exact(matrix, query, metric), query, metric)):
         assert (low <= true).all() and (true <= high).all()
         assert (low_of_some <= true[some]).all() and (true[some] <= high_of_some).all()
@@ -76,7 +76,7 @@ def test_the_bounds_are_close_enough_to_tell_rows_apart(storage: str, width: flo
     random = np.random.default_rng(1)
     matrix = metrics.prepare_rows(random.standard_normal((500, 384)).astype(np.float32), metrics.COSINE)
     query = metrics.prepare_query(matrix[3].tobytes(), 384, metrics.COSINE)
-    codes = kept(matrix, metrics.COSINE, storage)
-    low, high = codes.bounds(query)
+    quantized = kept(matrix, metrics.COSINE, storage)
+    low, high = quantized.bounds(query)
     assert (high - low).max() < width
-    assert codes.size_bytes < 500 * (384 * (2 if storage == BFLOAT16 else 1) + 9)
+    assert quantized.size_bytes < 500 * (384 * (2 if storage == BFLOAT16 else 1) + 9)

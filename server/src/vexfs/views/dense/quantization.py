@@ -3,9 +3,9 @@
     bfloat16    the upper half of each float32, rounded: its whole range, 8 significant bits
     int8        each component as a whole number of steps, -127 to 127; a row's step is its largest component / 127
 
-Used by `vexfs.views.dense.compact`. Nothing here decides an answer: `Codes.bounds` says between which numbers the true one of
-each row lies, so that a search reads, of the exact vectors, those that can matter and no others. The bounds are proven, not
-estimated. With x a row, c what is kept of it, q the query and u = 2^-24:
+Used by `vexfs.views.dense.compact`. Nothing here decides an answer: `Quantized.bounds` says between which numbers the true
+one of each row lies, so that a search reads, of the exact vectors, those that can matter and no
+others. The bounds are proven, not estimated. With x a row, c what is kept of it, q the query and u = 2^-24:
 
 - |q·x - q·c| <= |q| |x - c| (Cauchy-Schwarz), and |x - c| is computed for each row when it is kept;
 - a sum of d products in float32, in whatever order, is off by at most d u / (1 - d u) times the sum of their magnitudes, which
@@ -25,7 +25,7 @@ from vexfs.views.dense.rows import Matrix, RowIds
 
 FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 COMPACT = (BFLOAT16, INT8)
-"""What is kept as codes; float32 is kept as it is."""
+"""What is kept quantized; float32 is kept as it is."""
 
 Bounds = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ take 15 ms as bfloat16 and 12 as int8, where float32 takes 11 and blocks of four
 _STEPS = 127
 
 
-class Codes:
+class Quantized:
     """What is kept of so many rows."""
 
     def __init__(self, rows: int, dimension: int, metric: str, storage: str) -> None:
@@ -96,9 +96,9 @@ class Codes:
         with np.errstate(over="ignore"):
             self._slack[start:end] = np.nextafter(slack.astype(np.float32), np.float32(np.inf))
 
-    def take(self, rows: RowIds) -> "Codes":
+    def take(self, rows: RowIds) -> "Quantized":
         """What is kept of some of the rows."""
-        taken = Codes(0, self.dimension, self._metric, self.storage)
+        taken = Quantized(0, self.dimension, self._metric, self.storage)
         taken._components = self._components[rows]
         taken._slack = self._slack[rows]
         taken._steps = None if self._steps is None else self._steps[rows]
