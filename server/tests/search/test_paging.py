@@ -82,14 +82,14 @@ class Points:
 
 
 class Texts:
-    """A volume of ordinary files, half of them alike in words, its indexer, and an engine."""
+    """A volume of ordinary files, most of them alike in words, its indexer, and an engine."""
 
     def __init__(self, data: Path) -> None:
         self.volume = Volume.open(data / "volumes" / "main", "api", create=True)
         self.docs = write(self.volume, lambda txn: files.make_directory(txn, ROOT_INO, b"docs", mode=0o40755, uid=0, gid=0)).ino
         inos = []
         for number in range(160):
-            text = COMMON if number % 2 else f"{COMMON} at {number} o'clock.\n\n" + f"number {number} " * (number % 7)
+            text = COMMON if number % 4 else f"{COMMON} at {number} o'clock.\n\n" + f"number {number} " * (number % 7)
             inos.append(put(self.volume, self.docs, f"{number:03}.txt", "soon" if number in LATER else text))
         self.indexer = subprocess.Popen([sys.executable, "-m", "vexfs.views.indexer", "--data", str(data)])
         self.engine = SearchEngine(self.volume, Embedder.load)

@@ -58,9 +58,9 @@ class Answers:
         limit = min(page.limit, HITS_MAX - after.answered)
         make = _Hits(view, matcher, self._derived, self._lexical, show)
         listing = listing_of(ranking, matcher, page.after)
-        found = make.first(listing, limit if show.reranking is None else show.reranking.hits)
-        hits = [hit for hit, _ in found.hits]
         begin = after.place if after.reranked else 0
+        found = make.first(listing, begin + limit if show.reranking is None else show.reranking.hits)
+        hits = [hit for hit, _ in found.hits]
         end = min(begin + limit, len(hits))
         next_page = None
         if end and (end < len(hits) or found.more):
