@@ -94,7 +94,7 @@ def test_answers_are_those_of_float32_rows_to_the_last_bit(
         for index in (compact, plain):
             index.apply(
                 {
-                    ino: Rows(np.array([key_of(ino, 0)][: ino % 2]), metrics.prepare_rows(vector[: ino % 2], metric))
+                    ino: Rows(np.array([key_of(ino, 0)][: ino % 2], np.int64), metrics.prepare_rows(vector[: ino % 2], metric))
                     for ino, vector in vectors.items()
                 },
                 2 + round,
