@@ -28,8 +28,10 @@ from vexfs_client import (
     InternalError,
     NotSupportedError,
     PointInput,
+    PointsQuery,
     ResourceExhaustedError,
     SearchMode,
+    SearchQuery,
     UnavailableError,
     VectorSpec,
     VexfsError,
@@ -80,7 +82,7 @@ def test_every_method_gets_to_the_server_over_rest(server: Server, folder: str) 
     after = _answered(server)
     reached = {name.rpartition(".")[2] for name, count in after.items() if count > before.get(name, 0)}
     ours = {method.path.rpartition("/")[2] for method in vars(_methods).values() if isinstance(method, _methods.Method)}
-    assert len(ours) == 33
+    assert len(ours) == 35
     assert reached >= ours, ours - reached
 
 
@@ -115,10 +117,13 @@ def _every_method(client: Client, folder: str) -> None:
     assert (point.metadata, list(point.vectors["v"])) == ({"a": 1}, [1.5, 0])
     assert [one.id for one in points.list(made.id)] == ["p", "q"]
     assert [hit.point.id for hit in points.query(made.id, [0, 1], limit=1, min_revision=put.revision).hits] == ["q"]
+    assert [len(found.hits) for found in points.batch_query([PointsQuery(collection=made.id, point_id="q", limit=1)])] == [1]
     assert points.delete(made.id, ["p"]).deleted == 1
     collections.delete(made.id)
     client.wait_for_views()
     assert client.search("penguins", scope=folder).hits[0].file.id == written.id
+    (answer,) = client.batch_search([SearchQuery(text="penguins", scope=folder)])
+    assert answer.hits[0].file.id == written.id
     list(client.list_skipped_files(scope=folder))
     assert client.server_info().version
 

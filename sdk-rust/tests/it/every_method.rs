@@ -104,5 +104,5 @@ async fn every_method_is_tried_again_and_those_that_write_keep_their_request_id(
         assert!(seen.iter().all(|request| request.request_id() == error.request_id()), "{name}");
         tried += 1;
     }
-    assert_eq!(tried, 33);
+    assert_eq!(tried, 35);
 }
