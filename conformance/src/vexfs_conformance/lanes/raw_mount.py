@@ -29,6 +29,7 @@ _NO_CALL = {
     "SetMetadata": "POSIX has no metadata in JSON",
     "WaitForViews": "no system call waits for the views",
     "ListSkippedFiles": "a mount does not list what is not indexed",
+    "BatchSearch": "a directory of `.search` answers one question",
 }
 _NO_SERVICE = {
     "CollectionsService": "a mount shows a collection as a directory, without its schema",
