@@ -2,7 +2,7 @@
 
 import pytest
 
-from vexfs.core import content, files
+from vexfs.core import content, files, ranges
 from vexfs.core.types import BLOCK_BYTES, CHANGE_STORED, ROOT_INO, Node
 from vexfs.store import compact as compact_module
 from vexfs.store import content as rows
@@ -64,6 +64,19 @@ def test_small_sparse_whole_and_absent_files_stay_as_they_are(volume: Volume) ->
     for ino in (small.ino, whole.ino, sparse.ino, directory.ino, 999):
         assert not compact(volume, ino)  # type: ignore[arg-type]
     assert volume.head() == head
+
+
+def test_holes_that_were_punched_into_written_blocks_stay_holes(volume: Volume) -> None:
+    node = make_file(volume, b"punched")
+    for block in range(BLOCKS):
+        overwrite(volume, node, block * BLOCK_BYTES, b"x" * BLOCK_BYTES)
+    write(volume, lambda txn: ranges.zero(txn, node.ino, 3 * BLOCK_BYTES, 4 * BLOCK_BYTES))
+    assert not compact(volume, node.ino)
+    with volume.snapshot() as view:
+        punched = nodes.get(view, node.ino)
+    assert punched is not None and punched.hole_bytes == 4 * BLOCK_BYTES
+    volume.close()
+    assert check_volume(volume.folder, deep=True) == []
 
 
 def test_a_file_written_while_it_is_copied_is_left_alone(

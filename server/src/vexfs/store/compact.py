@@ -22,10 +22,12 @@ def compact(volume: Volume, ino: Ino) -> bool:
         node = nodes.get(view, ino)
         if node is None or not node.is_regular or node.size_bytes <= INLINE_MAX_BYTES:
             return False
+        if node.hole_bytes:
+            return False  # sparse: holes stay holes
         blocks = -(-node.size_bytes // BLOCK_BYTES)
         pieces = content.visible(view, ino, 0, blocks)
-    if len(pieces) <= -(-blocks // EXTENT_MAX_BLOCKS) + PIECES_SLACK or sum(piece.block_count for piece in pieces) < blocks:
-        return False  # compact already, or sparse: holes stay holes
+    if len(pieces) <= -(-blocks // EXTENT_MAX_BLOCKS) + PIECES_SLACK:
+        return False  # compact already
     runs = _stage(volume, node)
     if runs is None:
         return False
