@@ -1,8 +1,7 @@
 """What a reading operation needs of the store: statements, the moment it looks at, and the blobs.
 
 `Snapshot` (a consistent view for reading) lives here; `Writer` and `Transaction` satisfy the same protocol, so that every
-operation of `vexfs.core` reads alike through all three. One thread at a time uses a
-Snapshot.
+operation of `vexfs.core` reads alike through all three. One thread at a time uses a Snapshot.
 """
 
 import logging

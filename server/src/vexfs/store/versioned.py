@@ -103,14 +103,6 @@ def vectors_of(view: "reader.Reader", inos: Sequence[int]) -> dict[int, list[Vec
     return found
 
 
-def get_vector(view: "reader.Reader", ino: int, name: str) -> VectorRow | None:
-    """One named vector, or None when the file has none (any more)."""
-    sql = "SELECT ino, name, born, collection, data FROM vector WHERE ino=? AND name=? AND born<=? ORDER BY born DESC LIMIT 1"
-    for row in view.execute(sql, (ino, name, _at(view))):
-        return None if row[4] is None else VectorRow._make(row)
-    return None
-
-
 def put_vectors(txn: Writes, rows: Iterable[VectorRow]) -> None:
     txn.execute_many("INSERT OR REPLACE INTO vector(ino, name, born, collection, data) VALUES(?, ?, ?, ?, ?)", rows)
 

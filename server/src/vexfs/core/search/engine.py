@@ -265,9 +265,9 @@ def _generation(state: IndexState | None) -> str | None:
 
 
 def _is_brief(request: VectorSearch, state: IndexState) -> bool:
-    if request.filter is not None or request.scope is not None or request.after is not None:
+    if request.filter is not None or request.scope is not None or request.after is not None or request.limit > BRIEF_LIMIT_MAX:
         return False
-    if request.limit > BRIEF_LIMIT_MAX or isinstance(state.base.matrix, CompactMatrix):
+    if isinstance(state.base.matrix, CompactMatrix):
         return False  # it reads from the disk
     approximate = state.searcher is not None and not request.exact
     coded = 0 if state.coded is None or request.exact else state.coded.rows

@@ -244,7 +244,8 @@ class DenseIndex:
         known = self._known(changed)
         for ino, rows in changed.items():
             if ino not in known:
-                added += [rows] if len(rows) else []
+                if len(rows):
+                    added.append(rows)
                 continue
             kept = self._remove_outdated(ino, rows, removed_base, removed_tail)
             if len(kept) < len(rows):
