@@ -74,7 +74,7 @@ def _vectors(rows: int, queries: int) -> tuple[Matrix, list[Query]]:
 def _grid(vectors: Matrix, queries: list[Query]) -> Iterator[Way]:
     truth = _truth(vectors, queries, NEAR)
     yield Way("exact", _nearest(_state(vectors, None)), truth)
-    leaves = 2 * int(len(vectors) ** 0.5)
+    leaves = int(len(vectors) ** 0.5)
     layouts = [Layout(0, size) for size in HASH_BLOCKS] + [Layout(leaves, size) for size in TREE_BLOCKS]
     for layout in layouts:
         began = time.thread_time()

@@ -44,6 +44,10 @@ BACKOFF_MAX_SECONDS = 10.0
 #: After that long a life a crash counts as the first again.
 SETTLED_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+#: Has gRPC read and write in the thread that waits for calls, as it did for years, instead of handing each step to a pool of
+#: threads. An empty call of one client takes 290 instead of 430 µs of CPU, and 330 instead of 490 µs until it comes back. gRPC
+#: reads it when it is loaded.
+_GRPC_WITHOUT_THREADS = {"GRPC_EXPERIMENTS": "-event_engine_listener"}
 
 _log = logging.getLogger("vexfs.supervisor")
 
@@ -229,7 +233,7 @@ class Supervisor:
         child.process = subprocess.Popen(
             child.command(),
             stdin=subprocess.DEVNULL,
-            env=quiet | os.environ | self._chosen_model(),
+            env=quiet | _GRPC_WITHOUT_THREADS | os.environ | self._chosen_model(),
             process_group=0,  # a Ctrl-C at the terminal reaches the supervisor only, which stops them in order
             preexec_fn=runtime.die_with_parent(child.death_signal),  # noqa: PLW1509 - the supervisor has one thread
         )

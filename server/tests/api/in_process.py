@@ -28,7 +28,7 @@ class InProcess:
         async def load(_: object) -> Any:
             return request
 
-        caller = Caller("grpc", self._authorization, None, None, timeout_seconds)
+        caller = Caller("grpc", self._authorization, None, None, timeout_seconds, lambda: "here")
         return await self._dispatcher.unary(self._methods[f"vexfs.v1.{name}"], caller, load)
 
     async def put_points(self, collection: common_pb2.FileRef, rows: np.ndarray) -> int:

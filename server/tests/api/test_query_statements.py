@@ -19,8 +19,8 @@ from vexfs.core.search import engine
 
 COLLECTION = common_pb2.FileRef(path="/c")
 ROWS = np.random.default_rng(7).standard_normal((40, 8)).astype("<f4")
-STATEMENTS = 6
-"""BEGIN, the revision, the nodes, the names, the metadata, ROLLBACK."""
+STATEMENTS = 4
+"""BEGIN, the revision, the hits with their names and metadata, ROLLBACK."""
 
 
 LOOP, READER = "the event loop's thread", "a reader thread"

@@ -46,7 +46,8 @@ class Caller:
     """The Origin a browser says; None when absent."""
     timeout_seconds: float | None
     """What is left of the caller's deadline; None when it set none."""
-    peer: str = ""
+    peer: Callable[[], str]
+    """Asks the transport for the caller's address; only the slow log wants to know it."""
 
 
 class Deadline:

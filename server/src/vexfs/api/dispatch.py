@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import hashlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import Message
@@ -22,7 +23,7 @@ from vexfs.api.request_memory import Hold
 from vexfs.api.validation import validate
 from vexfs.contract.descriptors import Permission
 from vexfs.core.errors import PermissionDenied, QueueFull
-from vexfs.observability.hook import NOTHING_NOTED, observe, slow_threshold_seconds
+from vexfs.observability.hook import NOTHING_NOTED, Observation, slow_threshold_seconds
 
 if TYPE_CHECKING:
     from vexfs.api.application import Application
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 UNARY_TIMEOUT_DEFAULT_SECONDS = 60.0
 """The deadline of a unary call whose caller set none. Streams have none then: their length is the caller's business."""
 
-Load = Callable[[Hold], Awaitable[Message]]
-"""Gives the request message and counts its bytes; raises a domain error when the bytes are none, or too many now."""
+Load = Callable[[Hold], Message | Awaitable[Message]]
+"""Gives the request message, or has it read, and counts its bytes.
+
+Raises a domain error when the bytes are none, or too many now.
+"""
 
 
 class Dispatcher:
@@ -40,7 +44,8 @@ class Dispatcher:
     def __init__(self, application: "Application") -> None:
         self._application = application
         self._slow_seconds = slow_threshold_seconds()
-        self._running = 0
+        self.running = 0
+        """Calls that are answered now."""
 
     def admit(self, caller: Caller) -> frozenset[Permission]:
         """What the caller may do. Raises ForeignOrigin or Unauthenticated unless it may speak to this server at all."""
@@ -54,18 +59,28 @@ class Dispatcher:
     async def unary(self, method: Method, caller: Caller, load: Load) -> Message:
         """One request, one response. Raises VexfsError only (and CancelledError)."""
         noted: dict[str, int] = {}
-        with self._observed(method, caller, self._slow_seconds, noted) as held:
+        with _Call(self, method, caller, self._slow_seconds, noted) as held:
             timeout = UNARY_TIMEOUT_DEFAULT_SECONDS if caller.timeout_seconds is None else caller.timeout_seconds
             context = self._context(method, caller, timeout)
             context.noted = noted
+            loaded = load(held)
+            if isinstance(loaded, Message) and method.at_once is not None:
+                # Nothing waits on this way, so it needs no timer.
+                validate(loaded)
+                if (response := method.at_once(context, loaded)) is not None:
+                    return cast(Message, response)
             async with asyncio.timeout(context.deadline.remaining_seconds()):
-                request = await load(held)
+                request = loaded if isinstance(loaded, Message) else await loaded
                 await self._prepare(context, request)
+                if request is not loaded and method.at_once is not None:
+                    response = method.at_once(context, request)
+                    if response is not None:
+                        return cast(Message, response)
                 return cast(Message, await method.handler(context, request))
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
         """One request, many responses. Raises VexfsError only, possibly after some responses."""
-        with self._observed(method, caller, math.inf) as held:
+        with _Call(self, method, caller, math.inf) as held:
             context = self._context(method, caller, caller.timeout_seconds)
             responses = method.handler(context, await self._load(context, load, held))
             async with contextlib.aclosing(responses):
@@ -80,27 +95,14 @@ class Dispatcher:
 
     async def collect(self, method: Method, caller: Caller, requests: Callable[[], AsyncGenerator[Message]]) -> Message:
         """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
-        with self._observed(method, caller, math.inf):
+        with _Call(self, method, caller, math.inf):
             context = self._context(method, caller, caller.timeout_seconds)
             async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
                 return cast(Message, await method.handler(context, self._checked(context, incoming)))
 
-    @contextlib.contextmanager
-    def _observed(
-        self, method: Method, caller: Caller, slow_seconds: float, noted: Mapping[str, int] = NOTHING_NOTED
-    ) -> Iterator[Hold]:
-        """Around a whole call: its place among those that run, its memory, its translated error, and what is counted."""
-        with observe(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer, noted=noted):
-            if self._running >= CALLS_MAX:
-                raise QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
-            self._running += 1
-            try:
-                with self._application.request_memory.hold() as held:
-                    yield held
-            except Exception as error:
-                raise translate(error, method.name) from error
-            finally:
-                self._running -= 1
+    def hold(self) -> Hold:
+        """What one call has of the memory for requests."""
+        return self._application.request_memory.hold()
 
     def _context(self, method: Method, caller: Caller, timeout_seconds: float | None) -> CallContext:
         permissions = self.admit(caller)
@@ -110,7 +112,8 @@ class Dispatcher:
 
     async def _load(self, context: CallContext, load: Load, held: Hold) -> Message:
         async with asyncio.timeout(context.deadline.remaining_seconds()):
-            request = await load(held)
+            loaded = load(held)
+            request = loaded if isinstance(loaded, Message) else await loaded
         await self._prepare(context, request)
         return request
 
@@ -133,6 +136,44 @@ class Dispatcher:
             else:
                 validate(request)
             yield request
+
+
+class _Call:
+    """Around a whole call: its place among those that run, its memory, its translated error, and what is counted."""
+
+    __slots__ = ("_dispatcher", "_held", "_method", "_observation")
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        method: Method,
+        caller: Caller,
+        slow_seconds: float,
+        noted: Mapping[str, int] = NOTHING_NOTED,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._method = method
+        self._observation = Observation(caller.surface, method.name, slow_seconds=slow_seconds, caller=caller.peer, noted=noted)
+
+    def __enter__(self) -> Hold:
+        self._observation.__enter__()
+        if self._dispatcher.running >= CALLS_MAX:
+            error = QueueFull(f"{CALLS_MAX} calls are running: try again in a moment")
+            self._observation.__exit__(QueueFull, error, None)
+            raise error
+        self._dispatcher.running += 1
+        self._held = self._dispatcher.hold()
+        return self._held
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._dispatcher.running -= 1
+        self._held.give_back()
+        if not isinstance(error, Exception):
+            self._observation.__exit__(kind, error, trace)
+            return
+        translated = translate(error, self._method.name)
+        self._observation.__exit__(type(translated), translated, trace)
+        raise translated from error
 
 
 def digest_of(method: Method, request: Message) -> bytes:

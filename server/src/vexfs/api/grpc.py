@@ -189,7 +189,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 
 def _load(method: Method, data: bytes) -> Load:
-    async def load(held: Hold) -> Message:
+    def load(held: Hold) -> Message:
         check_size(len(data))  # what is too large for ever is not told to come again
         held.grow_to(len(data))
         return parse(method, data)
@@ -214,7 +214,7 @@ def _caller(context: Context) -> Caller:
         host=None,
         origin=_text(metadata.get("origin")),
         timeout_seconds=context.time_remaining(),
-        peer=context.peer(),
+        peer=context.peer,
     )
 
 

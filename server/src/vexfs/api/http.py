@@ -38,7 +38,7 @@ def caller_of(request: web.BaseRequest, surface: str, timeout_seconds: float | N
         host=headers.get("Host", ""),
         origin=headers.get("Origin"),
         timeout_seconds=timeout_seconds,
-        peer=request.remote or "",
+        peer=lambda: request.remote or "",
     )
 
 

@@ -7,7 +7,7 @@ behaviour, and it refuses a handler that the contract does not know, so that not
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
@@ -20,6 +20,16 @@ Handler: TypeAlias = Callable[..., Any]
 
 An async generator for a server stream; for a client stream the request is an AsyncIterator of requests.
 """
+AtOnce: TypeAlias = Callable[..., Any]
+"""`(context, request) -> response | None`: answers on the event loop what takes less than a millisecond, None else."""
+
+
+class TwoWays(NamedTuple):
+    """How a unary method is answered of which some calls are so brief that a visit to a thread would cost them dear."""
+
+    at_once: AtOnce
+    """Asked first, unless the call waits for something."""
+    handler: Handler
 
 
 class Kind(enum.Enum):
@@ -42,6 +52,8 @@ class Method:
     has_min_revision: bool
     has_request_id: bool
     handler: Handler
+    at_once: AtOnce | None = None
+    """None when every call is for the handler."""
 
     @property
     def name(self) -> str:
@@ -49,7 +61,7 @@ class Method:
         return self.contract.name
 
 
-def build(handlers: Mapping[str, Handler]) -> dict[str, Method]:
+def build(handlers: Mapping[str, Handler | TwoWays]) -> dict[str, Method]:
     """The methods by full name.
 
     Raises LookupError for a handler without a method in the contract, and for a method that streams both ways: no
@@ -66,8 +78,9 @@ def build(handlers: Mapping[str, Handler]) -> dict[str, Method]:
     return methods
 
 
-def _with_handler(full_name: str, descriptor: MethodDescriptor, handler: Handler) -> Method:
+def _with_handler(full_name: str, descriptor: MethodDescriptor, handler: Handler | TwoWays) -> Method:
     contract = descriptors.describe(descriptor)
+    at_once, patient = handler if isinstance(handler, TwoWays) else (None, handler)
     return Method(
         full_name=full_name,
         contract=contract,
@@ -75,7 +88,8 @@ def _with_handler(full_name: str, descriptor: MethodDescriptor, handler: Handler
         request_class=contract.request_class,
         has_min_revision=_has_field(contract, "min_revision", FieldDescriptor.TYPE_INT64),
         has_request_id=_has_field(contract, "request_id", FieldDescriptor.TYPE_STRING),
-        handler=handler,
+        handler=patient,
+        at_once=at_once,
     )
 
 

@@ -19,7 +19,7 @@ from vexfs.api.application import Application, Settings, assemble
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.forwarding import Forwarder
 from vexfs.api.grpc import GrpcAddress, GrpcSurface, abort
-from vexfs.api.registry import Handler, Method, build
+from vexfs.api.registry import Handler, Method, TwoWays, build
 from vexfs.api.request_memory import RequestMemory, limit_bytes
 from vexfs.core.errors import Unavailable
 from vexfs.core.search.caches import result_cache_bytes
@@ -57,7 +57,7 @@ async def open_replica(settings: Settings) -> Application:
 class ReplicaSurfaces:
     """The gRPC port and the socket of the metrics. `start`, then `stop` once."""
 
-    def __init__(self, application: Application, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, application: Application, handlers: Mapping[str, Handler | TwoWays]) -> None:
         self._application = application
         settings = application.settings
         self._forwarder = Forwarder(runtime.socket_path(settings.data, "api"), abort)

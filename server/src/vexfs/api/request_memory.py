@@ -6,8 +6,6 @@ dispatcher gives the bytes back. Used on the event loop only. Messages of a stre
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from vexfs.core.errors import InvalidRequest, QueueFull
 
@@ -26,14 +24,14 @@ class RequestMemory:
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
 
-    @contextmanager
-    def hold(self) -> Iterator["Hold"]:
-        """For the length of one call."""
-        held = Hold(self)
-        try:
-            yield held
-        finally:
-            self._held_bytes -= held.size_bytes
+    def hold(self) -> "Hold":
+        """For one call: a context manager around it."""
+        return Hold(self)
+
+    def end(self, held: "Hold") -> None:
+        """See `Hold.give_back`, which calls this."""
+        self._held_bytes -= held.size_bytes
+        held.size_bytes = 0
 
     def take(self, held: "Hold", size_bytes: int) -> None:
         """See `Hold.grow_to`, which calls this."""
@@ -47,11 +45,23 @@ class RequestMemory:
 
 
 class Hold:
-    """What one call has of the budget."""
+    """What one call has of the budget; a context manager."""
+
+    __slots__ = ("_memory", "size_bytes")
 
     def __init__(self, memory: RequestMemory) -> None:
         self._memory = memory
         self.size_bytes = 0
+
+    def __enter__(self) -> "Hold":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """The call has ended."""
+        self._memory.end(self)
 
     def grow_to(self, size_bytes: int) -> None:
         """The request has this size, or that much of it is here. Raises QueueFull when that is too much beside the others.

@@ -21,7 +21,7 @@ from vexfs import runtime
 from vexfs.api.application import Application, Settings, open_application, process_name
 from vexfs.api.dispatch import Dispatcher
 from vexfs.api.grpc import GrpcAddress, GrpcSurface
-from vexfs.api.registry import Handler, build
+from vexfs.api.registry import Handler, TwoWays, build
 from vexfs.api.replica import ReplicaSurfaces, open_replica
 from vexfs.api.rest import RestSurface
 from vexfs.core.errors import VexfsError
@@ -35,7 +35,7 @@ _EXIT_FAULT = 70
 _log = logging.getLogger("vexfs.api")
 
 
-def run(settings: Settings, handlers: Mapping[str, Handler]) -> NoReturn:
+def run(settings: Settings, handlers: Mapping[str, Handler | TwoWays]) -> NoReturn:
     """Serve until stopped, then end the process: with 0, or with 1 when it could not start, which the log explains."""
     code = 0
     try:
@@ -53,7 +53,7 @@ def run(settings: Settings, handlers: Mapping[str, Handler]) -> NoReturn:
     os._exit(code)
 
 
-async def serve(settings: Settings, handlers: Mapping[str, Handler]) -> None:
+async def serve(settings: Settings, handlers: Mapping[str, Handler | TwoWays]) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when an address is taken, and what opening the data folder raises."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -69,7 +69,7 @@ async def serve(settings: Settings, handlers: Mapping[str, Handler]) -> None:
         _log.info("stopped")
 
 
-async def _listen(application: Application, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
+async def _listen(application: Application, handlers: Mapping[str, Handler | TwoWays], stop: asyncio.Event) -> None:
     settings = application.settings
     methods = build(handlers)
     dispatcher = Dispatcher(application)
@@ -90,7 +90,7 @@ async def _listen(application: Application, handlers: Mapping[str, Handler], sto
         await asyncio.gather(rest_surface.stop(), grpc_surface.stop(_CALLS_GRACE_SECONDS))
 
 
-async def _listen_as_replica(application: Application, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
+async def _listen_as_replica(application: Application, handlers: Mapping[str, Handler | TwoWays], stop: asyncio.Event) -> None:
     surfaces = ReplicaSurfaces(application, handlers)
     try:
         port = await surfaces.start(stop)

@@ -1,6 +1,6 @@
 """The one hook around every core operation: latency, outcome, slow log.
 
-The API's dispatcher wraps each call in `observe`; nothing else counts operations. Thread-safe and cheap (two counters
+The API's dispatcher wraps each call in an `Observation`; nothing else counts operations. Thread-safe and cheap (two counters
 and a histogram); it never swallows or changes an exception.
 """
 
@@ -8,9 +8,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
+from types import TracebackType
 
 from vexfs.core.errors import VexfsError
 from vexfs.observability.metrics import OPERATION_SECONDS, OPERATIONS, OPERATIONS_RUNNING
@@ -47,34 +47,48 @@ _count = cache(OPERATIONS.labels)
 _latency = cache(OPERATION_SECONDS.labels)
 
 
-@contextmanager
-def observe(
-    surface: str, operation: str, *, slow_seconds: float, caller: str = "", noted: Mapping[str, int] = NOTHING_NOTED
-) -> Iterator[None]:
-    """Count one operation and time it; `slow_seconds` is the slow log's threshold (infinity for streams, whose length is the
-    caller's business). The slow log says what stands in `noted` at the end, too."""
-    running = _running(surface)
-    running.inc()
-    started = time.perf_counter()
-    error: BaseException | None = None
-    try:
-        yield
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        seconds = time.perf_counter() - started
-        running.dec()
+class Observation:
+    """Counts one operation and times it: a context manager around it."""
+
+    __slots__ = ("_caller", "_noted", "_operation", "_slow_seconds", "_started", "_surface")
+
+    def __init__(
+        self,
+        surface: str,
+        operation: str,
+        *,
+        slow_seconds: float,
+        caller: Callable[[], str],
+        noted: Mapping[str, int] = NOTHING_NOTED,
+    ) -> None:
+        """`slow_seconds` is the slow log's threshold (infinity for streams, whose length is the caller's business).
+
+        The slow log says what `caller` answers and what stands in `noted` at the end, too.
+        """
+        self._surface = surface
+        self._operation = operation
+        self._slow_seconds = slow_seconds
+        self._caller = caller
+        self._noted = noted
+
+    def __enter__(self) -> None:
+        _running(self._surface).inc()
+        self._started = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        seconds = time.perf_counter() - self._started
+        surface, operation = self._surface, self._operation
+        _running(surface).dec()
         outcome = outcome_of(error)
         _count(surface, operation, outcome).inc()
         _latency(surface, operation).observe(seconds)
-        if seconds >= slow_seconds:
+        if seconds >= self._slow_seconds:
             fields = {
                 "surface": surface,
                 "operation": operation,
                 "outcome": outcome,
                 "seconds": round(seconds, 6),
-                "caller": caller,
-                **noted,
+                "caller": self._caller(),
+                **self._noted,
             }
             _log.warning("slow operation", extra=fields)

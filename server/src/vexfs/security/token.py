@@ -102,4 +102,4 @@ class TokenGuard:
 
 def _digest(token: str) -> bytes:
     # Digests have one length, so the comparison tells nothing about the token's.
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.blake2b(token.encode("utf-8", "surrogateescape")).digest()

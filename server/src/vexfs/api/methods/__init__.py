@@ -5,9 +5,9 @@ surface and knows no bytes. `HANDLERS` is all of them.
 """
 
 from vexfs.api.methods import attributes, batches, collections, content, files, links, points, queries, search, server
-from vexfs.api.registry import Handler
+from vexfs.api.registry import Handler, TwoWays
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: dict[str, Handler | TwoWays] = {
     **files.HANDLERS,
     **content.HANDLERS,
     **links.HANDLERS,

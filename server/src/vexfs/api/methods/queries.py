@@ -7,7 +7,7 @@ from vexfs.api.methods import examples, messages, points
 from vexfs.api.methods.defaults import SEARCH_LIMIT_DEFAULT
 from vexfs.api.methods.filters import filter_of
 from vexfs.api.methods.search import reached
-from vexfs.api.registry import Handler
+from vexfs.api.registry import Handler, TwoWays
 from vexfs.contract.v1 import points_pb2 as pb
 from vexfs.core import collections
 from vexfs.core import points as core_points
@@ -20,12 +20,7 @@ from vexfs.store import versioned
 from vexfs.store.reader import Reader, Snapshot
 
 
-async def query_points(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
-    answer = _brief_answer(context, request)
-    return await _patient_answer(context, request) if answer is None else answer
-
-
-def _brief_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse | None:
+def query_points_at_once(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse | None:
     """The answer if it takes less time than is worth a visit to a thread, of which the way there and back takes a tenth."""
     engine = context.application.engine
     if request.WhichOneof("query") != "vector" or request.HasField("filter") or request.with_vectors:
@@ -38,7 +33,7 @@ def _brief_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.Qu
         return None if answer is None else response_of(view, request, asked, answer)
 
 
-async def _patient_answer(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
+async def query_points(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:
     engine, volume = context.application.engine, context.application.volume
 
     def run(deadline_s: float | None) -> pb.QueryPointsResponse:
@@ -115,4 +110,4 @@ def _fill(message: pb.PointHit, hit: Hit, vectors: dict[str, bytes]) -> None:
     message.score = hit.score
 
 
-HANDLERS: dict[str, Handler] = {"vexfs.v1.PointsService.QueryPoints": query_points}
+HANDLERS: dict[str, Handler | TwoWays] = {"vexfs.v1.PointsService.QueryPoints": TwoWays(query_points_at_once, query_points)}

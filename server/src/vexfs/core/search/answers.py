@@ -4,7 +4,6 @@ Used by the engine, on one snapshot a search. Goes deeper into the rankings unti
 that vanished, or lost their passage, since the views saw them are passed over and others take their place.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from vexfs.core.search.rankings import Ranking
 from vexfs.core.search.reranking import SUFFIX, Reranking
 from vexfs.core.search.types import DENSE, LEXICAL, Hit, Match, PassageText, SearchAnswer
 from vexfs.core.status import Trust
-from vexfs.store import nodes, versioned
+from vexfs.store import found_files
 from vexfs.store.reader import Snapshot
 from vexfs.views.derived import DerivedReader
 from vexfs.views.lexical import LexicalReader, Spotter
@@ -119,19 +118,25 @@ class _Hits:
 
     def _those_there(self, candidates: Sequence[Candidate], limit: int) -> list[tuple[Hit, int]]:
         hits: list[tuple[Hit, int]] = []
-        left = iter([place for place, candidate in enumerate(candidates) if candidate.ino not in self._passed_over])
-        while part := list(itertools.islice(left, limit - len(hits))):
+        passed_over = self._passed_over
+        left = [place for place, candidate in enumerate(candidates) if candidate.ino not in passed_over]
+        begin = 0
+        while part := left[begin : begin + limit - len(hits)]:
+            begin += len(part)
             made = self._make([candidates[place] for place in part])
-            hits += [(made[candidates[place].ino], place) for place in part if candidates[place].ino in made]
-            self._passed_over.update(candidates[place].ino for place in part if candidates[place].ino not in made)
+            for place in part:
+                hit = made.get(candidates[place].ino)
+                if hit is None:
+                    passed_over.add(candidates[place].ino)
+                else:
+                    hits.append((hit, place))
         return hits
 
     def _make(self, candidates: Sequence[Candidate]) -> dict[int, Hit]:
         """By file, in their order; without those whose file, or passage, is there no more."""
-        found = nodes.get_many(self._view, [candidate.ino for candidate in candidates])
-        paths = self._matcher.paths_of(list(found))
         shows_metadata = self._show.metadata
-        metadata = versioned.metadata_of(self._view, list(found)) if shows_metadata else {}
+        files = found_files.read(self._view, [candidate.ino for candidate in candidates], with_metadata=shows_metadata)
+        paths = self._matcher.paths_of(files.values())
         passages = self._passages([candidate for candidate in candidates if candidate.ino in paths])
         hits = {}
         for candidate in candidates:
@@ -140,9 +145,9 @@ class _Hits:
             if path is None or (passages is not None and ino not in passages):
                 continue
             passage = None if passages is None else passages[ino]
-            payload = metadata.get(ino, _NO_METADATA).encode() if shows_metadata else None
-            matches = _matches(candidate, passage, self._spotter)
-            hits[ino] = Hit(found[ino], path, candidate.score, passage, matches, payload)
+            node, _, metadata = files[ino]
+            payload = (metadata or _NO_METADATA).encode() if shows_metadata else None
+            hits[ino] = Hit(node, path, candidate.score, passage, _matches(candidate, passage, self._spotter), payload)
         return hits
 
     def _passages(self, candidates: Sequence[Candidate]) -> dict[int, PassageText] | None:

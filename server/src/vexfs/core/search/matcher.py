@@ -13,11 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from vexfs.core import files, filters, paths
+from vexfs.core import files, filters
 from vexfs.core.filters import Compiled
+from vexfs.core.search.directories import DirectoryPaths
 from vexfs.core.search.facts import FactsTables, OpenView
 from vexfs.core.types import Ino
 from vexfs.store import dentries
+from vexfs.store.found_files import FoundFile
 from vexfs.store.reader import Snapshot
 from vexfs.views.dense.index import IndexState
 from vexfs.views.dense.ranking import Subset, subset_of
@@ -63,11 +65,12 @@ class RevisionCache:
 
 
 class MatchCache(RevisionCache):
-    """What searches of one volume share: small results, and a few tables."""
+    """What searches of one volume share: small results, a few tables, and the paths of directories."""
 
     def __init__(self) -> None:
         super().__init__(_ENTRIES_MAX)
         self.tables = FactsTables()
+        self.directories = DirectoryPaths()
 
 
 class Scope(NamedTuple):
@@ -128,23 +131,20 @@ class Matcher:
 
         return self._cache.obtain(self._subset_key(state), self._valid_for(state), evaluate)[0]
 
-    def paths_of(self, inos: Sequence[int]) -> dict[int, bytes]:
+    def paths_of(self, files: Iterable[FoundFile]) -> dict[int, bytes]:
         """A path to each of the files, inside the scope when there is one; files that no name leads to any more have none."""
-        names = dentries.names_upward(self._view, inos)
         inside = frozenset() if self.scope is None else self.scope.directories
-        directories: dict[int, bytes | None] = {}  # hits of one search lie in few: each is put together once
+        names = {
+            file.node.ino: [entry for entry in file.names if entry[0] in inside] if inside else file.names for file in files
+        }
+        parents = {parent for entries in names.values() for parent, _ in entries}
+        prefixes = self._cache.directories.prefixes(self._view, parents)
         found: dict[int, bytes] = {}
-        for ino in inos:
-            entries = names.get(ino, ())
-            if inside:
-                entries = [entry for entry in entries if entry[0] in inside]
+        for ino, entries in names.items():
             for parent, name in entries if len(entries) < 2 else sorted(entries):
-                if parent not in directories:
-                    path = paths.path_among(names, parent)
-                    directories[parent] = None if path is None else path.rstrip(b"/") + b"/"
-                directory = directories[parent]
-                if directory is not None:
-                    found[ino] = directory + name
+                prefix = prefixes[parent]
+                if prefix is not None:
+                    found[ino] = prefix + name
                     break
         return found
 

@@ -59,9 +59,13 @@ class _DenseHalf:
         self._query = query
         self.exact = True
 
-    def places(self, matcher: Matcher, depth: int) -> tuple[dict[int, Place], bool]:
+    def rows(self, matcher: Matcher, depth: int) -> Ranked:
         found = planner.dense(self._state, self._query, depth, matcher)
         self.exact = found.exact
+        return found
+
+    def places(self, matcher: Matcher, depth: int) -> tuple[dict[int, Place], bool]:
+        found = self.rows(matcher, depth)
         return fusion.by_file(_triples(found)), found.complete
 
     def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
@@ -105,11 +109,14 @@ class VectorRanking:
     def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
         if self._half is None:
             return [], True
-        places, complete = self._half.places(matcher, depth)
+        found = self._half.rows(matcher, depth)
         self.exact, self.strategy = self._half.exact, self._half.strategy
-        for ino in self._exclude:
-            places.pop(ino, None)
-        return fusion.one_ranking(places, None), complete
+        # A file has one row here, and equal scores are in the order of the files already.
+        rows = zip(files_of(found.keys).tolist(), found.scores.tolist(), strict=True)
+        candidates = [Candidate(ino, score, Place(rank, 0, score), None) for rank, (ino, score) in enumerate(rows, 1)]
+        if self._exclude:
+            candidates = [candidate for candidate in candidates if candidate.ino not in self._exclude]
+        return candidates, found.complete
 
     def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
         del inos

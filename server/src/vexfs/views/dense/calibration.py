@@ -5,13 +5,14 @@ of its own answer. That is honest as far as the data can say: a row is one of hu
 been there hardly favours it, and rows are what the index holds, whereas a perturbed row lies nearer to its neighbours than
 anything real. What little it claims too much is known (`OPTIMISM`); how questions differ from what is stored is not.
 
-One half of the queries chooses, the other verifies, so that the number kept with the generation is not that of the luckiest
-choice. A candidate counts when it scores as high as the last row of the true answer: among equal rows any will do. Pure
-functions of their arguments; time grows with the rows (a matrix product) and hardly with what is tried.
+Each half of the queries must reach the recall by itself, and the number kept with the generation is the lower one, so that it
+is hardly that of the luckiest choice. A candidate counts when it scores as high as the last row of the true answer: among equal
+rows any will do. Pure functions of their arguments; time grows with the rows (a matrix product) and hardly with what is tried.
 """
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,14 +27,12 @@ RECALL_TARGET = 0.98
 NEAR, FAR = 10, 100
 """Wanted rows for which an effort is chosen; other numbers lie between or beyond."""
 QUERIES = 512
-DEPTH_MIN, DEPTH_MAX = 100, 1_000
-"""Fewer candidates than the smallest depth cost no less time, and leave no room for questions unlike the rows."""
+DEPTH_MIN, DEPTH_MAX = 80, 1_000
+"""Fewer candidates than the smallest depth cost little less time, and leave no room for questions unlike the rows."""
 _DEPTH_STEP = 1.2
 OPTIMISM = 0.005
 """Rows claim up to so much more than queries find that were never stored (of trees, at 50,000 and 200,000 vectors of text), so
 they must show so much more."""
-_CHOICE_MARGIN = 0.003
-"""What the choosing half must show above that, so that the verifying half mostly agrees: a standard error, about."""
 _BLOCK_ROWS = 8_192
 
 CandidatesOf = Callable[[Query, int, int], RowIds]
@@ -53,7 +52,7 @@ class Calibrated(NamedTuple):
     near: Effort
     far: Effort
     recall: float
-    """At `NEAR`, of the verifying half."""
+    """At `NEAR`, of the half of the queries that finds less."""
     far_recall: float
 
 
@@ -89,7 +88,7 @@ def sample(matrix: Matrix, metric: str, queries: int = QUERIES) -> Sample:
 def calibrate(
     truth: Sample, candidates_of: CandidatesOf, leaves: Iterable[int], cost: Callable[[Effort], float]
 ) -> Calibrated | None:
-    """The cheapest efforts that reach the recall, verified; None when none of these numbers of leaves does."""
+    """The cheapest efforts that reach the recall; None when none of these numbers of leaves does."""
     ascending = sorted(leaves)
     most = _Profile(truth, candidates_of, ascending[-1])
     if any(most.depth_for(wanted) > DEPTH_MAX for wanted in (NEAR, FAR)):
@@ -107,20 +106,15 @@ def calibrate(
             for depth in _depths(wanted)
             if depth >= profile.depth_for(wanted)
         ]
-        for effort in sorted(efforts, key=cost):
-            recall = profiles[effort.leaves].verified(wanted, effort.depth)
-            if recall >= RECALL_TARGET + OPTIMISM:
-                chosen[wanted] = (effort, recall)
-                break
-        else:
-            return None
+        cheapest = min(efforts, key=cost)
+        chosen[wanted] = (cheapest, profiles[cheapest.leaves].recall(wanted, cheapest.depth))
     (near, recall), (far, far_recall) = chosen[NEAR], chosen[FAR]
     far = Effort(max(near.leaves, far.leaves), max(near.depth, far.depth))
     return Calibrated(near, far, recall, far_recall)
 
 
 class _Profile:
-    """Recall by depth, of one number of leaves; both halves of the queries."""
+    """Recall by depth, of one number of leaves: that of the half of the queries that finds less."""
 
     def __init__(self, truth: Sample, candidates_of: CandidatesOf, leaves: int) -> None:
         depth_max = min(DEPTH_MAX, len(truth.matrix) - 1)
@@ -136,18 +130,19 @@ class _Profile:
                 reached = np.minimum(np.cumsum(scores >= truth.edges[wanted][number] - margin), wanted) / wanted
                 recall[number % 2, : len(reached)] += reached
                 recall[number % 2, len(reached) :] += reached[-1] if len(reached) else 0.0
-        self._recalls = {wanted: recall / halves[:, None] for wanted, recall in recalls.items()}
+        self._recalls = {wanted: np.min(recall / halves[:, None], axis=0) for wanted, recall in recalls.items()}
 
     def depth_for(self, wanted: int) -> int:
-        """The smallest depth with which the choosing half reaches the target and a margin; DEPTH_MAX + 1 when none does."""
-        enough = np.flatnonzero(self._recalls[wanted][0] >= RECALL_TARGET + OPTIMISM + _CHOICE_MARGIN)
+        """The smallest depth with which the target is reached; DEPTH_MAX + 1 when there is none."""
+        enough = np.flatnonzero(self._recalls[wanted] >= RECALL_TARGET + OPTIMISM)
         return int(enough[0]) + 1 if len(enough) else DEPTH_MAX + 1
 
-    def verified(self, wanted: int, depth: int) -> float:
-        recall: NDArray[np.float64] = self._recalls[wanted][1]
+    def recall(self, wanted: int, depth: int) -> float:
+        recall: NDArray[np.float64] = self._recalls[wanted]
         return float(recall[min(depth, len(recall)) - 1])
 
 
+@lru_cache(maxsize=1024)
 def effort_for(near: Effort, far: Effort, wanted: int) -> Effort:
     """On the line through both efforts, to either side of `FAR`; never less than `near`."""
     share = max(0.0, (wanted - NEAR) / (FAR - NEAR))

@@ -14,29 +14,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from scann import scann_ops_pybind  # type: ignore[import-untyped]  # ships no types
 
-from vexfs.views.dense import calibration, metrics
+from vexfs.views.dense import calibration, instructions, metrics
 from vexfs.views.dense.calibration import Calibrated, Effort
 from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import Matrix, RowIds
 
+instructions.use_avx2(scann_ops_pybind.scann_pybind.__file__)
+
 # What the numbers below rest on: `python -m bench.runner.searcher grid 5000 10000 20000 50000`, vectors of text of 384
 # dimensions, 100 questions that were never stored; recall@10 and median CPU µs a search, on a machine with other work as well:
 #
-#                                               5,000         10,000          20,000          50,000
-#     exact                               1.000 / 393    1.000 / 668   1.000 / 1,270   1.000 / 5,202
-#     no tree, 2 a block, depth 100       1.000 / 177    1.000 / 274   1.000 /   489   1.000 / 1,131
-#     no tree, 4 a block, depth 100        .998 / 122     .993 / 160    .995 /   276    .994 /   573
-#     no tree, 6 a block, depth 200        .997 / 134     .993 / 173    .994 /   255    .996 /   444
-#     tree, 2 a block, 1/8 of the leaves   .891 / 116     .937 / 153    .967 /   243    .989 /   429   (depth 100)
-#     tree, 3 a block, 1/8 of the leaves   .888 / 106     .930 / 124    .971 /   181    .985 /   325   (depth 100)
-#     tree, 4 a block, 1/8 of the leaves   .882 / 134     .929 / 174    .969 /   202    .988 /   339   (depth 200)
-#     tree, 3 a block, 1/4 of the leaves   .967 / 129     .979 / 185    .989 /   283    .996 /   563   (depth 100)
+#                                               5,000        10,000         20,000          50,000
+#     exact                               1.000 / 388   1.000 / 670   1.000 / 1,268   1.000 / 4,231
+#     no tree, 2 a block, depth 100       1.000 /  79   1.000 / 126   1.000 /   201   1.000 /   372
+#     no tree, 4 a block, depth 100        .997 /  60    .997 /  78    .996 /   120    .992 /   256
+#     no tree, 6 a block, depth 200        .996 /  89    .996 / 104    .996 /   139    .989 /   230
+#     tree, 2 a block, 1/8 of the leaves   .898 /  70    .937 /  86    .966 /   118    .977 /   220   (depth 100)
+#     tree, 3 a block, 1/8 of the leaves   .854 /  64    .941 /  75    .966 /    97    .974 /   168   (depth 100)
+#     tree, 4 a block, 1/8 of the leaves   .878 /  95    .943 / 108    .964 /   127    .974 /   192   (depth 200)
+#     tree, 3 a block, 1/4 of the leaves   .960 /  72    .979 /  94    .991 /   128    .991 /   246   (depth 100)
 #
 # Without a tree the time is that of reading the codes, so it grows with rows and blocks; a hundred candidates more add 40 µs,
-# mostly for scoring them, and ScaNN's own reordering changes nothing. Coarser blocks want more candidates: at 50,000 a tree
-# finds the nearest 100 in 740 µs with 2 or 3 dimensions a block, in 910 with 4. Twice √n leaves with every row in two of them
-# find more for the time than √n or three times √n, and a threshold for anisotropic quantisation gains nothing where rows are
-# scored again.
+# mostly for scoring them, and ScaNN's own reordering changes nothing. Coarser blocks want more candidates. √n leaves, with
+# every row in two of them, find as much as twice as many leaves do, in less time at 50,000 rows (.985 in 153 instead of 165 µs)
+# and in the same at 200,000, and are trained in 70 % of the time; a threshold for anisotropic quantisation gains nothing where
+# rows are scored again.
 APPROXIMATE_FROM_ROWS = 2_500
 """Below, scoring every row exactly takes some 200 µs at most, and misses nothing."""
 TREE_FROM_ROWS = 30_000
@@ -46,16 +48,15 @@ _BLOCKS_MIN = 16
 _TREE_DIMENSIONS_PER_BLOCK = 3
 _HASH_DIMENSIONS_PER_BLOCK = (4, 2)
 """Cheapest first."""
-_LEAVES_PER_ROOT = 2
 _SOAR_LAMBDA = 1.0
 _TREE_TRAINING_ROWS_MAX = 100_000
 """Half as many made trees, at 200,000 rows, that search twice the leaves; a fifth of them codes that find a little less."""
 _HASH_TRAINING_ROWS_MAX = 5_000
 """Of 20,000 rows .9955 are found instead of .9960, and training takes a third of the time."""
-_LEAVES_SHARES = (24, 16, 12, 10, 8, 7, 6, 5, 4)
+_LEAVES_SHARES = (24, 16, 12, 10, 9, 8, 7, 6, 5, 4)
 """The shares of all leaves that may be searched; a tree that needs more than a fourth does not pay."""
 _NEIGHBOURS = 10
-_CODE_NS, _CANDIDATE_NS = 0.11, 400.0
+_CODE_NS, _CANDIDATE_NS = 0.045, 450.0
 """What a block of a coded row and a candidate cost a search, about: efforts are compared by it."""
 
 
@@ -184,7 +185,7 @@ def open_searcher(folder: Path, settings: Settings) -> ScannSearcher:
 def _layouts(matrix: Matrix) -> Iterable[Layout]:
     """What to try, cheapest to search first."""
     if len(matrix) >= TREE_FROM_ROWS:
-        yield Layout(int(_LEAVES_PER_ROOT * math.sqrt(len(matrix))), min(_TREE_DIMENSIONS_PER_BLOCK, _coarsest(matrix)))
+        yield Layout(math.isqrt(len(matrix)), min(_TREE_DIMENSIONS_PER_BLOCK, _coarsest(matrix)))
     yield from _hash_layouts(matrix)
 
 

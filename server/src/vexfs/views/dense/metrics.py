@@ -49,16 +49,15 @@ def prepare_query(vector: bytes, dimension: int, metric: str) -> Query:
             expected=str(dimension),
             found=str(len(vector) // 4),
         )
-    query = np.frombuffer(vector, dtype="<f4").astype(np.float32)
-    wide = query.astype(np.float64)
-    length = math.sqrt(float(np.dot(wide, wide)))
+    wide = np.frombuffer(vector, dtype="<f4").astype(np.float64)
+    length = math.sqrt(wide.dot(wide))
     if not math.isfinite(length):  # no sum of squares of finite float32 overflows a float64
         raise InvalidVector("the query vector holds NaN or infinity")
     if metric != COSINE:
-        return Query(query)
+        return Query(wide.astype(np.float32))
     if length == 0.0:
         raise InvalidVector("the query vector has zero length, so it has no cosine to anything")
-    return Query((query / length).astype(np.float32))
+    return Query((wide / length).astype(np.float32))
 
 
 def squared_lengths(matrix: Matrix) -> Scores:

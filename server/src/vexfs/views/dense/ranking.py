@@ -17,6 +17,7 @@ from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.quantization import Bounds
 from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
 
+_NO_ROWS: RowIds = np.empty(0, dtype=np.int64)
 _READ_ROWS = 4_096
 """So many exact rows of a compact base are in memory at a time: where quantized ones tell little, all of them may be read."""
 
@@ -74,6 +75,9 @@ def _nearest_of_tail(state: IndexState, query: Query, depth: int) -> RowIds:
 
 
 def _candidates(searcher: Searcher, part: Part, query: Query, depth: int) -> RowIds:
+    rows = len(part.keys)
+    if part.live_count == rows:
+        return searcher.candidates(query, min(rows, depth))
     found = searcher.candidates(query, _with_dead(part, depth))
     return found[part.live[found]]
 
@@ -149,6 +153,8 @@ def _with_dead(part: Part, wanted: int) -> int:
 
 def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
     """Every live row that can be among the `depth` nearest of this part: rounding and ties at the edge included."""
+    if not len(part.keys):
+        return _NO_ROWS
     if part.live_count <= depth:
         return np.flatnonzero(part.live)
     if isinstance(part.matrix, CompactMatrix):
