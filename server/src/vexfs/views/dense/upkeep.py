@@ -23,19 +23,19 @@ from vexfs.views.dense.launcher import Launcher
 logger = logging.getLogger(__name__)
 
 # What the numbers below rest on. A search of vectors of text of 384 dimensions, in CPU µs, on a machine with other work as well
-# (`python -m bench.runner.searcher chosen 50000 200000`); a build needs 13 and 43 s of CPU, in all, at 50,000 and 200,000 rows:
+# (`python -m bench.runner.searcher chosen 50000 200000`); a build needs 9 and 24 s of CPU at 50,000 and 200,000 rows:
 #
-#     rows since the generation         0    2,000    5,000   10,000   20,000   30,000
-#     50,000, all compared            410      634      814    1,112    1,709    2,371
-#     50,000, coded                                     566      619      729
-#     200,000, all compared           699      882    1,070    1,342    1,971    2,616
-#     200,000, coded                                    831      903    1,017
+#     rows since the generation         0    2,500    5,000   10,000   20,000   30,000
+#     50,000, all compared            190      443      599      957    1,672
+#     50,000, coded                                     285      333      401
+#     200,000, all compared           301      542      697    1,021    1,721    2,395
+#     200,000, coded                                    410      454      558      646
 #
-# So 500 new rows a second, with a build beyond 5 % at any time, keep a builder busy without end (it needs more than the core it
-# may get, and the tail has 30,000 rows when it has done). Such an index is built again at 20 %, by when its coded tail costs
-# less than a tail of 5 % that is compared. Segments that a builder would freeze between two generations cost a search more
-# (four of 5,000 rows 628 µs, where one of 20,000 costs 318), and starting a builder takes nearly as much CPU as coding 10,000
-# rows, 0.4 and 0.5 s. So a tail is coded as a whole, in memory, and there are no files of it to keep or to lose.
+# So 500 new rows a second, with a build beyond 5 % at any time, keep a builder busy without end: of 200,000 rows it has done
+# when the next 5 % are there. Such an index is built again at 20 %, by when its coded tail costs less than a tail of 5 % that
+# is compared. Segments that a builder would freeze between two generations cost a search more (four of 5,000 rows 240 µs, where
+# one of 20,000 costs 120), and starting a builder takes nearly as much CPU as coding 10,000 rows. So a tail is coded as a
+# whole, in memory, and there are no files of it to keep or to lose.
 STALE_ROWS_MIN, STALE_SHARE = 2_000, 0.05
 """Rows in the tail, plus dead ones, for which no generation is built, and their share of the base."""
 GROWING_ROWS_MIN, GROWING_SHARE = 10_000, 0.20
