@@ -14,7 +14,7 @@ from in_process import InProcess
 
 from vexfs.api.application import Application, Settings, open_application
 from vexfs.contract.v1 import collections_pb2, common_pb2, filter_pb2, points_pb2
-from vexfs.core.errors import CollectionNotFound, InvalidRequest, NotFound, VexfsError
+from vexfs.core.errors import CollectionNotFound, DimensionMismatch, InvalidRequest, NotFound, VexfsError
 from vexfs.core.search import engine
 
 COLLECTION = common_pb2.FileRef(path="/c")
@@ -123,6 +123,26 @@ def test_a_batch_takes_one_snapshot_for_all_of_its_queries(tmp_path: Path, monke
         assert len(caught.statements) == 3 + 5 * (STATEMENTS - 3), caught.statements
         assert [caught.statements[0][1], caught.statements[-1][1]] == ["BEGIN", "ROLLBACK"]
         assert {found.hits[0].point.id for found in answer.answers} == {"3"}
+
+    run(tmp_path, monkeypatch, test)
+
+
+def test_queries_that_come_together_share_a_snapshot_and_have_their_own_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(caught: Caught) -> None:
+        await caught.query(min_revision=await caught.fill())
+        caught.statements.clear()
+
+        def one(vector: bytes) -> Awaitable[Any]:
+            request = points_pb2.QueryPointsRequest(collection=COLLECTION, vector=common_pb2.Vector(values=vector), limit=4)
+            return caught.call("PointsService.QueryPoints", request)
+
+        wrong = one(ROWS[0, :3].tobytes())
+        answers = await asyncio.gather(*(one(row.tobytes()) for row in ROWS[:7]), wrong, return_exceptions=True)
+        assert [answer.hits[0].point.id for answer in answers[:7]] == [str(number) for number in range(7)]
+        assert isinstance(answers[7], DimensionMismatch)
+        assert len(caught.statements) == STATEMENTS, caught.statements
 
     run(tmp_path, monkeypatch, test)
 

@@ -178,7 +178,8 @@ def test_a_brief_search_answers_as_any_other_and_leaves_what_takes_longer(served
     def briefly(**options: object) -> SearchAnswer | None:
         request = VectorSearch(served.collection.ino, query(served, 5).astype(np.float32).tobytes(), VECTOR, **options)
         with served.volume.snapshot() as view:
-            return served.engine.search_briefly(view, request)
+            [answer] = served.engine.search_briefly(view, [request])
+            return answer
 
     served.search(query(served, 5))  # the view has everything
     for options in ({}, {"limit": 100}, {"exclude": (served.inos[5],)}):
@@ -186,6 +187,27 @@ def test_a_brief_search_answers_as_any_other_and_leaves_what_takes_longer(served
     longer = ({"exact": True}, {"limit": 101}, {"filter": Metadata("percent", Equals(42))}, {"scope": served.collection.ino})
     for options in longer:
         assert briefly(**options) is None
+
+
+def test_several_brief_searches_answer_together_as_each_by_itself(served: Served) -> None:
+    def asked(number: int, **options: object) -> VectorSearch:
+        return VectorSearch(served.collection.ino, query(served, number).astype(np.float32).tobytes(), VECTOR, **options)
+
+    requests = [
+        asked(1),
+        asked(2, limit=3, with_metadata=True),
+        asked(3, filter=Metadata("percent", Equals(42))),  # takes longer
+        asked(4, limit=100, exclude=(served.inos[4],)),
+        asked(1),
+    ]
+    served.search(query(served, 5))  # the view has everything
+    with served.volume.snapshot() as view:
+        together = served.engine.search_briefly(view, requests)
+        assert served.engine.search_briefly(view, []) == []
+    assert [answer is None for answer in together] == [False, False, True, False, False]
+    for request, answer in zip(requests, together, strict=True):
+        assert answer is None or answer == served.engine.search_vectors(request)
+    assert [hit.metadata is None for answer in together if answer for hit in answer.hits[:1]] == [True, False, True, True]
 
 
 def test_bad_requests_are_refused_by_their_reason(served: Served) -> None:

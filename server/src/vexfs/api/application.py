@@ -6,10 +6,11 @@ Handlers reach all of it through their CallContext. Made and closed on the event
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vexfs import runtime
+from vexfs.api.gathering import AnswerAll, Gathering
 from vexfs.api.limits import READER_THREADS, WAITER_THREADS
 from vexfs.api.readers import ReaderThreads
 from vexfs.api.request_memory import RequestMemory, limit_bytes
@@ -70,6 +71,14 @@ class Application:
     tokens: TokenGuard
     origins: OriginGuard
     request_memory: RequestMemory
+    gatherings: dict[AnswerAll, Gathering] = field(default_factory=dict)
+
+    def gathering(self, answer_all: AnswerAll) -> Gathering:
+        """Where calls wait that are answered together by this function, which is always the same one."""
+        found = self.gatherings.get(answer_all)
+        if found is None:
+            found = self.gatherings[answer_all] = Gathering(answer_all)
+        return found
 
     async def close(self) -> None:
         """End reads, finish and sync the queued writes, close the volume. Called once, after the surfaces have stopped."""

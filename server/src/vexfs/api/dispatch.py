@@ -65,16 +65,17 @@ class Dispatcher:
             context.noted = noted
             loaded = load(held)
             if isinstance(loaded, Message) and method.at_once is not None:
-                # Nothing waits on this way, so it needs no timer.
+                # This way waits for the loop's next turn and for nothing else, so it needs no timer.
                 validate(loaded)
-                if (response := method.at_once(context, loaded)) is not None:
+                promised = method.at_once(context, loaded)
+                if promised is not None and (response := await promised) is not None:
                     return cast(Message, response)
             async with asyncio.timeout(context.deadline.remaining_seconds()):
                 request = loaded if isinstance(loaded, Message) else await loaded
                 await self._prepare(context, request)
                 if request is not loaded and method.at_once is not None:
-                    response = method.at_once(context, request)
-                    if response is not None:
+                    promised = method.at_once(context, request)
+                    if promised is not None and (response := await promised) is not None:
                         return cast(Message, response)
                 return cast(Message, await method.handler(context, request))
 

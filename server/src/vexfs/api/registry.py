@@ -21,7 +21,7 @@ Handler: TypeAlias = Callable[..., Any]
 An async generator for a server stream; for a client stream the request is an AsyncIterator of requests.
 """
 AtOnce: TypeAlias = Callable[..., Any]
-"""`(context, request) -> response | None`: answers on the event loop what takes less than a millisecond, None else."""
+"""`(context, request) -> awaitable of a response or None, or None`: answers on the event loop what takes some 0.1 ms there."""
 
 
 class TwoWays(NamedTuple):

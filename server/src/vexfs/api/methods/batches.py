@@ -68,7 +68,7 @@ async def batch_query_points(
 
         def find(index: int) -> points_pb2.QueryPointsResponse:
             one = searches[index]
-            return queries.response_of(view, asked[index], one, engine.search_vectors_at(moment, one))
+            return queries.response_of(view, asked[index], one, engine.search_vectors_at(moment, [one])[0])
 
         return find
 
@@ -95,7 +95,7 @@ async def batch_search(context: CallContext, request: search_pb2.BatchSearchRequ
             one = searches[index]
             if isinstance(one, TextSearch):
                 return search.response_of(one, engine.search_at(texts, one))
-            return search.response_of(one, engine.search_vectors_at(vectors, one))
+            return search.response_of(one, engine.search_vectors_at(vectors, [one])[0])
 
         return find
 

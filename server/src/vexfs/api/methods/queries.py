@@ -1,6 +1,8 @@
 """PointsService, queries: the points nearest to a vector, to another point, or to several examples."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vexfs.api.context import CallContext
 from vexfs.api.methods import examples, messages, points
@@ -12,25 +14,47 @@ from vexfs.contract.v1 import points_pb2 as pb
 from vexfs.core import collections
 from vexfs.core import points as core_points
 from vexfs.core.attributes import NO_METADATA
-from vexfs.core.errors import InvalidRequest
+from vexfs.core.errors import InvalidRequest, VexfsError
 from vexfs.core.search.engine import SearchEngine
 from vexfs.core.search.types import Hit, SearchAnswer, VectorSearch
 from vexfs.core.types import Point
 from vexfs.store import versioned
 from vexfs.store.reader import Reader, Snapshot
 
+if TYPE_CHECKING:
+    from vexfs.api.application import Application
 
-def query_points_at_once(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse | None:
-    """The answer if it takes less time than is worth a visit to a thread, of which the way there and back takes a tenth."""
-    engine = context.application.engine
+
+def query_points_at_once(
+    context: CallContext, request: pb.QueryPointsRequest
+) -> "asyncio.Future[pb.QueryPointsResponse | None] | None":
+    """The answer, or None if it takes more time than is worth a visit to a thread, whose way there and back costs a tenth."""
     if request.WhichOneof("query") != "vector" or request.HasField("filter") or request.with_vectors:
         return None
-    if request.min_revision > engine.progress.vector_revision():
+    if request.min_revision > context.application.engine.progress.vector_revision():
         return None
-    with context.application.volume.snapshot() as view:
-        asked = question(engine, view, request)
-        answer = engine.search_briefly(view, asked)
-        return None if answer is None else response_of(view, request, asked, answer)
+    return context.application.gathering(_brief_answers).ask((context.application, request))
+
+
+def _brief_answers(
+    calls: "Sequence[tuple[Application, pb.QueryPointsRequest]]",
+) -> list[pb.QueryPointsResponse | VexfsError | None]:
+    """Of queries that have arrived together, all on one snapshot."""
+    application = calls[0][0]
+    engine = application.engine
+    answers: list[pb.QueryPointsResponse | VexfsError | None] = [None] * len(calls)
+    asked: dict[int, VectorSearch] = {}
+    with application.volume.snapshot() as view:
+        for place, (_, request) in enumerate(calls):
+            try:
+                asked[place] = question(engine, view, request)
+            except VexfsError as error:
+                answers[place] = error
+        found = engine.search_briefly(view, list(asked.values()))
+        for (place, search), answer in zip(asked.items(), found, strict=True):
+            if answer is not None:
+                answers[place] = response_of(view, calls[place][1], search, answer)
+    return answers
 
 
 async def query_points(context: CallContext, request: pb.QueryPointsRequest) -> pb.QueryPointsResponse:

@@ -11,13 +11,14 @@ from vexfs.core import attributes
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.search.cursors import HITS_MAX, Cursor
 from vexfs.core.search.fusion import Candidate
-from vexfs.core.search.listing import Listing, listing_of
+from vexfs.core.search.listing import listing_of
 from vexfs.core.search.matcher import Matcher
 from vexfs.core.search.rankings import Ranking
 from vexfs.core.search.reranking import SUFFIX, Reranking
 from vexfs.core.search.types import DENSE, LEXICAL, Hit, Match, PassageText, SearchAnswer
 from vexfs.core.status import Trust
 from vexfs.store import found_files
+from vexfs.store.found_files import FoundFile
 from vexfs.store.reader import Snapshot
 from vexfs.views.derived import DerivedReader
 from vexfs.views.lexical import LexicalReader, Spotter
@@ -42,6 +43,16 @@ class Shown(NamedTuple):
     """Orders the first hits anew, by the question."""
 
 
+class Order(NamedTuple):
+    """One answer to put together."""
+
+    matcher: Matcher
+    ranking: Ranking
+    page: Page
+    trust: Trust
+    shown: Shown
+
+
 class Answers:
     """Puts answers together for one volume; any thread."""
 
@@ -49,31 +60,78 @@ class Answers:
         self._derived = derived
         self._lexical = lexical
 
-    def assemble(
-        self, view: Snapshot, matcher: Matcher, ranking: Ranking, page: Page, trust: Trust, show: Shown
-    ) -> SearchAnswer:
-        """The hits of that page, and where the next one begins."""
-        after = page.after or Cursor()
-        limit = min(page.limit, HITS_MAX - after.answered)
-        make = _Hits(view, matcher, self._derived, self._lexical, show)
-        listing = listing_of(ranking, matcher, page.after)
-        begin = after.place if after.reranked else 0
-        found = make.first(listing, begin + limit if show.reranking is None else show.reranking.hits)
-        hits = [hit for hit, _ in found.hits]
-        end = min(begin + limit, len(hits))
+    def assemble(self, view: Snapshot, orders: Sequence[Order]) -> list[SearchAnswer]:
+        """For each the hits of its page, and where the next one begins.
+
+        All are searched before the files of any are read: what does the same work is then at hand in the processor, and the
+        files come in one statement.
+        """
+        files = _Files(view, with_metadata=any(order.shown.metadata for order in orders))
+        under_way = [_UnderWay(order, files, self._derived, self._lexical) for order in orders]
+        files.read([ino for one in under_way for ino in one.search()])
+        return [one.finish(view) for one in under_way]
+
+
+class _Files:
+    """Files of one snapshot, read many at once."""
+
+    def __init__(self, view: Snapshot, *, with_metadata: bool) -> None:
+        self._view = view
+        self._with_metadata = with_metadata
+        self._known: dict[int, FoundFile] = {}
+        self._looked_for: set[int] = set()
+
+    def read(self, inos: Sequence[int]) -> dict[int, FoundFile]:
+        """Those of the files that exist; what was read before is not read again."""
+        unknown = [ino for ino in inos if ino not in self._looked_for]
+        if unknown:
+            self._looked_for.update(unknown)
+            self._known |= found_files.read(self._view, unknown, with_metadata=self._with_metadata)
+        known = self._known
+        return {ino: known[ino] for ino in inos if ino in known}
+
+
+class _UnderWay:
+    """One answer: its candidates, and the hits that are made of them."""
+
+    def __init__(self, order: Order, files: _Files, derived: DerivedReader, lexical: LexicalReader) -> None:
+        self._order = order
+        self._files = files
+        self._derived = derived
+        show, page = order.shown, order.page
+        self._show = show
+        self._spotter = lexical.spotter(show.question) if show.question else None
+        self._after = page.after or Cursor()
+        self._begin = self._after.place if self._after.reranked else 0
+        self._end = self._begin + min(page.limit, HITS_MAX - self._after.answered)
+        self._wanted = self._end if show.reranking is None else show.reranking.hits
+        self._listing = listing_of(order.ranking, order.matcher, page.after)
+        self._passed_over: set[int] = set()
+
+    def search(self) -> list[int]:
+        """Read the candidates as deep as it takes if all are still there; the files that are probably shown."""
+        self._candidates = self._listing.read()
+        return [candidate.ino for candidate in self._candidates[: self._wanted]]
+
+    def finish(self, view: Snapshot) -> SearchAnswer:
+        """The answer, after `search`; goes deeper where candidates are there no more."""
+        _, ranking, _, trust, show = self._order
+        found, more = self._first()
+        hits = [hit for hit, _ in found]
+        end = min(self._end, len(hits))
         next_page = None
-        if end and (end < len(hits) or found.more):
-            next_page = listing.cursor(found.hits[end - 1][1])
+        if end and (end < len(hits) or more):
+            next_page = self._listing.cursor(found[end - 1][1])
         reasons = [*trust.reasons, *ranking.reasons]
         strategy = ranking.strategy
         if show.reranking is not None and hits:
             try:
                 hits = show.reranking.ordered(show.question or "", hits)
                 strategy += SUFFIX
-                next_page = listing.reranked(end) if end < len(hits) else next_page
+                next_page = self._listing.reranked(end) if end < len(hits) else next_page
             except ViewUnavailable as error:
                 reasons.append(error.message)
-        shown = tuple(hits[begin:end])
+        shown = tuple(hits[self._begin : end])
         return SearchAnswer(
             shown,
             # The views go on after the snapshot: vectors of later revisions are seen, names and metadata are not.
@@ -84,37 +142,20 @@ class Answers:
             bool(reasons),
             tuple(reasons),
             trust.pending,
-            None if next_page is None else next_page._replace(answered=after.answered + len(shown)),
+            None if next_page is None else next_page._replace(answered=self._after.answered + len(shown)),
         )
 
-
-class _Found(NamedTuple):
-    """Hits with the index of each among the candidates after the page's beginning, and whether others follow."""
-
-    hits: list[tuple[Hit, int]]
-    more: bool
-
-
-class _Hits:
-    """Makes hits of candidates on one snapshot, reading what they show of many files at once."""
-
-    def __init__(self, view: Snapshot, matcher: Matcher, derived: DerivedReader, lexical: LexicalReader, show: Shown) -> None:
-        self._view = view
-        self._matcher = matcher
-        self._derived = derived
-        self._show = show
-        self._spotter = lexical.spotter(show.question) if show.question else None
-        self._passed_over: set[int] = set()
-
-    def first(self, listing: Listing, limit: int) -> _Found:
-        """The hits of the first `limit` candidates that are still there, going as deep as it takes."""
+    def _first(self) -> tuple[list[tuple[Hit, int]], bool]:
+        """The hits of the first candidates that are still there, each with its place among them; whether others follow."""
+        listing, wanted = self._listing, self._wanted
         while True:
-            candidates = listing.read()
-            hits = self._those_there(candidates, limit)
+            candidates = self._candidates
+            hits = self._those_there(candidates, wanted)
             left = hits[-1][1] + 1 < len(candidates) if hits else False
-            full = len(hits) == limit and left
+            full = len(hits) == wanted and left
             if full or listing.complete or not listing.deepen(len(hits)):
-                return _Found(hits, left or not listing.complete)
+                return hits, left or not listing.complete
+            self._candidates = listing.read()
 
     def _those_there(self, candidates: Sequence[Candidate], limit: int) -> list[tuple[Hit, int]]:
         hits: list[tuple[Hit, int]] = []
@@ -135,8 +176,8 @@ class _Hits:
     def _make(self, candidates: Sequence[Candidate]) -> dict[int, Hit]:
         """By file, in their order; without those whose file, or passage, is there no more."""
         shows_metadata = self._show.metadata
-        files = found_files.read(self._view, [candidate.ino for candidate in candidates], with_metadata=shows_metadata)
-        paths = self._matcher.paths_of(files.values())
+        files = self._files.read([candidate.ino for candidate in candidates])
+        paths = self._order.matcher.paths_of(files.values())
         passages = self._passages([candidate for candidate in candidates if candidate.ino in paths])
         hits = {}
         for candidate in candidates:

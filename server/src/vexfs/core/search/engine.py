@@ -8,12 +8,12 @@ only when nothing it asked for can be looked through.
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from vexfs.core import collections, filters
 from vexfs.core.errors import InvalidRequest, RevisionNotReached
-from vexfs.core.search.answers import Answers, Page, Shown
+from vexfs.core.search.answers import Answers, Order, Page, Shown
 from vexfs.core.search.caches import RESULTS_DEFAULT_MIB
 from vexfs.core.search.cursors import HITS_MAX, Cursor
 from vexfs.core.search.matcher import MatchCache, Matcher
@@ -138,12 +138,14 @@ class SearchEngine:
         halves = halves_of(request)
         trust = moment.trusts[halves]
 
-        def search() -> SearchAnswer:
-            ranking = TextRanking(moment.state, moment.model, self.queries, moment.lexical, request)
-            shown = Shown(request.text, reranking=self._reranking_of(request))
-            return self._answers.assemble(moment.view, matcher, ranking, Page(request.limit, request.after), trust, shown)
-
-        return self._results.obtain(request, (*moment.seen, moment.words if halves.lexical else None, trust), search)
+        seen = (*moment.seen, moment.words if halves.lexical else None, trust)
+        known = self._results.find(request, seen)
+        if known is not None:
+            return known
+        ranking = TextRanking(moment.state, moment.model, self.queries, moment.lexical, request)
+        shown = Shown(request.text, reranking=self._reranking_of(request))
+        order = Order(matcher, ranking, Page(request.limit, request.after), trust, shown)
+        return self._results.keep(request, seen, self._answers.assemble(moment.view, [order])[0])
 
     def search_vectors(self, request: VectorSearch, *, min_revision: int = 0, deadline_s: float | None = None) -> SearchAnswer:
         """The files of a collection whose vector is nearest.
@@ -156,22 +158,36 @@ class SearchEngine:
         with self._volume.snapshot() as view:
             # One thread runs in the interpreter at a time anyway; threads that take turns within their searches lose a third.
             with self._brief_turn:
-                answer = self.search_briefly(view, request)
+                [answer] = self.search_briefly(view, [request])
             return self.search_vectors_in(view, request) if answer is None else answer
 
     def search_vectors_in(self, view: Snapshot, request: VectorSearch) -> SearchAnswer:
         """As `search_vectors`, on a snapshot of the present that the caller has for more than the search, without a wait."""
-        return self.search_vectors_at(self.vector_moment(view, [request]), request)
+        return self.search_vectors_at(self.vector_moment(view, [request]), [request])[0]
 
-    def search_briefly(self, view: Snapshot, request: VectorSearch) -> SearchAnswer | None:
-        """As `search_vectors_in` if that takes a millisecond at most and does not wait, else None: for who must not be kept."""
+    def search_briefly(self, view: Snapshot, requests: Sequence[VectorSearch]) -> list[SearchAnswer | None]:
+        """As `search_vectors_in` each, or None where that takes more than a millisecond or waits: for who must not be kept.
+
+        Several take less than one after another do. Raises what any of them raises.
+        """
         trust = self.progress.of_vectors()
-        spec = self.vector_spec(view, request)
-        state = self.dense.index_state(request.collection, spec.name)
-        if state is None or not _is_brief(request, state) or (self._vectors_only and trust.reasons):
-            return None
-        indexes = {(request.collection, request.vector_name): (spec, state)}
-        return self.search_vectors_at(VectorMoment(view, trust, indexes), request)
+        if self._vectors_only and trust.reasons:
+            return [None] * len(requests)
+        indexes: dict[tuple[Ino, str], tuple[VectorSpec, IndexState | None]] = {}
+        brief = []
+        for place, request in enumerate(requests):
+            key = (request.collection, request.vector_name)
+            if key not in indexes:
+                spec = self.vector_spec(view, request)
+                indexes[key] = (spec, self.dense.index_state(request.collection, spec.name))
+            state = indexes[key][1]
+            if state is not None and _is_brief(request, state):
+                brief.append(place)
+        answers: list[SearchAnswer | None] = [None] * len(requests)
+        found = self.search_vectors_at(VectorMoment(view, trust, indexes), [requests[place] for place in brief])
+        for place, answer in zip(brief, found, strict=True):
+            answers[place] = answer
+        return answers
 
     def vector_moment(self, view: Snapshot, requests: Iterable[VectorSearch]) -> VectorMoment:
         """What these searches look through from now on, with a snapshot of the present.
@@ -187,20 +203,33 @@ class SearchEngine:
         indexes = {key: (spec, self.dense.index_state(key[0], spec.name)) for key, spec in specs.items()}
         return VectorMoment(view, trust, indexes)
 
-    def search_vectors_at(self, moment: VectorMoment, request: VectorSearch) -> SearchAnswer:
-        """As `search_vectors`, at a moment that was made for this search, too, without a wait."""
-        check(request)
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        view, trust = moment.view, moment.trust
+    def search_vectors_at(self, moment: VectorMoment, requests: Sequence[VectorSearch]) -> list[SearchAnswer]:
+        """As `search_vectors` each, at a moment that was made for these searches, too, without a wait."""
+        answers: list[SearchAnswer | None] = []
+        orders: list[Order] = []
+        for request in requests:
+            check(request)
+            known = self._results.find(request, self._seen(moment, request))
+            answers.append(known)
+            if known is None:
+                orders.append(self._order(moment, request))
+        found = iter(self._answers.assemble(moment.view, orders) if orders else ())
+        return [
+            self._results.keep(request, self._seen(moment, request), next(found)) if answer is None else answer
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+    def _seen(self, moment: VectorMoment, request: VectorSearch) -> Hashable:
+        """Equal as long as nothing has changed for this search."""
+        _, state = moment.indexes[request.collection, request.vector_name]
+        return (moment.view.revision, moment.trust, _generation(state))
+
+    def _order(self, moment: VectorMoment, request: VectorSearch) -> Order:
         spec, state = moment.indexes[request.collection, request.vector_name]
-        matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
-
-        def search() -> SearchAnswer:
-            ranking = VectorRanking(state, spec, request)
-            page, shown = Page(request.limit, request.after), Shown(metadata=request.with_metadata)
-            return self._answers.assemble(view, matcher, ranking, page, trust, shown)
-
-        return self._results.obtain(request, (view.revision, trust, _generation(state)), search)
+        compiled = None if request.filter is None else filters.compile(request.filter)
+        matcher = Matcher(moment.view, self._volume.snapshot, self._cache, request.scope, compiled)
+        ranking = VectorRanking(state, spec, request)
+        return Order(matcher, ranking, Page(request.limit, request.after), moment.trust, Shown(metadata=request.with_metadata))
 
     def vector_spec(self, view: Snapshot, request: VectorSearch) -> VectorSpec:
         """The vector that a search compares with. Raises CollectionNotFound, InvalidSchema (no such vector)."""

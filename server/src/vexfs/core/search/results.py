@@ -5,7 +5,7 @@ what the views had. Any write at all, to whatever file, and any step of a view m
 answer that lacks something is not remembered: what it lacks may come without any of these moving.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 from vexfs.core.search.caches import BoundedCache
 from vexfs.core.search.types import Hit, SearchAnswer, TextSearch, VectorSearch
@@ -22,19 +22,21 @@ class Results:
     def __init__(self, limit_bytes: int) -> None:
         self._cache: BoundedCache[SearchAnswer] = BoundedCache("results", limit_bytes)
 
-    def obtain(self, request: TextSearch | VectorSearch, state: Hashable, search: Callable[[], SearchAnswer]) -> SearchAnswer:
-        """The answer to the request in that state, which was read before; found now unless it is known."""
-        if not self._cache.enabled:
-            return search()
-        # A NamedTuple equals any tuple of equal fields, so neither kind of request nor its filter would be a key by itself.
-        key = (type(request), request if request.filter is None else request._replace(filter=None), repr(request.filter))
-        found = self._cache.get(key, state)
-        if found is not None:
-            return found
-        answer = search()
-        if not answer.partial and _is_whole(request, answer):
+    def find(self, request: TextSearch | VectorSearch, state: Hashable) -> SearchAnswer | None:
+        """The answer to the request in that state, which was read before; None unless it is known."""
+        return self._cache.get(_key(request), state) if self._cache.enabled else None
+
+    def keep(self, request: TextSearch | VectorSearch, state: Hashable, answer: SearchAnswer) -> SearchAnswer:
+        """Remember the answer that was found in that state, if it lacks nothing; returns it."""
+        if self._cache.enabled and not answer.partial and _is_whole(request, answer):
+            key = _key(request)
             self._cache.put(key, answer, _size_of(answer) + _size_of_question(request) + len(key[2]), state)
         return answer
+
+
+def _key(request: TextSearch | VectorSearch) -> tuple[type, TextSearch | VectorSearch, str]:
+    # A NamedTuple equals any tuple of equal fields, so neither kind of request nor its filter would be a key by itself.
+    return (type(request), request if request.filter is None else request._replace(filter=None), repr(request.filter))
 
 
 def _is_whole(request: TextSearch | VectorSearch, answer: SearchAnswer) -> bool:
