@@ -6,7 +6,6 @@ revision to wait for. Never writes. A half that cannot answer makes the answer p
 only when nothing it asked for can be looked through.
 """
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
@@ -22,6 +21,7 @@ from vexfs.core.search.queries import Embedder, QueryVectors
 from vexfs.core.search.rankings import TextRanking, VectorRanking
 from vexfs.core.search.reranking import Reranking
 from vexfs.core.search.results import Results
+from vexfs.core.search.together import Together
 from vexfs.core.search.types import (
     HYBRID,
     LEXICAL,
@@ -85,7 +85,7 @@ class SearchEngine:
         self._reranking = reranking
         self.progress = Progress(volume, self.dense, self._derived)
         self._answers = Answers(self._derived, self._lexical)
-        self._brief_turn = threading.Lock()
+        self._together: Together[VectorSearch, SearchAnswer | None] = Together(self._answer_briefly)
 
     def start(self) -> None:
         """Begin to follow the volume and to load the model; returns at once."""
@@ -155,11 +155,15 @@ class SearchEngine:
         """
         check(request)
         self.wait_for([request], min_revision, deadline_s)
+        answer = self._together.ask(request) if may_be_brief(request) else None
+        if answer is not None:
+            return answer
         with self._volume.snapshot() as view:
-            # One thread runs in the interpreter at a time anyway; threads that take turns within their searches lose a third.
-            with self._brief_turn:
-                [answer] = self.search_briefly(view, [request])
-            return self.search_vectors_in(view, request) if answer is None else answer
+            return self.search_vectors_in(view, request)
+
+    def _answer_briefly(self, requests: Sequence[VectorSearch]) -> list[SearchAnswer | None]:
+        with self._volume.snapshot() as view:
+            return self.search_briefly(view, requests)
 
     def search_vectors_in(self, view: Snapshot, request: VectorSearch) -> SearchAnswer:
         """As `search_vectors`, on a snapshot of the present that the caller has for more than the search, without a wait."""
@@ -298,8 +302,14 @@ def _generation(state: IndexState | None) -> str | None:
     return None if state is None else state.generation
 
 
+def may_be_brief(request: VectorSearch) -> bool:
+    """Whether it is worth asking for a brief answer: the rest is for the index to say."""
+    is_plain = request.filter is None and request.scope is None and request.after is None
+    return is_plain and request.limit <= BRIEF_LIMIT_MAX
+
+
 def _is_brief(request: VectorSearch, state: IndexState) -> bool:
-    if request.filter is not None or request.scope is not None or request.after is not None or request.limit > BRIEF_LIMIT_MAX:
+    if not may_be_brief(request):
         return False
     if isinstance(state.base.matrix, CompactMatrix):
         return False  # it reads from the disk
