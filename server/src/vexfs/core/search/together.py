@@ -2,7 +2,7 @@
 
 Used by the engine, in its callers' threads. The interpreter runs one thread at a time, and threads that take turns within their
 searches, each with its own data in the processor's caches, answer a third less than one thread does. So a search is put where
-the others wait, and the thread whose turn it is answers all that wait there; the others find their answers when their turns come.
+the others wait, and the thread whose turn it is answers all that wait there; the others find their answers when it is theirs.
 """
 
 import threading
