@@ -36,6 +36,8 @@ type ViewPosition struct {
 	State ViewState
 	// Generation is the generation being served, if the view has generations.
 	Generation string
+	// PutOff is why the build of a generation was put off, for people, such as too little memory; empty if none is.
+	PutOff string
 }
 
 // Views is where the views were when [Client.WaitForViews] ended.
@@ -65,7 +67,10 @@ func (c *Client) WaitForViews(ctx context.Context, options ...WaitOptions) (*Vie
 func toViews(messages []*pb.ViewPosition) []ViewPosition {
 	views := make([]ViewPosition, len(messages))
 	for i, m := range messages {
-		views[i] = ViewPosition{m.GetView(), m.GetRevision(), m.GetPending(), ViewState(m.GetState()), m.GetGeneration()}
+		views[i] = ViewPosition{
+			View: m.GetView(), Revision: m.GetRevision(), Pending: m.GetPending(), State: ViewState(m.GetState()),
+			Generation: m.GetGeneration(), PutOff: m.GetPutOff(),
+		}
 	}
 	return views
 }

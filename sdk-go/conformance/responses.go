@@ -71,7 +71,7 @@ func viewsJSON(views []vexfs.ViewPosition) []any {
 	for _, view := range views {
 		told = append(told, object{
 			"view": view.View, "revision": view.Revision, "pending": view.Pending, "state": view.State.String(),
-			"generation": view.Generation,
+			"generation": view.Generation, "put_off": view.PutOff,
 		})
 	}
 	return told

@@ -21,6 +21,8 @@ export interface ViewPosition {
   readonly state: ViewState;
   /** The generation being served; empty if the view has none. */
   readonly generation: string;
+  /** Why the build of a generation was put off, for people, such as too little memory; empty if none is. */
+  readonly putOff: string;
 }
 
 const states: Partial<Record<WireState, ViewState>> = {
@@ -32,6 +34,6 @@ const states: Partial<Record<WireState, ViewState>> = {
 
 /** The position that the contract's message tells. */
 export function toViewPosition(position: WirePosition): ViewPosition {
-  const { view, revision, pending, state, generation } = position;
-  return { view, revision, pending: Number(pending), state: states[state] ?? "unknown", generation };
+  const { view, revision, pending, state, generation, putOff } = position;
+  return { view, revision, pending: Number(pending), state: states[state] ?? "unknown", generation, putOff };
 }

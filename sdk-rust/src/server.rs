@@ -117,6 +117,8 @@ pub struct ViewPosition {
     pub state: ViewState,
     /// The generation being served, if the view has generations; else empty.
     pub generation: String,
+    /// Why the build of a generation was put off, for people, such as too little memory; else empty.
+    pub put_off: String,
 }
 
 impl From<proto::ViewPosition> for ViewPosition {
@@ -127,6 +129,7 @@ impl From<proto::ViewPosition> for ViewPosition {
             revision: position.revision,
             pending: count(position.pending),
             generation: position.generation,
+            put_off: position.put_off,
         }
     }
 }

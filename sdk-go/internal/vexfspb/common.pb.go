@@ -514,7 +514,10 @@ type ViewPosition struct {
 	// How it is.
 	State ViewState `protobuf:"varint,4,opt,name=state,proto3,enum=vexfs.v1.ViewState" json:"state,omitempty"`
 	// The generation being served, if the view has generations.
-	Generation    string `protobuf:"bytes,5,opt,name=generation,proto3" json:"generation,omitempty"`
+	Generation string `protobuf:"bytes,5,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Why the build of a generation was put off, for people, such as too little memory; empty if none is put off. Until it can be
+	// built, searches are answered from what is in memory, and everything is found.
+	PutOff        string `protobuf:"bytes,6,opt,name=put_off,json=putOff,proto3" json:"put_off,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -584,6 +587,13 @@ func (x *ViewPosition) GetGeneration() string {
 	return ""
 }
 
+func (x *ViewPosition) GetPutOff() string {
+	if x != nil {
+		return x.PutOff
+	}
+	return ""
+}
+
 var File_vexfs_v1_common_proto protoreflect.FileDescriptor
 
 const file_vexfs_v1_common_proto_rawDesc = "" +
@@ -617,7 +627,7 @@ const file_vexfs_v1_common_proto_rawDesc = "" +
 	"\brevision\x18\x0f \x01(\x03R\brevision\x12)\n" +
 	"\x10content_revision\x18\x10 \x01(\x03R\x0fcontentRevision\"-\n" +
 	"\x06Vector\x12#\n" +
-	"\x06values\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x04\x18\x80\x80\x01R\x06values\"\xa3\x01\n" +
+	"\x06values\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x04\x18\x80\x80\x01R\x06values\"\xbc\x01\n" +
 	"\fViewPosition\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\tR\x04view\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x18\n" +
@@ -625,7 +635,8 @@ const file_vexfs_v1_common_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\x0e2\x13.vexfs.v1.ViewStateR\x05state\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x05 \x01(\tR\n" +
-	"generation*\xd2\x01\n" +
+	"generation\x12\x17\n" +
+	"\aput_off\x18\x06 \x01(\tR\x06putOff*\xd2\x01\n" +
 	"\bFileKind\x12\x19\n" +
 	"\x15FILE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FILE_KIND_REGULAR\x10\x01\x12\x17\n" +

@@ -103,7 +103,7 @@ def skipped_file(m: v1.SkippedFile, at_revision: int) -> t.SkippedFile:
 
 def view_position(m: v1.ViewPosition) -> t.ViewPosition:
     """A ViewPosition."""
-    return t.ViewPosition(m.view, m.revision, m.pending, _enum(t.ViewState, m.state), m.generation)
+    return t.ViewPosition(m.view, m.revision, m.pending, _enum(t.ViewState, m.state), m.generation, m.put_off)
 
 
 def server_info(m: v1.GetServerInfoResponse) -> t.ServerInfo:

@@ -378,6 +378,8 @@ class ViewPosition:
     """How it is."""
     generation: str
     """The generation being served, if it has generations."""
+    put_off: str
+    """Why the build of a generation was put off, for people, such as too little memory; empty if none is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ pub(crate) fn view(view: &ViewPosition) -> Value {
         "pending": view.pending,
         "state": state,
         "generation": view.generation,
+        "put_off": view.put_off,
     })
 }
 

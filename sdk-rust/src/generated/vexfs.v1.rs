@@ -105,6 +105,10 @@ pub struct ViewPosition {
     /// The generation being served, if the view has generations.
     #[prost(string, tag = "5")]
     pub generation: ::prost::alloc::string::String,
+    /// Why the build of a generation was put off, for people, such as too little memory; empty if none is put off. Until it can be
+    /// built, searches are answered from what is in memory, and everything is found.
+    #[prost(string, tag = "6")]
+    pub put_off: ::prost::alloc::string::String,
 }
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

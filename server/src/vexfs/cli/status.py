@@ -59,6 +59,8 @@ def status_command(target: Target, as_json: bool) -> None:
         generation = f", generation {view.generation}" if view.generation else ""
         where_it_is = f"revision {view.revision}, {view.pending} pending{generation}"
         click.echo(f"  {view.view:<9} {click.style(state, fg=colour)}, {where_it_is}")
+        if view.put_off:
+            click.echo(f"            {click.style('build put off', fg='yellow')}: {view.put_off}")
     if outlook.files or outlook.passages:
         click.echo(f"  indexing  {outlook}")
 
@@ -86,6 +88,7 @@ def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str,
                 "revision": view.revision,
                 "pending": view.pending,
                 "generation": view.generation,
+                "put_off": view.put_off,
             }
             for view in info.views
         ],

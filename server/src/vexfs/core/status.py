@@ -9,9 +9,12 @@ import threading
 import time
 from typing import NamedTuple
 
+from vexfs.core import paths
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import CHANGE_CONTENT, CHANGE_ENTRY_ADDED, CHANGE_NODE_REMOVED, CHANGE_VECTORS
 from vexfs.store.volume import Volume
+from vexfs.views.dense.index import IndexSpec
+from vexfs.views.dense.sources import TEXT_COLLECTION
 from vexfs.views.dense.view import DenseView
 from vexfs.views.derived import (
     STATE_READY,
@@ -52,6 +55,8 @@ class ViewStatus(NamedTuple):
     pending: int
     state: str
     generation: str
+    put_off: str = ""
+    """Why the build of a generation was put off; empty when none is."""
 
 
 class TextCounts(NamedTuple):
@@ -218,7 +223,7 @@ class Progress:
         dense = ViewStatus("dense", embedded, dense_pending, self._dense_state(lost, embedded, head, dense_pending), "")
         return [
             ViewStatus("text", text, waiting.files + unread, _state(lost, text, head, waiting.files), ""),
-            dense._replace(generation="" if state is None else state.generation),
+            dense._replace(generation="" if state is None else state.generation, put_off=self._put_off()),
             ViewStatus("lexical", positions.lexical, waiting.files + unread, _state(lost, positions.lexical, head, 0), ""),
         ]
 
@@ -226,6 +231,24 @@ class Progress:
         if self._dense.failure:
             return UNAVAILABLE
         return _state(lost or not self._dense.loaded, revision, head, pending)
+
+    def _put_off(self) -> str:
+        """Why a build was put off: of the first index that waits, and how many others do."""
+        waiting = [facts for facts in self._dense.indexes() if facts.put_off]
+        if not waiting:
+            return ""
+        spec, others = waiting[0].spec, len(waiting) - 1
+        more = f" ({others} more {'index waits' if others == 1 else 'indexes wait'}, too)" if others else ""
+        return f"{self._name_of(spec)}: {waiting[0].put_off}{more}"
+
+    def _name_of(self, spec: IndexSpec) -> str:
+        """What people call the index."""
+        if spec.collection == TEXT_COLLECTION:
+            return "the index of the text"
+        with self._volume.snapshot() as view:
+            path = paths.path_of(view, spec.collection)
+        place = f"collection {spec.collection}" if path is None else paths.show(path)
+        return f"the index of {spec.vector} in {place}"
 
     def embedding(self) -> EmbeddingStatus:
         """The model that serves and the one that is to take over. Raises ViewUnavailable."""

@@ -171,6 +171,7 @@ def view_position(status: ViewStatus) -> common_pb2.ViewPosition:
         pending=status.pending,
         state=_STATES[status.state],
         generation=status.generation,
+        put_off=status.put_off,
     )
 
 

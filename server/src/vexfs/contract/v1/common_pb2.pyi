@@ -258,6 +258,7 @@ class ViewPosition(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
+    PUT_OFF_FIELD_NUMBER: _builtins.int
     view: _builtins.str
     """Which view: `text` (extraction and splitting), `dense`, `lexical`."""
     revision: _builtins.int
@@ -268,6 +269,10 @@ class ViewPosition(_message.Message):
     """How it is."""
     generation: _builtins.str
     """The generation being served, if the view has generations."""
+    put_off: _builtins.str
+    """Why the build of a generation was put off, for people, such as too little memory; empty if none is put off. Until it can be
+    built, searches are answered from what is in memory, and everything is found.
+    """
     def __init__(
         self,
         *,
@@ -276,10 +281,11 @@ class ViewPosition(_message.Message):
         pending: _builtins.int = ...,
         state: Global___ViewState.ValueType = ...,
         generation: _builtins.str = ...,
+        put_off: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "pending", b"pending", "revision", b"revision", "state", b"state", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "pending", b"pending", "put_off", b"put_off", "revision", b"revision", "state", b"state", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

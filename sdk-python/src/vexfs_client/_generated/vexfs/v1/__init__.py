@@ -3730,6 +3730,12 @@ class ViewPosition(betterproto2.Message):
     The generation being served, if the view has generations.
     """
 
+    put_off: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Why the build of a generation was put off, for people, such as too little memory; empty if none is put off. Until it can be
+    built, searches are answered from what is in memory, and everything is found.
+    """
+
 
 default_message_pool.register_message("vexfs.v1", "ViewPosition", ViewPosition)
 
