@@ -33,9 +33,9 @@ def test_the_programs_of_the_readme_run(tmp_path: Path) -> None:
         server.stop()
     assert printed[0].startswith("/notes/keys.md Access keys are rotated")
     assert "lunch.md 33" in printed[1]
-    assert "FILE_NOT_FOUND" in printed[4]
-    assert printed[5] == "1000000\n"
-    assert "['/notes/report.txt'] b'written through fsspec'" in printed[6]
+    assert "FILE_NOT_FOUND" in printed[5]
+    assert printed[6] == "1000000\n"
+    assert "['/notes/report.txt'] b'written through fsspec'" in printed[7]
 
 
 def test_the_table_of_settings_is_complete() -> None:

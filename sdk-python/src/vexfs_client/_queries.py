@@ -8,10 +8,13 @@ from vexfs_client._generated.vexfs import v1
 from vexfs_client._types import SearchMode, VectorLike
 from vexfs_client._values import FileName, check_32_bits, to_mode, to_ref, to_vector
 
+HITS_AT_ONCE = 100
+"""How many hits a page has when all are asked for: few enough to come fast, many enough to seldom wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsQuery:
-    """One query of `client.points.batch_query`. Give `vector`, `point_id`, or examples."""
+    """One query of `client.points.batch_query`, or that of `query_hits`. Give `vector`, `point_id`, or examples."""
 
     collection: FileName
     """The collection's directory."""
@@ -28,7 +31,7 @@ class PointsQuery:
     filter: Filter | None = None
     """Which points may be answered."""
     limit: int = 0
-    """How many hits at most; 0: 10; up to 1,000."""
+    """How many hits at most; 0: 10; up to 1,000. Of an iterator over all hits: in all; 0: no limit."""
     with_vectors: bool = False
     """Answer the vectors of the hits too."""
     exact: bool = False
@@ -39,7 +42,7 @@ class PointsQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """One search of `client.batch_search`. Give `text`, `vector` or `like`."""
+    """One search of `client.batch_search`, or that of `client.search_hits`. Give `text`, `vector` or `like`."""
 
     text: str | None = None
     """A question or a few words."""
@@ -54,7 +57,7 @@ class SearchQuery:
     mode: SearchMode | str | None = None
     """How to look: `hybrid` (the default), `dense` or `lexical`."""
     limit: int = 0
-    """How many hits at most; 0: 10; up to 1,000."""
+    """How many hits at most; 0: 10; up to 1,000. Of an iterator over all hits: in all; 0: no limit."""
     vector_name: str = ""
     """For a vector: the named vector of the collection that `scope` names to compare with."""
     exact: bool = False

@@ -2,15 +2,25 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from vexfs_client import _convert, _methods, _settings
 from vexfs_client._filters import Filter
 from vexfs_client._generated.vexfs import v1
-from vexfs_client._queries import SearchQuery, search_message
+from vexfs_client._queries import HITS_AT_ONCE, SearchQuery, search_message
 from vexfs_client._settings import TransportName
-from vexfs_client._types import Page, SearchMode, SearchResult, ServerInfo, SkippedFile, VectorLike, ViewPositions
+from vexfs_client._types import (
+    Page,
+    SearchHit,
+    SearchMode,
+    SearchResult,
+    ServerInfo,
+    SkippedFile,
+    VectorLike,
+    ViewPositions,
+)
 from vexfs_client._values import FileName, check_32_bits, to_ref
 
 from .collections import AsyncCollections
@@ -123,6 +133,23 @@ class AsyncClient:
         request = search_message(query, min_revision)
         return _convert.search_result(await self._transport.unary(_methods.SEARCH, request, timeout=timeout))
 
+    def search_hits(
+        self, search: SearchQuery, *, page_size: int = 0, min_revision: int = 0, timeout: float | None = None
+    ) -> AsyncItems[SearchHit]:
+        """All files that answer a question, best first; an iterator that pages by itself (0: 100 at once; up to 1,000).
+
+        The search's `limit` is how many hits there are in all (0: no limit), its `page_token` where they begin. The pages have
+        10,000 hits in all: an iterator without a limit that comes to their end, where there are more, raises
+        InvalidArgumentError. The size of the first page is how deep a hybrid search is fused, as the limit of `search` is.
+        """
+
+        async def fetch(page_token: str, limit: int) -> Page[SearchHit]:
+            request = search_message(replace(search, limit=limit, page_token=page_token), min_revision)
+            found = _convert.search_result(await self._transport.unary(_methods.SEARCH, request, timeout=timeout))
+            return Page(found.revision, found.hits, found.next_page_token)
+
+        return AsyncItems(fetch, page_size or HITS_AT_ONCE, limit=search.limit, page_token=search.page_token)
+
     async def batch_search(
         self, searches: Iterable[SearchQuery], *, min_revision: int = 0, timeout: float | None = None
     ) -> list[SearchResult]:
@@ -149,7 +176,7 @@ class AsyncClient:
     ) -> AsyncItems[SkippedFile]:
         """The files whose text was not indexed, by id, each with the reason; an iterator that pages by itself."""
 
-        async def fetch(page_token: str) -> Page[SkippedFile]:
+        async def fetch(page_token: str, page_size: int) -> Page[SkippedFile]:
             check_32_bits(page_size=page_size)
             request = v1.ListSkippedFilesRequest(
                 scope=None if scope is None else to_ref(scope),
@@ -162,7 +189,7 @@ class AsyncClient:
                 answer.revision, [_convert.skipped_file(file, answer.revision) for file in answer.files], answer.next_page_token
             )
 
-        return AsyncItems(fetch)
+        return AsyncItems(fetch, page_size)
 
     async def server_info(self, *, min_revision: int = 0, timeout: float | None = None) -> ServerInfo:
         """The server's version, capabilities and limits, and the positions of store and views."""

@@ -43,7 +43,7 @@ class AsyncFiles(AsyncContentGroup):
         FailedPreconditionError (NOT_A_DIRECTORY).
         """
 
-        async def fetch(page_token: str) -> Page[File]:
+        async def fetch(page_token: str, page_size: int) -> Page[File]:
             check_32_bits(page_size=page_size)
             request = v1.ListFilesRequest(
                 directory=to_ref(directory),
@@ -57,7 +57,7 @@ class AsyncFiles(AsyncContentGroup):
                 answer.revision, [_convert.file(file, answer.revision) for file in answer.files], answer.next_page_token
             )
 
-        return AsyncItems(fetch)
+        return AsyncItems(fetch, page_size)
 
     async def make_directory(
         self,

@@ -64,14 +64,14 @@ class Collections:
     def list(self, *, page_size: int = 0, min_revision: int = 0, timeout: float | None = None) -> Items[Collection]:
         """All collections by id, the root's first; an iterator that pages by itself (`page_size` at once; 0: 1,000)."""
 
-        def fetch(page_token: str) -> Page[Collection]:
+        def fetch(page_token: str, page_size: int) -> Page[Collection]:
             check_32_bits(page_size=page_size)
             request = v1.ListCollectionsRequest(page_size=page_size, page_token=page_token, min_revision=min_revision)
             answer = self._transport.unary(_methods.LIST_COLLECTIONS, request, timeout=timeout)
             items = [_convert.collection(collection, answer.revision) for collection in answer.collections]
             return Page(answer.revision, items, answer.next_page_token)
 
-        return Items(fetch)
+        return Items(fetch, page_size)
 
     def delete(self, collection: FileName, *, request_id: str | None = None, timeout: float | None = None) -> int:
         """Take the schema away from a directory, and with it the vectors of its points; the files stay. Answers the revision.

@@ -44,7 +44,7 @@ class Files(ContentGroup):
         FailedPreconditionError (NOT_A_DIRECTORY).
         """
 
-        def fetch(page_token: str) -> Page[File]:
+        def fetch(page_token: str, page_size: int) -> Page[File]:
             check_32_bits(page_size=page_size)
             request = v1.ListFilesRequest(
                 directory=to_ref(directory),
@@ -58,7 +58,7 @@ class Files(ContentGroup):
                 answer.revision, [_convert.file(file, answer.revision) for file in answer.files], answer.next_page_token
             )
 
-        return Items(fetch)
+        return Items(fetch, page_size)
 
     def make_directory(
         self,

@@ -2,13 +2,14 @@
 """The group `client.points`: every method of PointsService."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from vexfs_client import _convert, _methods
 from vexfs_client._filters import Filter
 from vexfs_client._generated.vexfs import v1
-from vexfs_client._queries import PointsQuery, query_message
+from vexfs_client._queries import HITS_AT_ONCE, PointsQuery, query_message
 from vexfs_client._request import new_request_id
-from vexfs_client._types import Deleted, Page, Point, PointInput, QueryResult, Upserted, VectorLike
+from vexfs_client._types import Deleted, Page, Point, PointHit, PointInput, QueryResult, Upserted, VectorLike
 from vexfs_client._values import FileName, check_32_bits, to_ref, to_struct, to_vector
 
 from .paging import Items
@@ -83,7 +84,7 @@ class Points:
     ) -> Items[Point]:
         """The points of a collection in byte order of their ids; an iterator that pages by itself (0: 1,000 at once)."""
 
-        def fetch(page_token: str) -> Page[Point]:
+        def fetch(page_token: str, page_size: int) -> Page[Point]:
             check_32_bits(page_size=page_size)
             request = v1.ListPointsRequest(
                 collection=to_ref(collection),
@@ -97,7 +98,7 @@ class Points:
                 answer.revision, [_convert.point(point, answer.revision) for point in answer.points], answer.next_page_token
             )
 
-        return Items(fetch)
+        return Items(fetch, page_size)
 
     def query(
         self,
@@ -143,6 +144,24 @@ class Points:
         )
         request = query_message(query, min_revision)
         return _convert.query_result(self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))
+
+    def query_hits(
+        self, query: PointsQuery, *, page_size: int = 0, min_revision: int = 0, timeout: float | None = None
+    ) -> Items[PointHit]:
+        """All points that are near, nearest first; an iterator that pages by itself (0: 100 at once; up to 1,000).
+
+        The query's `limit` is how many hits there are in all (0: no limit), its `page_token` where they begin. The pages have
+        10,000 hits in all: an iterator without a limit that comes to their end, where there are more, raises
+        InvalidArgumentError.
+        """
+        asked = replace(query, positive=[*query.positive], negative=[*query.negative])
+
+        def fetch(page_token: str, limit: int) -> Page[PointHit]:
+            request = query_message(replace(asked, limit=limit, page_token=page_token), min_revision)
+            found = _convert.query_result(self._transport.unary(_methods.QUERY_POINTS, request, timeout=timeout))
+            return Page(found.revision, found.hits, found.next_page_token)
+
+        return Items(fetch, page_size or HITS_AT_ONCE, limit=query.limit, page_token=query.page_token)
 
     def batch_query(
         self, queries: Iterable[PointsQuery], *, min_revision: int = 0, timeout: float | None = None
