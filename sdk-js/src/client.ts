@@ -14,10 +14,12 @@ import {
   type ListSkippedFilesOptions,
   listSkippedFiles,
   type SearchHit,
+  type SearchHitsOptions,
   type SearchOptions,
   type SearchQuery,
   type SkippedFile,
   search,
+  searchHits,
   type ViewsResult,
   type WaitOptions,
   waitForViews,
@@ -63,6 +65,16 @@ export abstract class BaseClient {
    */
   async search(query: SearchQuery, options?: SearchOptions): Promise<Found<SearchHit>> {
     return search(this.#caller, query, options ?? {});
+  }
+
+  /**
+   * Goes through all files that answer a question, best first, a page at a time. The first page's size is how deep a
+   * hybrid search is fused, as the limit of `search` is.
+   *
+   * Throws {@link VexfsError}. Reasons: those of `search`; `INVALID_ARGUMENT` behind the 10,000th hit.
+   */
+  searchHits(query: SearchQuery, options?: SearchHitsOptions): List<SearchHit> {
+    return searchHits(this.#caller, query, options ?? {});
   }
 
   /**

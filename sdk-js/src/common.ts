@@ -79,6 +79,7 @@ export {
   type PointsQuery,
   type PointsQueryOptions,
   type PointsResult,
+  type QueryHitsOptions,
   type QueryPointsOptions,
   type ReadPointsOptions,
   type UpsertResult,
@@ -90,6 +91,7 @@ export type {
   Match,
   Passage,
   SearchHit,
+  SearchHitsOptions,
   SearchMode,
   SearchOptions,
   SearchQuery,
@@ -98,7 +100,7 @@ export type {
   ViewsResult,
   WaitOptions,
 } from "./search.js";
-export type { Found } from "./search-answer.js";
+export type { Found, HitsOptions } from "./search-answer.js";
 export type { EmbeddingModel, Limits, ServerInfo, StorePosition, TextCounts } from "./server-info.js";
 export type { CommonSettings } from "./settings.js";
 export type { Time } from "./times.js";

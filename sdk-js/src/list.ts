@@ -16,13 +16,19 @@ export interface Page<Item> {
  * can be gone through again.
  */
 export class List<Item> implements AsyncIterable<Item> {
-  readonly #read: (pageToken: string) => Promise<Page<Item>>;
+  readonly #read: (pageToken: string, wanted: number) => Promise<Page<Item>>;
   readonly #first: string;
+  readonly #limit: number;
 
-  /** Made by the methods that answer lists. */
-  constructor(read: (pageToken: string) => Promise<Page<Item>>, pageToken: string | undefined) {
+  /** Made by the methods that answer lists; `wanted` is how many items are still to come of `limit`. */
+  constructor(
+    read: (pageToken: string, wanted: number) => Promise<Page<Item>>,
+    pageToken: string | undefined,
+    limit?: number,
+  ) {
     this.#read = read;
     this.#first = pageToken ?? "";
+    this.#limit = limit ?? Number.POSITIVE_INFINITY;
   }
 
   /** Goes through the items. Throws what the call of a page throws. */
@@ -35,11 +41,13 @@ export class List<Item> implements AsyncIterable<Item> {
   /** Goes through the pages. Throws what the call of a page throws. */
   async *pages(): AsyncGenerator<Page<Item>, void, undefined> {
     let token = this.#first;
+    let wanted = this.#limit;
     do {
-      const page = await this.#read(token);
+      const page = await this.#read(token, wanted);
       yield page;
       token = page.nextPageToken;
-    } while (token !== "");
+      wanted -= page.items.length;
+    } while (token !== "" && wanted > 0);
   }
 
   /** All items at once. */

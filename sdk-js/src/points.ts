@@ -10,7 +10,7 @@ import { List } from "./list.js";
 import type { ListOptions, ReadOptions, WriteOptions } from "./options.js";
 import { type FileRef, toFileRef } from "./references.js";
 import { requestIdOr } from "./request-id.js";
-import { type Found, toFound } from "./search-answer.js";
+import { type Found, type HitsOptions, toFound, toHits } from "./search-answer.js";
 import { packVector, unpackVector, type VectorInput } from "./vectors.js";
 
 /** A point to put. */
@@ -105,6 +105,9 @@ export interface PointsQueryOptions {
 /** Options of a query. */
 export interface QueryPointsOptions extends ReadPointsOptions, PointsQueryOptions {}
 
+/** Options of going through all hits of a query. */
+export interface QueryHitsOptions extends Omit<QueryPointsOptions, keyof HitsOptions>, HitsOptions {}
+
 /** One query of a batch. */
 export interface BatchedPointsQuery extends PointsQueryOptions {
   /** The collection's directory. */
@@ -185,6 +188,15 @@ export class Points {
       minRevision: options?.minRevision ?? 0n,
     };
     return toFoundPoints(await this.#caller.unary(PointsService.method.queryPoints, request, options));
+  }
+
+  /**
+   * Goes through all points that are near, nearest first, a page at a time.
+   *
+   * Reasons: those of `query`; `INVALID_ARGUMENT` behind the 10,000th hit.
+   */
+  queryHits(collection: FileRef, query: PointsQuery, options: QueryHitsOptions = {}): List<PointHit> {
+    return toHits((page) => this.query(collection, query, { ...options, ...page }), options);
   }
 
   /**

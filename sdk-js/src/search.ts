@@ -14,7 +14,7 @@ import {
 import { List } from "./list.js";
 import type { CallOptions, ListOptions, ReadOptions } from "./options.js";
 import { type FileRef, toFileRef } from "./references.js";
-import { type Found, toFound } from "./search-answer.js";
+import { type Found, type HitsOptions, toFound, toHits } from "./search-answer.js";
 import { packVector, type VectorInput } from "./vectors.js";
 import { toViewPosition, type ViewPosition } from "./views.js";
 
@@ -57,6 +57,9 @@ export interface SearchQueryOptions {
 
 /** Options of a search. */
 export interface SearchOptions extends ReadOptions, SearchQueryOptions {}
+
+/** Options of going through all hits of a search. */
+export interface SearchHitsOptions extends Omit<SearchOptions, keyof HitsOptions>, HitsOptions {}
 
 /** One search of a batch. */
 export interface BatchedSearch extends SearchQueryOptions {
@@ -138,6 +141,11 @@ const toWireMode: Record<SearchMode, WireMode> = {
 export async function search(caller: Caller, query: SearchQuery, options: SearchOptions): Promise<Found<SearchHit>> {
   const request = { ...toWireRequest({ query, ...options }), minRevision: options.minRevision ?? 0n };
   return toFoundFiles(await caller.unary(SearchService.method.search, request, options));
+}
+
+/** Calls Search, page after page. */
+export function searchHits(caller: Caller, query: SearchQuery, options: SearchHitsOptions): List<SearchHit> {
+  return toHits((page) => search(caller, query, { ...options, ...page }), options);
 }
 
 /** Calls BatchSearch. */

@@ -33,14 +33,14 @@ const values = [
   "version",
 ];
 const methods = {
-  Client: ["batchSearch", "close", "listSkippedFiles", "search", "serverInfo", "waitForViews"],
+  Client: ["batchSearch", "close", "listSkippedFiles", "search", "searchHits", "serverInfo", "waitForViews"],
   Files: [
     ...["copy", "getMetadata", "getXattr", "link", "list", "listXattrs", "makeDirectory", "move", "read"],
     ...["readStream", "readSymlink", "readText", "remove", "removeXattr", "setAttributes", "setMetadata"],
     ...["setXattr", "stat", "symlink", "write"],
   ],
   Collections: ["create", "delete", "get", "list"],
-  Points: ["batchQuery", "delete", "get", "list", "query", "upsert"],
+  Points: ["batchQuery", "delete", "get", "list", "query", "queryHits", "upsert"],
   List: ["pages", "toArray"],
   ContentStream: ["bytes", "opened", "toReadableStream"],
 };
@@ -93,6 +93,7 @@ test("the types are those that stood here before", () => {
       ...["MetadataCondition", "Metric", "MoveOptions", "NumberRange", "OpenedContent", "Page", "Passage"],
       ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointsQuery"],
       ...["PointsQueryOptions", "QueryPointsOptions", "SearchQueryOptions"],
+      ...["HitsOptions", "QueryHitsOptions", "SearchHitsOptions"],
       ...["ReadContentOptions", "ReadOptions", "ReadPointsOptions", "RemoveOptions", "Scalar", "SearchHit"],
       ...["SearchMode", "SearchOptions", "SearchQuery", "ServerInfo", "SetXattrOptions", "SkippedFile"],
       ...["StorePosition", "SymlinkTarget", "TextCounts", "Time", "TimeRange", "VectorInput", "VectorSpec"],
