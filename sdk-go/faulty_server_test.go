@@ -23,10 +23,12 @@ import (
 // faultyServer answers as a test tells it, and keeps what it saw. Real gRPC, over a pipe in memory.
 type faultyServer struct {
 	pb.UnimplementedFilesServiceServer
-	stat  func(ctx context.Context, attempt int) error
-	list  func(request *pb.ListFilesRequest) (*pb.ListFilesResponse, error)
-	read  func(request *pb.ReadFileRequest, attempt int, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error
-	write func(attempt int, stream grpc.ClientStreamingServer[pb.WriteFileRequest, pb.WriteFileResponse]) error
+	pb.UnimplementedSearchServiceServer
+	stat   func(ctx context.Context, attempt int) error
+	list   func(request *pb.ListFilesRequest) (*pb.ListFilesResponse, error)
+	read   func(request *pb.ReadFileRequest, attempt int, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error
+	write  func(attempt int, stream grpc.ClientStreamingServer[pb.WriteFileRequest, pb.WriteFileResponse]) error
+	search func(request *pb.SearchRequest) (*pb.SearchResponse, error)
 
 	mutex      sync.Mutex
 	attempts   int
@@ -62,6 +64,11 @@ func (s *faultyServer) ListFiles(ctx context.Context, r *pb.ListFilesRequest) (*
 	return s.list(r)
 }
 
+func (s *faultyServer) Search(ctx context.Context, r *pb.SearchRequest) (*pb.SearchResponse, error) {
+	s.saw(ctx, "")
+	return s.search(r)
+}
+
 func (s *faultyServer) ReadFile(r *pb.ReadFileRequest, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error {
 	return s.read(r, s.saw(stream.Context(), ""), stream)
 }
@@ -76,6 +83,7 @@ func connect(t testing.TB, s *faultyServer, options ...Option) *Client {
 	listener := bufconn.Listen(1 << 20)
 	grpcServer := grpc.NewServer()
 	pb.RegisterFilesServiceServer(grpcServer, s)
+	pb.RegisterSearchServiceServer(grpcServer, s)
 	served := make(chan error, 1)
 	go func() { served <- grpcServer.Serve(listener) }()
 	options = append([]Option{WithAddress("127.0.0.1:1")}, options...)

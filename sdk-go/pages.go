@@ -29,3 +29,38 @@ func pages[M, T any](first error, fetch func(token string) ([]M, string, error),
 		}
 	}
 }
+
+// hitsAtOnce is how many hits a page has when all are asked for: few enough to come fast, many enough to seldom wait.
+const hitsAtOnce = 100
+
+// HitsOptions say how all hits are asked for.
+type HitsOptions struct {
+	// PageSize is how many hits one request asks for, up to 1,000; 0: 100.
+	PageSize int32
+}
+
+// hits walks the hits of all pages from that of begin, limit of them at most; 0: all. fetch asks for so many of a token's page.
+func hits[T any](
+	first error, begin string, limit int32, o HitsOptions, fetch func(token string, size int32) ([]T, string, error),
+) iter.Seq2[T, error] {
+	size := o.PageSize
+	if size == 0 {
+		size = hitsAtOnce
+	}
+	return func(yield func(T, error) bool) {
+		wanted := limit
+		pages(first, func(token string) ([]T, string, error) {
+			if token == "" {
+				token = begin
+			}
+			if limit == 0 {
+				return fetch(token, size)
+			}
+			items, next, err := fetch(token, min(size, wanted))
+			if wanted -= int32(len(items)); wanted <= 0 {
+				next = ""
+			}
+			return items, next, err
+		}, func(hit T) T { return hit })(yield)
+	}
+}

@@ -3,6 +3,7 @@ package vexfs
 import (
 	"context"
 	"errors"
+	"iter"
 
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
@@ -89,6 +90,24 @@ func (p *PointsClient) Query(ctx context.Context, collection FileRef, query Poin
 		return nil, err
 	}
 	return toQueryResult(&response), nil
+}
+
+// QueryHits walks all points that are near, nearest first, asking for one page after another as the loop goes on. The query's
+// Limit is how many hits there are in all, 0: no limit; its PageToken is where they begin. The pages have 10,000 hits in all:
+// where there are more, [ErrInvalidArgument] ends them. After an error the list ends.
+func (p *PointsClient) QueryHits(
+	ctx context.Context, collection FileRef, query PointQuery, options ...HitsOptions,
+) iter.Seq2[PointHit, error] {
+	o, err := option(options)
+	return hits(err, query.PageToken, query.Limit, o, func(token string, size int32) ([]PointHit, string, error) {
+		page := query
+		page.PageToken, page.Limit = token, size
+		result, err := p.Query(ctx, collection, page)
+		if err != nil {
+			return nil, "", err
+		}
+		return result.Hits, result.NextPageToken, nil
+	})
 }
 
 func (query PointQuery) message(collection FileRef) (*pb.QueryPointsRequest, error) {

@@ -114,6 +114,23 @@ func (c *Client) Search(ctx context.Context, query SearchQuery) (*SearchResult, 
 	return toSearchResult(&response), nil
 }
 
+// SearchHits walks all files that answer a question, best first, asking for one page after another as the loop goes on. The
+// query's Limit is how many hits there are in all, 0: no limit; its PageToken is where they begin. The pages have 10,000 hits in
+// all: where there are more, [ErrInvalidArgument] ends them. The first page's size is how deep a hybrid search is fused, as the
+// Limit of [Client.Search] is. After an error the list ends.
+func (c *Client) SearchHits(ctx context.Context, query SearchQuery, options ...HitsOptions) iter.Seq2[SearchHit, error] {
+	o, err := option(options)
+	return hits(err, query.PageToken, query.Limit, o, func(token string, size int32) ([]SearchHit, string, error) {
+		page := query
+		page.PageToken, page.Limit = token, size
+		result, err := c.Search(ctx, page)
+		if err != nil {
+			return nil, "", err
+		}
+		return result.Hits, result.NextPageToken, nil
+	})
+}
+
 func (query SearchQuery) message() (*pb.SearchRequest, error) {
 	like := query.Like.scope()
 	request := &pb.SearchRequest{
