@@ -1,6 +1,7 @@
 //! The macros that make a request of one method: a builder that is sent by `.await`.
 //!
-//! `request!` is for methods that answer once, `list!` for those that answer pages. `history` requests can be answered from
+//! `request!` is for methods that answer once, `list!` for those that answer pages; `hits!` adds all pages to a request that
+//! answers one. `history` requests can be answered from
 //! an old revision, `reads` and `history` can wait for one, `writes` carry a `request_id`.
 
 macro_rules! request {
@@ -106,6 +107,32 @@ macro_rules! list {
     };
 }
 
+/// All hits of a request that answers one page of them.
+macro_rules! hits {
+    ($Name:ident($Request:ident) -> $Output:ident of $Hit:ty) => {
+        impl $Name {
+            /// All hits as a stream, best first, which asks for pages of so many (up to 1,000; 0: 100) as it goes, and never for
+            /// more than are wanted. [`limit`](Self::limit) is how many hits there are in all; no limit if not set. The pages have
+            /// 10,000 hits in all: where there are more, [`InvalidArgument`](crate::ErrorKind::InvalidArgument) ends them.
+            pub fn hits(self, page_size: u32) -> crate::Items<$Hit> {
+                let Self { client, request, timeout } = self;
+                let page_size = if page_size == 0 { crate::pages::HITS_AT_ONCE } else { page_size };
+                let limit = if request.limit == 0 { u64::MAX } else { crate::convert::count(request.limit.into()) };
+                crate::Items::new(crate::Pages::limited(request.page_token.clone(), limit, move |page_token, wanted| {
+                    let size = u32::try_from(wanted).unwrap_or(u32::MAX).min(page_size);
+                    let request =
+                        crate::generated::proto::$Request { page_token, limit: crate::convert::limit(size), ..request.clone() };
+                    crate::call::unary(client.clone(), request, timeout, |response| {
+                        let revision = response.revision;
+                        let found = <$Output>::from_response(response)?;
+                        Some(crate::Page { revision, items: found.hits, next_page_token: found.next_page_token })
+                    })
+                }))
+            }
+        }
+    };
+}
+
 /// `.await` on a request.
 macro_rules! awaitable {
     ($Name:ident -> $Output:ty) => {
@@ -172,4 +199,4 @@ macro_rules! common {
     };
 }
 
-pub(crate) use {awaitable, common, list, request};
+pub(crate) use {awaitable, common, hits, list, request};

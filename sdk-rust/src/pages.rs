@@ -9,6 +9,9 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use crate::Result;
 
+/// How many hits a page has when nothing is said: few enough to come fast, many enough to seldom wait.
+pub(crate) const HITS_AT_ONCE: u32 = 100;
+
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -31,11 +34,20 @@ impl<T: Send + 'static> Pages<T> {
     where
         F: Future<Output = Result<Page<T>>> + Send + 'static,
     {
-        let pages = stream::try_unfold((Some(first), fetch), |(token, fetch)| async move {
+        Self::limited(first, u64::MAX, move |token, _| fetch(token))
+    }
+
+    /// Pages of so many items in all; `fetch` answers the page of a token, and is told how many items are still to come.
+    pub(crate) fn limited<F>(first: String, limit: u64, fetch: impl Fn(String, u64) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Page<T>>> + Send + 'static,
+    {
+        let pages = stream::try_unfold((Some(first), limit, fetch), |(token, wanted, fetch)| async move {
             let Some(token) = token else { return Ok(None) };
-            let page = fetch(token).await?;
-            let next = (!page.next_page_token.is_empty()).then(|| page.next_page_token.clone());
-            Ok(Some((page, (next, fetch))))
+            let page = fetch(token, wanted).await?;
+            let wanted = wanted.saturating_sub(page.items.len() as u64);
+            let next = (wanted > 0 && !page.next_page_token.is_empty()).then(|| page.next_page_token.clone());
+            Ok(Some((page, (next, wanted, fetch))))
         });
         Self(pages.boxed())
     }

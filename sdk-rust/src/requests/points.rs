@@ -1,9 +1,9 @@
 //! Requests about points.
 
-use crate::builders::{list, request};
+use crate::builders::{hits, list, request};
 use crate::convert::{count, limit};
 use crate::generated::proto;
-use crate::{Filter, Point, QueryResults};
+use crate::{Filter, Point, PointHit, QueryResults};
 
 request! {
     /// Puts points; answers how many. Made by [`Points::upsert`](crate::Points::upsert).
@@ -30,6 +30,8 @@ request! {
     reads QueryPoints(QueryPointsRequest) -> QueryResults, |response| QueryResults::from_response(response)
 }
 
+hits!(QueryPoints(QueryPointsRequest) -> QueryResults of PointHit);
+
 request! {
     /// Answers several queries at once. Made by [`Points::batch_query`](crate::Points::batch_query).
     reads BatchQueryPoints(BatchQueryPointsRequest) -> Vec<QueryResults>, |response| {
@@ -54,7 +56,7 @@ impl QueryPoints {
         self
     }
 
-    /// How many hits at most; 10 if not set.
+    /// How many hits at most; 10 if not set. Of [`hits`](Self::hits): in all; no limit if not set.
     pub fn limit(mut self, hits: u32) -> Self {
         self.request.limit = limit(hits);
         self

@@ -1,15 +1,19 @@
 //! Requests about finding files, and about the server.
 
-use crate::builders::{list, request};
+use crate::builders::{hits, list, request};
 use crate::convert::limit;
 use crate::files::named;
 use crate::generated::proto;
-use crate::{Client, FileRef, Filter, SearchMode, SearchQuery, SearchResults, ServerInfo, SkippedFile, ViewPosition};
+use crate::{
+    Client, FileRef, Filter, SearchHit, SearchMode, SearchQuery, SearchResults, ServerInfo, SkippedFile, ViewPosition,
+};
 
 request! {
     /// Finds files. Made by [`Client::search`](crate::Client::search).
     reads Search(SearchRequest) -> SearchResults, |response| SearchResults::from_response(response)
 }
+
+hits!(Search(SearchRequest) -> SearchResults of SearchHit);
 
 request! {
     /// Answers several searches at once. Made by [`Client::batch_search`](crate::Client::batch_search).
@@ -48,7 +52,7 @@ impl Search {
         self
     }
 
-    /// How many hits at most; 10 if not set.
+    /// How many hits at most; 10 if not set. Of [`hits`](Self::hits): in all; no limit if not set.
     pub fn limit(mut self, hits: u32) -> Self {
         self.request.limit = limit(hits);
         self

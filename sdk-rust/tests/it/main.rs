@@ -17,6 +17,7 @@ mod content;
 mod errors;
 mod every_method;
 mod files;
+mod hits;
 mod lists;
 mod readme;
 mod search;
