@@ -53,6 +53,25 @@ def edit(method: str, change: Callable[[dict[str, Any]], None]) -> Change:
     return after
 
 
+def _first_page_of_hits(spec: CallSpec) -> CallSpec:
+    if spec.hits_page_size is None:
+        return spec
+    request = dict(spec.requests[0])
+    request["limit"] = min(request.get("limit") or spec.hits_page_size, spec.hits_page_size)
+    return replace(spec, requests=[request], hits_page_size=None)
+
+
+def _hits_without(field: str) -> Callable[[CallSpec], CallSpec]:
+    """Forget a field of the request when all hits are asked for."""
+
+    def before(spec: CallSpec) -> CallSpec:
+        if spec.hits_page_size is None:
+            return spec
+        return replace(spec, requests=[{name: value for name, value in spec.requests[0].items() if name != field}])
+
+    return before
+
+
 def _edit_error(**changes: Any) -> Change:
     """Change fields of every error."""
 
@@ -183,6 +202,21 @@ MUTANTS: dict[str, LaneMutant] = {
         "lists page by themselves",
         ("ListFiles/all-items-in-small-steps",),
         before=lambda spec: replace(spec, one_page=True),
+    ),
+    "stops-after-the-first-page-of-hits": LaneMutant(
+        "hits come page after page",
+        ("Search/all-hits-by-meaning", "Search/all-hits-of-a-query"),
+        before=_first_page_of_hits,
+    ),
+    "gives-more-hits-than-the-limit": LaneMutant(
+        "`limit` is how many hits there are in all",
+        ("Search/all-hits-by-meaning", "Search/all-hits-of-a-query"),
+        before=_hits_without("limit"),
+    ),
+    "begins-hits-at-the-first-page": LaneMutant(
+        "hits begin where they are asked for",
+        ("Search/all-hits-behind-a-page",),
+        before=_hits_without("page_token"),
     ),
     "loses-the-next-page-token": LaneMutant(
         "the call for a single page tells how to go on",

@@ -209,6 +209,7 @@ def test_an_errno_is_compared_with_that_of_the_expected_reason() -> None:
         ("StatFile", {"file": {"path": "/"}, "at_revision": 7}, {}, "no earlier revision"),
         ("StatFile", {"file": {"path": "/"}}, {"timeout_ms": 1000}, "no deadline"),
         ("ListFiles", {"directory": {"path": "/"}}, {"one_page": True}, "without pages"),
+        ("Search", {"text": "q", "limit": 20}, {"hits_page_size": 5}, "without pages"),
         ("MakeDirectory", {"directory": {"path": "/x"}, "request_id": "1"}, {}, "no request id"),
         ("MakeDirectory", {"directory": {"path": "/x"}, "mode": 4096}, {}, "12 bits"),
         ("MoveFile", {"source": {"path": "/"}, "destination": {"path": "/x"}}, {}, "the directory that it is mounted in"),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/vexfs/vexfs/sdk-go"
 )
@@ -62,6 +63,9 @@ func queryPoints(ctx context.Context, v *invocation, r *pointsQuery) (object, er
 	if err != nil {
 		return nil, err
 	}
+	if v.call.HitsPageSize != nil {
+		return hitsJSON(v, v.client.Points.QueryHits(ctx, r.Collection.ref(), query, v.hitsOptions()), pointHitJSON)
+	}
 	result, err := v.client.Points.Query(ctx, r.Collection.ref(), query)
 	if err != nil {
 		return nil, err
@@ -69,10 +73,28 @@ func queryPoints(ctx context.Context, v *invocation, r *pointsQuery) (object, er
 	return queryResultJSON(result), nil
 }
 
+// hitsOptions say how all hits of a search or a query are asked for.
+func (v *invocation) hitsOptions() vexfs.HitsOptions {
+	return vexfs.HitsOptions{PageSize: int32(v.call.GetHitsPageSize())}
+}
+
+// hitsJSON is the response of all hits.
+func hitsJSON[T any](v *invocation, list iter.Seq2[T, error], convert func(T) any) (object, error) {
+	hits, err := collect(v, list, convert)
+	if err != nil {
+		return nil, err
+	}
+	return object{"hits": hits}, nil
+}
+
+func pointHitJSON(hit vexfs.PointHit) any {
+	return object{"point": pointJSON(hit.Point), "score": hit.Score}
+}
+
 func queryResultJSON(result *vexfs.QueryResult) object {
 	hits := []any{}
 	for _, hit := range result.Hits {
-		hits = append(hits, object{"point": pointJSON(hit.Point), "score": hit.Score})
+		hits = append(hits, pointHitJSON(hit))
 	}
 	return answerJSON(result.Answer, hits)
 }
@@ -143,6 +165,9 @@ func search(ctx context.Context, v *invocation, r *searchQuery) (object, error) 
 	query, err := r.sdk()
 	if err != nil {
 		return nil, err
+	}
+	if v.call.HitsPageSize != nil {
+		return hitsJSON(v, v.client.SearchHits(ctx, query, v.hitsOptions()), searchHitJSON)
 	}
 	result, err := v.client.Search(ctx, query)
 	if err != nil {

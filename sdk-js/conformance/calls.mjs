@@ -160,6 +160,22 @@ const lists = {
   },
 };
 
+// The same for all hits of a search or a query.
+const hits = {
+  QueryPoints: (client, r, o) => {
+    const { collection, query, ...all } = pointsQuery(r);
+    return [
+      client.points.queryHits(collection, query, { ...all, ...options(r, ["min_revision"]), ...o }),
+      "hits",
+      pointHit,
+    ];
+  },
+  Search: (client, r, o) => {
+    const { query, ...all } = searchQuery(r);
+    return [client.searchHits(query, { ...all, ...options(r, ["min_revision"]), ...o }), "hits", encode.searchHit];
+  },
+};
+
 /** Makes the call through the SDK; answers the response messages. */
 export async function callMethod(client, call) {
   const name = call.method.slice(call.method.lastIndexOf("/") + 1);
@@ -175,7 +191,12 @@ export async function callMethod(client, call) {
       return await readFile(client, request, own, call.take);
     }
     if (name in lists) {
-      return [await list(name, client, request, own, call)];
+      const onePage = call.paging === Paging.ONE_PAGE;
+      const paging = options(request, onePage ? ["page_size", "page_token"] : ["page_size"]);
+      return [await walk(lists[name](client, request, { ...paging, ...own }), onePage, call.take)];
+    }
+    if (call.hitsPageSize !== undefined && name in hits) {
+      return [await walk(hits[name](client, request, { pageSize: call.hitsPageSize, ...own }), false, call.take)];
     }
     if (!(name in unary)) {
       throw new Unsupported(`the SDK has no method for ${call.method}`);
@@ -203,12 +224,9 @@ async function readFile(client, request, own, take) {
   return [{ ...first, file: encode.file(file) }, ...rest];
 }
 
-async function list(name, client, request, own, call) {
-  const onePage = call.paging === Paging.ONE_PAGE;
-  const paging = options(request, onePage ? ["page_size", "page_token"] : ["page_size"]);
-  const [items, field, form] = lists[name](client, request, { ...paging, ...own });
-  if (call.take !== undefined) {
-    return { [field]: (await taken(items, call.take)).map(form) };
+async function walk([items, field, form], onePage, take) {
+  if (take !== undefined) {
+    return { [field]: (await taken(items, take)).map(form) };
   }
   const response = { [field]: [] };
   for await (const page of items.pages()) {
@@ -234,10 +252,8 @@ async function taken(items, count) {
   return found;
 }
 
-const foundPoints = (found) => ({
-  ...found,
-  hits: found.hits.map(({ point, score }) => ({ point: encode.point(point), score })),
-});
+const pointHit = ({ point, score }) => ({ point: encode.point(point), score });
+const foundPoints = (found) => ({ ...found, hits: found.hits.map(pointHit) });
 const foundFiles = (found) => ({ ...found, hits: found.hits.map(encode.searchHit) });
 
 /** A batch's response: its revision is the oldest of its answers. */

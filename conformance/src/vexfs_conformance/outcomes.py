@@ -37,6 +37,8 @@ class CallSpec:
     cancel_after_ms: int | None = None
     one_page: bool = False
     take: int | None = None
+    hits_page_size: int | None = None
+    """Of a search or a query: walk all hits, so many a page."""
 
 
 @dataclass(frozen=True)

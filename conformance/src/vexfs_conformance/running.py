@@ -126,7 +126,16 @@ class CaseRunner:
         changes = fill_in(dict(step.connection), variables)
         endpoint = replace(self.endpoint, **{key: value if value != "" else None for key, value in changes.items()})
         requests = [fill_in(request, variables) for request in step.requests]
-        return CallSpec(step.call, requests, endpoint, step.timeout_ms, step.cancel_after_ms, step.one_page, step.take)
+        return CallSpec(
+            step.call,
+            requests,
+            endpoint,
+            step.timeout_ms,
+            step.cancel_after_ms,
+            step.one_page,
+            step.take,
+            step.hits_page_size,
+        )
 
     def _keep(self, step: Step, answer: Any, variables: dict[str, Any]) -> None:
         for name, where in step.capture.items():

@@ -56,6 +56,7 @@ class Step:
     fault: FaultPlan | None
     expect_seen: Mapping[str, Any]
     same: bool
+    hits_page_size: int | None
 
     @property
     def needs(self) -> set[str]:
@@ -177,6 +178,7 @@ def _step(raw: Json, path: Path) -> Step:
         fault=FaultPlan(**raw["fault"]) if "fault" in raw else None,
         expect_seen=raw.get("expect_seen", {}),
         same=raw.get("same", False),
+        hits_page_size=raw.get("hits_page_size"),
     )
 
 

@@ -97,6 +97,7 @@ class Adapter:
             None if call.timeout_ms is None else call.timeout_ms / 1000,
             call.paging == v1.Paging.ONE_PAGE,
             call.take,
+            call.hits_page_size,
         )
         client = self._client(call.connection or v1.Connection())
         task = asyncio.ensure_future(HANDLERS[call.method.rpartition("/")[2]](client, asked))

@@ -21,6 +21,7 @@ class Asked:
     timeout: float | None
     one_page: bool
     take: int | None
+    hits_page_size: int | None
 
     @property
     def request(self) -> Json:
@@ -256,6 +257,8 @@ _QUERY = (*_NEAR, "limit", "with_vectors", "exact", "page_token")
 
 
 async def query_points(client: Any, asked: Asked) -> list[Json]:
+    if asked.hits_page_size is not None:
+        return await _hits(client.points.query_hits, asked, asked.hits_page_size, _points_query)
     asked.request.update(asked.request.pop("examples", {}))
     return [plain(await client.points.query(**arguments(asked, *_QUERY, "min_revision", required=["collection"])))]
 
@@ -267,6 +270,13 @@ async def batch_query_points(client: Any, asked: Asked) -> list[Json]:
 def _points_query(request: Json) -> PointsQuery:
     request.update(request.pop("examples", {}))
     return PointsQuery(**_arguments(request, _QUERY, ["collection"], None, {}))
+
+
+async def _hits(call: Callable[..., Any], asked: Asked, page_size: int, make: Callable[[Json], Any]) -> list[Json]:
+    """All hits of a query or a search, or the first few."""
+    rest = {name: asked.request.pop(name) for name in ("min_revision",) if name in asked.request}
+    given = _arguments(rest, ("min_revision",), [], asked.timeout, {})
+    return await _items(call(make(asked.request), page_size=page_size, **given), asked, "hits")
 
 
 async def _batch(call: Callable[..., Awaitable[list[Any]]], asked: Asked, name: str, make: Callable[[Json], Any]) -> list[Json]:
@@ -284,6 +294,8 @@ _SAID = (*_WANTED, "limit", "exact", "dense_weight", "lexical_weight", "page_tok
 
 
 async def search(client: Any, asked: Asked) -> list[Json]:
+    if asked.hits_page_size is not None:
+        return await _hits(client.search_hits, asked, asked.hits_page_size, _search_query)
     return [plain(await client.search(**arguments(asked, *_SAID, "min_revision", mode=mode)))]
 
 

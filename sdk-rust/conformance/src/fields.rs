@@ -193,15 +193,22 @@ macro_rules! walk {
             let items: Vec<_> = page.items.iter().take($options.take).map($shown).collect();
             Ok(vec![serde_json::json!({"revision": page.revision, $name: items, "next_page_token": page.next_page_token})])
         } else {
-            let mut list = $list.items();
-            let mut items = Vec::new();
-            while items.len() < $options.take {
-                let Some(item) = list.next().await else { break };
-                items.push($shown(&item?));
-            }
-            Ok(vec![serde_json::json!({"revision": list.revision(), $name: items})])
+            $crate::fields::take!($list.items(), $options, $name, $shown)
         }
     }};
 }
 
-pub(crate) use {set, walk, with};
+/// Takes what a list has, or so many items.
+macro_rules! take {
+    ($items:expr, $options:ident, $name:literal, $shown:expr) => {{
+        let mut list = $items;
+        let mut items = Vec::new();
+        while items.len() < $options.take {
+            let Some(item) = list.next().await else { break };
+            items.push($shown(&item?));
+        }
+        Ok(vec![serde_json::json!({"revision": list.revision(), $name: items})])
+    }};
+}
+
+pub(crate) use {set, take, walk, with};

@@ -55,6 +55,7 @@ struct Options {
     timeout: Option<Duration>,
     take: usize,
     one_page: bool,
+    hits_page_size: Option<u32>,
 }
 
 #[tokio::main]
@@ -147,6 +148,7 @@ async fn make(client: &Client, call: &Call) -> Answered {
         timeout: call.timeout_ms.map(|ms| Duration::from_millis(ms.into())),
         take: call.take.map_or(usize::MAX, |take| take as usize),
         one_page: call.paging() == Paging::OnePage,
+        hits_page_size: call.hits_page_size,
     };
     let mut requests = call.requests.iter().map(|request| Fields::parse(request));
     let first = requests.next().unwrap_or_else(|| Fields::parse("{}"))?;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use vexfs_client::requests::QueryPoints;
-use vexfs_client::{Client, Examples, FileRef, PointExample, PointInput, PointQuery, Points, QueryResults};
+use vexfs_client::{Client, Examples, FileRef, PointExample, PointHit, PointInput, PointQuery, Points, QueryResults};
 
-use crate::fields::{Fields, cannot, set, walk, with};
+use crate::fields::{Fields, cannot, set, take, walk, with};
 use crate::search::filter_of;
 use crate::{Answered, Options, Stop, shown};
 
@@ -43,6 +43,9 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
         _ => {
             let mut request = query(&points, collection, &mut fields)?;
             with!(request, fields, options, int min_revision);
+            if let Some(page_size) = options.hits_page_size {
+                return take!(request.hits(page_size), options, "hits", shown_hit);
+            }
             let answer = request.answer().await?;
             Ok(vec![found(&answer.value, answer.revision)])
         }
@@ -80,11 +83,14 @@ fn query(points: &Points, collection: FileRef, fields: &mut Fields) -> Result<Qu
     Ok(request)
 }
 
+fn shown_hit(hit: &PointHit) -> Value {
+    json!({"point": shown::point(&hit.point), "score": hit.score})
+}
+
 fn found(results: &QueryResults, revision: i64) -> Value {
-    let hits = results.hits.iter().map(|hit| json!({"point": shown::point(&hit.point), "score": hit.score}));
     json!({
         "revision": revision,
-        "hits": hits.collect::<Vec<Value>>(),
+        "hits": results.hits.iter().map(shown_hit).collect::<Vec<Value>>(),
         "generation": results.generation,
         "exact": results.exact,
         "strategy": results.strategy,

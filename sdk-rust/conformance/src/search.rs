@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vexfs_client::requests::Search;
 use vexfs_client::{Client, Filter, SearchMode, SearchQuery, SearchResults};
 
-use crate::fields::{Fields, cannot, set, walk, with};
+use crate::fields::{Fields, cannot, set, take, walk, with};
 use crate::{Answered, Options, Stop, shown};
 
 const MODES: &[&str] = &["UNSPECIFIED", "HYBRID", "DENSE", "LEXICAL"];
@@ -42,6 +42,9 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
 async fn search(client: &Client, mut fields: Fields, options: Options) -> Answered {
     let mut request = query(client, &mut fields)?;
     with!(request, fields, options, int min_revision);
+    if let Some(page_size) = options.hits_page_size {
+        return take!(request.hits(page_size), options, "hits", shown::hit);
+    }
     let answer = request.answer().await?;
     Ok(vec![found(&answer.value, answer.revision)])
 }

@@ -180,7 +180,7 @@ def _frame(number: int, spec: CallSpec) -> bytes:
         if value is not None:
             setattr(message.connection, key, value)
     message.connection.SetInParent()
-    for key in ("timeout_ms", "cancel_after_ms", "take"):
+    for key in ("timeout_ms", "cancel_after_ms", "take", "hits_page_size"):
         if getattr(spec, key) is not None:
             setattr(message, key, getattr(spec, key))
     message.paging = int(spec.one_page)

@@ -4,6 +4,7 @@ A raw lane speaks one surface without an SDK, tries everything once, and repairs
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,8 +35,10 @@ class RawLane:
         raise NotImplementedError
 
     def call(self, spec: CallSpec) -> Outcome:
-        """One call; a list that is asked for as a whole, page by page."""
+        """One call; a list, or hits, asked for as a whole, page by page."""
         method = contract.methods()[spec.method]
+        if spec.hits_page_size is not None:
+            return self._hits(spec, spec.hits_page_size, method)
         if not method.lists or spec.one_page:
             return self._taken(spec, self.once(spec, method))
         items: list[Any] = []
@@ -53,6 +56,22 @@ class RawLane:
             request["page_token"] = token
         answer[method.item_field] = items[: spec.take] if spec.take is not None else items
         return Answered([answer])
+
+    def _hits(self, spec: CallSpec, page_size: int, method: contract.Method) -> Outcome:
+        """All hits of a search or a query, or as many as its `limit` says."""
+        hits: list[Any] = []
+        request = dict(spec.requests[0])
+        limit = min(request.get("limit") or math.inf, math.inf if spec.take is None else spec.take)
+        while len(hits) < limit:
+            request["limit"] = int(min(page_size, limit - len(hits)))
+            outcome = self.once(replace(spec, requests=[request]), method)
+            if not isinstance(outcome, Answered):
+                return outcome
+            hits += outcome.messages[0].get("hits", [])
+            request["page_token"] = outcome.messages[0].get("next_page_token", "")
+            if not request["page_token"]:
+                break
+        return Answered([{"hits": hits}])
 
     def _taken(self, spec: CallSpec, outcome: Outcome) -> Outcome:
         if spec.take is None or not isinstance(outcome, Answered):

@@ -91,7 +91,7 @@ class RawMount(RawLane):
             return "a mount has no settings of a connection"
         if spec.timeout_ms is not None or spec.cancel_after_ms is not None:
             return "a system call has no deadline"
-        if spec.one_page:
+        if spec.one_page or spec.hits_page_size is not None:
             return "a directory is read without pages"
         fields = {field.name for request in requests for field, _ in request.ListFields()}
         return next((why for field, why in _NO_FIELD.items() if field in fields), "")

@@ -277,7 +277,10 @@ type Call struct {
 	// How a list is asked for.
 	Paging Paging `protobuf:"varint,7,opt,name=paging,proto3,enum=vexfs.conformance.v1.Paging" json:"paging,omitempty"`
 	// Take no more than this many items of a list, or pieces of a stream, then leave it.
-	Take          *uint32 `protobuf:"varint,8,opt,name=take,proto3,oneof" json:"take,omitempty"`
+	Take *uint32 `protobuf:"varint,8,opt,name=take,proto3,oneof" json:"take,omitempty"`
+	// Of Search and QueryPoints: walk all hits by the SDK's iterator, so many a page; the request's `limit` is how many there are in
+	// all. Not set: one page, by the SDK's call for one. An SDK without such an iterator: `unsupported`.
+	HitsPageSize  *uint32 `protobuf:"varint,9,opt,name=hits_page_size,json=hitsPageSize,proto3,oneof" json:"hits_page_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -364,6 +367,13 @@ func (x *Call) GetPaging() Paging {
 func (x *Call) GetTake() uint32 {
 	if x != nil && x.Take != nil {
 		return *x.Take
+	}
+	return 0
+}
+
+func (x *Call) GetHitsPageSize() uint32 {
+	if x != nil && x.HitsPageSize != nil {
+		return *x.HitsPageSize
 	}
 	return 0
 }
@@ -874,7 +884,7 @@ const file_vexfs_conformance_v1_adapter_proto_rawDesc = "" +
 	"transports\x18\x04 \x03(\tR\n" +
 	"transports\x12\x1a\n" +
 	"\bfeatures\x18\x05 \x03(\tR\bfeatures\x12+\n" +
-	"\x11unreported_fields\x18\x06 \x03(\tR\x10unreportedFields\"\xd8\x02\n" +
+	"\x11unreported_fields\x18\x06 \x03(\tR\x10unreportedFields\"\x96\x03\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1a\n" +
@@ -886,10 +896,12 @@ const file_vexfs_conformance_v1_adapter_proto_rawDesc = "" +
 	"timeout_ms\x18\x05 \x01(\rH\x00R\ttimeoutMs\x88\x01\x01\x12+\n" +
 	"\x0fcancel_after_ms\x18\x06 \x01(\rH\x01R\rcancelAfterMs\x88\x01\x01\x124\n" +
 	"\x06paging\x18\a \x01(\x0e2\x1c.vexfs.conformance.v1.PagingR\x06paging\x12\x17\n" +
-	"\x04take\x18\b \x01(\rH\x02R\x04take\x88\x01\x01B\r\n" +
+	"\x04take\x18\b \x01(\rH\x02R\x04take\x88\x01\x01\x12)\n" +
+	"\x0ehits_page_size\x18\t \x01(\rH\x03R\fhitsPageSize\x88\x01\x01B\r\n" +
 	"\v_timeout_msB\x12\n" +
 	"\x10_cancel_after_msB\a\n" +
-	"\x05_take\"\xdd\x03\n" +
+	"\x05_takeB\x11\n" +
+	"\x0f_hits_page_size\"\xdd\x03\n" +
 	"\n" +
 	"Connection\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x15\n" +

@@ -70,6 +70,10 @@ pub struct Call {
     /// Take no more than this many items of a list, or pieces of a stream, then leave it.
     #[prost(uint32, optional, tag = "8")]
     pub take: ::core::option::Option<u32>,
+    /// Of Search and QueryPoints: walk all hits by the SDK's iterator, so many a page; the request's `limit` is how many there are in
+    /// all. Not set: one page, by the SDK's call for one. An SDK without such an iterator: `unsupported`.
+    #[prost(uint32, optional, tag = "9")]
+    pub hits_page_size: ::core::option::Option<u32>,
 }
 /// How to reach the server. What is not set is not given to the SDK, which then looks at its `VEXFS_*` variables and defaults.
 /// One client serves all calls with the same connection.

@@ -92,6 +92,12 @@ class Call(betterproto2.Message):
     Take no more than this many items of a list, or pieces of a stream, then leave it.
     """
 
+    hits_page_size: "int | None" = betterproto2.field(9, betterproto2.TYPE_UINT32, optional=True)
+    """
+    Of Search and QueryPoints: walk all hits by the SDK's iterator, so many a page; the request's `limit` is how many there are in
+    all. Not set: one page, by the SDK's call for one. An SDK without such an iterator: `unsupported`.
+    """
+
 
 default_message_pool.register_message("vexfs.conformance.v1", "Call", Call)
 
