@@ -29,6 +29,7 @@ type faultyServer struct {
 	read   func(request *pb.ReadFileRequest, attempt int, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error
 	write  func(attempt int, stream grpc.ClientStreamingServer[pb.WriteFileRequest, pb.WriteFileResponse]) error
 	search func(request *pb.SearchRequest) (*pb.SearchResponse, error)
+	views  []*pb.ViewPosition
 
 	mutex      sync.Mutex
 	attempts   int
@@ -67,6 +68,11 @@ func (s *faultyServer) ListFiles(ctx context.Context, r *pb.ListFilesRequest) (*
 func (s *faultyServer) Search(ctx context.Context, r *pb.SearchRequest) (*pb.SearchResponse, error) {
 	s.saw(ctx, "")
 	return s.search(r)
+}
+
+func (s *faultyServer) WaitForViews(ctx context.Context, _ *pb.WaitForViewsRequest) (*pb.WaitForViewsResponse, error) {
+	s.saw(ctx, "")
+	return &pb.WaitForViewsResponse{Revision: 7, Views: s.views}, nil
 }
 
 func (s *faultyServer) ReadFile(r *pb.ReadFileRequest, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error {

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Client } from "@vexfs/client";
+import { startFaulty } from "./faulty.mjs";
 import { startServer } from "./server.mjs";
 import { transports } from "./transports.mjs";
 
@@ -231,3 +233,23 @@ for (const [name, makeClient] of Object.entries(transports)) {
     });
   });
 }
+
+test("a build that was put off is told", async () => {
+  const views = [{ view: "dense", revision: 7n, putOff: "20 MiB are available" }];
+  const faulty = await startFaulty({
+    SearchService: { waitForViews: () => ({ revision: 7n, views }) },
+    ServerService: { getServerInfo: () => ({ revision: 7n, views }) },
+  });
+  const client = new Client({ address: faulty.address, token: "t" });
+  try {
+    for (const told of [await client.serverInfo(), await client.waitForViews()]) {
+      assert.deepEqual(
+        told.views.map(({ putOff }) => putOff),
+        ["20 MiB are available"],
+      );
+    }
+  } finally {
+    client.close();
+    await faulty.stop();
+  }
+});

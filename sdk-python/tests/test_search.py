@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vexfs_client import Client, DeadlineExceededError, Filter, InvalidArgumentError, Reason, SearchMode, SearchQuery, ViewState
+from vexfs_client._generated.vexfs import v1
+
+from .faulty import Peer
 
 DOCUMENTS = {
     "keys.md": b"Access keys are rotated every ninety days by the security team.",
@@ -102,3 +105,12 @@ def test_server_info(client: Client) -> None:
     assert info.limits.content_size_bytes > 3 * 1024 * 1024
     assert info.embedding.dimension > 0
     assert {view.view for view in info.views} == {"text", "dense", "lexical"}
+
+
+def test_a_build_that_was_put_off_is_told(peer: Peer) -> None:
+    dense = v1.ViewPosition(view="dense", revision=7, state=v1.ViewState.READY, put_off="20 MiB are available")
+    told = v1.GetServerInfoResponse(revision=7, views=[dense])
+    waited = v1.WaitForViewsResponse(revision=7, views=[dense])
+    with peer(told, waited) as server, Client(**server.reach, token="t") as client:
+        assert [view.put_off for view in client.server_info().views] == ["20 MiB are available"]
+        assert [view.put_off for view in client.wait_for_views().views] == ["20 MiB are available"]

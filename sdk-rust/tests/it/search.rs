@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use vexfs_client::{Filter, Reason, SearchMode, SearchQuery, ViewState};
 
+use crate::proto;
+use crate::support::faulty::{Faulty, answer};
 use crate::support::real;
 
 #[tokio::test]
@@ -72,11 +74,28 @@ async fn skipped_files_say_why() {
 #[tokio::test]
 async fn the_server_tells_what_it_is() {
     let (client, _) = real().await;
-    let answer = client.server_info().answer().await.unwrap();
+    let mut answer = client.server_info().answer().await.unwrap();
+    // The server answers before it has loaded the model, and tells of it once it has.
+    for _ in 0..600 {
+        if !answer.value.embedding.name.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        answer = client.server_info().answer().await.unwrap();
+    }
     let info = answer.value;
     assert!(info.capabilities.contains(&"points".to_owned()) && !info.version.is_empty());
     assert_eq!((info.limits.page_size, info.limits.search_hits), (10_000, 1000));
     assert!(info.store.revision >= answer.revision && !info.store.read_only && info.store.file_count > 0);
     assert!(info.views.iter().any(|view| view.view == "dense"));
-    assert!(info.embedding.dimension > 0 && !info.embedding.name.is_empty());
+    assert!(info.embedding.dimension > 0 && !info.embedding.name.is_empty(), "{info:?}");
+}
+
+#[tokio::test]
+async fn a_build_that_was_put_off_is_told() {
+    let put_off = "20 MiB are available".to_owned();
+    let views = vec![proto::ViewPosition { view: "dense".to_owned(), put_off: put_off.clone(), ..Default::default() }];
+    let server = Faulty::start([answer(proto::WaitForViewsResponse { revision: 7, views })]).await;
+    let views = server.client().await.wait_for_views().await.unwrap();
+    assert_eq!(views.iter().map(|view| &view.put_off).collect::<Vec<_>>(), [&put_off]);
 }
