@@ -17,9 +17,9 @@ from typing import Any, TypeAlias
 
 TOGETHER_MAX = 16
 """So many calls are answered in one turn of the loop: they take some milliseconds."""
-PATIENCE_S = 0.001
-"""A call waits no longer for others."""
-WORTH_S = 0.0003
+PATIENCE_S = 0.002
+"""A call waits no longer for others; the loop's clock is exact to a millisecond."""
+WORTH_S = 0.0006
 """If the others took longer to come, each, one fewer is waited for the next time: answering them together saves less."""
 PROBE_FIRST, PROBE_LAST = 4, 128
 """After so many answers one more call is waited for; as long as none comes, after twice as many each time."""
@@ -86,7 +86,8 @@ class Gathering:
             has_grown = was_worth and came >= self._expected
             self._probe_after = PROBE_FIRST if has_grown else min(2 * self._probe_after, PROBE_LAST)
             self._answers_to_probe = self._probe_after
-        self._expected = max(1, min(came if was_worth else came - 1, TOGETHER_MAX))
+        has_come_slowly = came >= self._expected and not was_worth
+        self._expected = max(1, min(came - has_come_slowly, TOGETHER_MAX))
         self._answers_to_probe -= 1
         if self._answers_to_probe == 0:
             self._expected = min(self._expected + 1, TOGETHER_MAX)

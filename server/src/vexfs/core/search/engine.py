@@ -217,6 +217,9 @@ class SearchEngine:
             answers.append(known)
             if known is None:
                 orders.append(self._order(moment, request))
+        VectorRanking.look_ahead(
+            order.ranking for order in orders if order.matcher.trivial and isinstance(order.ranking, VectorRanking)
+        )
         found = iter(self._answers.assemble(moment.view, orders) if orders else ())
         return [
             self._results.keep(request, self._seen(moment, request), next(found)) if answer is None else answer

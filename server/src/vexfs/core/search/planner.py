@@ -29,10 +29,10 @@ RESTRICT_FILES_MAX = 2_000
 """A word search is told the files it may answer up to so many; beyond, it answers more and is sifted."""
 
 
-def dense(state: IndexState, query: Query, depth: int, matcher: Matcher) -> Ranked:
-    """The nearest rows whose files pass: `depth` of them, or all there are."""
+def dense(state: IndexState, query: Query, depth: int, matcher: Matcher, ahead: Ranked | None = None) -> Ranked:
+    """The nearest rows whose files pass: `depth` of them, or all there are; `ahead` is what `ranking.nearest` found before."""
     if matcher.trivial:
-        found = ranking.nearest(state, query, depth)
+        found = ahead or ranking.nearest(state, query, depth)
         short = len(found.keys) < depth and not found.complete
         return ranking.nearest(state, query, depth, exhaustive=True) if short else found
     subset = matcher.known_subset(state)

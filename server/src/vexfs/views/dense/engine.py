@@ -7,7 +7,7 @@ reordering. Searching is thread-safe; it releases the interpreter's lock, and so
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +55,8 @@ _HASH_TRAINING_ROWS_MAX = 5_000
 """Of 20,000 rows .9955 are found instead of .9960, and training takes a third of the time."""
 _LEAVES_SHARES = (24, 16, 12, 10, 9, 8, 7, 6, 5, 4)
 """The shares of all leaves that may be searched; a tree that needs more than a fourth does not pay."""
+_SEVERAL_MAX = 16
+"""So many queries at once find what each finds by itself; of 40 ScaNN picks the leaves in a way of its own."""
 _NEIGHBOURS = 10
 _CODE_NS, _CANDIDATE_NS = 0.045, 450.0
 """What a block of a coded row and a candidate cost a search, about: efforts are compared by it."""
@@ -98,10 +100,19 @@ class ScannSearcher:
 
     def candidates(self, query: Query, wanted: int) -> RowIds:
         """Rows among which the `wanted` nearest are, as far as the measured recall says; the most promising first."""
+        return _candidates(self._searcher, query, self._effort(wanted))
+
+    def candidates_of_each(self, queries: Sequence[Query], wanted: int) -> list[RowIds]:
+        """The same of several queries, in three quarters of the time."""
+        effort = self._effort(wanted)
+        starts = range(0, len(queries), _SEVERAL_MAX)
+        return [
+            found for start in starts for found in _candidates_of_each(self._searcher, queries[start:][:_SEVERAL_MAX], effort)
+        ]
+
+    def _effort(self, wanted: int) -> Effort:
         effort = calibration.effort_for(self._settings.near, self._settings.far, wanted)
-        return _candidates(
-            self._searcher, query, Effort(min(effort.leaves, self._settings.leaves), min(effort.depth, self._rows))
-        )
+        return Effort(min(effort.leaves, self._settings.leaves), min(effort.depth, self._rows))
 
     @property
     def row_count(self) -> int:
@@ -202,3 +213,11 @@ def _coarsest(matrix: Matrix) -> int:
 def _candidates(searcher: Any, query: Query, effort: Effort) -> RowIds:
     found, _ = searcher.search(query, effort.depth, effort.depth, effort.leaves or -1)
     return np.asarray(found, dtype=np.int64)
+
+
+def _candidates_of_each(searcher: Any, queries: Sequence[Query], effort: Effort) -> list[RowIds]:
+    found, distances = searcher.search_batched(np.stack(queries), effort.depth, effort.depth, effort.leaves or -1)
+    rows = found.astype(np.int64)
+    # What is found of a query is filled up with row 0, without a distance, where it is less than `depth`.
+    missing = np.isnan(distances)
+    return [row[~gap] for row, gap in zip(rows, missing, strict=True)] if missing.any() else list(rows)

@@ -11,7 +11,7 @@ whatever changed after the base was read. Never touches a disk, except to read r
 ViewUnavailable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -56,6 +56,9 @@ class Searcher(Protocol):
 
     def candidates(self, query: Query, wanted: int) -> RowIds:
         """Ids of rows among which the `wanted` nearest probably are; more than that many, if there are."""
+
+    def candidates_of_each(self, queries: Sequence[Query], wanted: int) -> list[RowIds]:
+        """The same of several queries."""
 
 
 class Part(NamedTuple):
