@@ -105,8 +105,10 @@ const (
 	ReasonTooLarge Reason = "TOO_LARGE"
 	// ReasonQueueFull: a bounded queue is full; try again after the delay.
 	ReasonQueueFull Reason = "QUEUE_FULL"
-	// ReasonVolumeFull: the disk underneath, or the volume's quota, is full.
+	// ReasonVolumeFull: the disk underneath is full.
 	ReasonVolumeFull Reason = "VOLUME_FULL"
+	// ReasonQuotaExceeded: the volume would hold more bytes, or more files, than its quota allows.
+	ReasonQuotaExceeded Reason = "QUOTA_EXCEEDED"
 	// ReasonUnavailable: cannot be answered now.
 	ReasonUnavailable Reason = "UNAVAILABLE"
 	// ReasonViewUnavailable: a view the request depends on is not there; it is being rebuilt.

@@ -142,7 +142,8 @@ export class Files extends FileAttributes {
    * content, and not at all if that breaks. Content in hand is sent again after a passing failure; a stream is not,
    * once more of it was taken than one message holds. A stream is cancelled or returned when the call fails.
    *
-   * Reasons: `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`, `FILE_EXISTS`, `CONTENT_CHANGED`, `VOLUME_FULL`.
+   * Reasons: `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`, `FILE_EXISTS`, `CONTENT_CHANGED`, `VOLUME_FULL`,
+   * `QUOTA_EXCEEDED`.
    */
   async write(file: FileRef, content: Content, options?: WriteContentOptions): Promise<FileResult> {
     return this.#writer.write(file, content, options ?? {});

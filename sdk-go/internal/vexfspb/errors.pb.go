@@ -242,10 +242,14 @@ const (
 	// Example: More writes at once than the server lets wait.
 	// What to do: Try again after a short delay that grows; the same `request_id` makes that safe.
 	ErrorReason_ERROR_REASON_QUEUE_FULL ErrorReason = 72
-	// The disk underneath, or the volume's quota, is full.
+	// The disk underneath is full.
 	// Example: Writing to a full disk.
 	// What to do: Free space; nothing of the failed operation was kept.
 	ErrorReason_ERROR_REASON_VOLUME_FULL ErrorReason = 73
+	// The volume would hold more bytes, or more files, than its quota allows.
+	// Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+	// What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
+	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 74
 	// Cannot be answered now.
 	// Example: The server is starting or stopping.
 	// What to do: Try again after a short delay.
@@ -331,6 +335,7 @@ var (
 		71:  "ERROR_REASON_TOO_LARGE",
 		72:  "ERROR_REASON_QUEUE_FULL",
 		73:  "ERROR_REASON_VOLUME_FULL",
+		74:  "ERROR_REASON_QUOTA_EXCEEDED",
 		80:  "ERROR_REASON_UNAVAILABLE",
 		81:  "ERROR_REASON_VIEW_UNAVAILABLE",
 		82:  "ERROR_REASON_VOLUME_READ_ONLY",
@@ -383,6 +388,7 @@ var (
 		"ERROR_REASON_TOO_LARGE":              71,
 		"ERROR_REASON_QUEUE_FULL":             72,
 		"ERROR_REASON_VOLUME_FULL":            73,
+		"ERROR_REASON_QUOTA_EXCEEDED":         74,
 		"ERROR_REASON_UNAVAILABLE":            80,
 		"ERROR_REASON_VIEW_UNAVAILABLE":       81,
 		"ERROR_REASON_VOLUME_READ_ONLY":       82,
@@ -541,7 +547,7 @@ const file_vexfs_v1_errors_proto_rawDesc = "" +
 	"\x17ERROR_SCOPE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fERROR_SCOPE_ANY\x10\x01\x12\x14\n" +
 	"\x10ERROR_SCOPE_FILE\x10\x02\x12\x15\n" +
-	"\x11ERROR_SCOPE_WRITE\x10\x03*\xfa\x1a\n" +
+	"\x11ERROR_SCOPE_WRITE\x10\x03*\xc2\x1b\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12F\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1a#\x8a\xb5\x18\x1f\n" +
@@ -622,7 +628,9 @@ const file_vexfs_v1_errors_proto_rawDesc = "" +
 	"\x17ERROR_REASON_QUEUE_FULL\x10H\x1a'\x8a\xb5\x18#\n" +
 	"\x12RESOURCE_EXHAUSTED\x10\xad\x03\x18\x01 \x01*\x06EAGAIN\x12C\n" +
 	"\x18ERROR_REASON_VOLUME_FULL\x10I\x1a%\x8a\xb5\x18!\n" +
-	"\x12RESOURCE_EXHAUSTED\x10\xfb\x03 \x03*\x06ENOSPC\x12>\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\xfb\x03 \x03*\x06ENOSPC\x12F\n" +
+	"\x1bERROR_REASON_QUOTA_EXCEEDED\x10J\x1a%\x8a\xb5\x18!\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\xfb\x03 \x03*\x06EDQUOT\x12>\n" +
 	"\x18ERROR_REASON_UNAVAILABLE\x10P\x1a \x8a\xb5\x18\x1c\n" +
 	"\vUNAVAILABLE\x10\xf7\x03\x18\x01 \x01*\x06EAGAIN\x12A\n" +
 	"\x1dERROR_REASON_VIEW_UNAVAILABLE\x10Q\x1a\x1e\x8a\xb5\x18\x1a\n" +

@@ -23,6 +23,7 @@ _BY_REASON: dict[str, Callable[[str, str], OSError]] = {
     Reason.NOT_A_DIRECTORY: lambda text, path: NotADirectoryError(errno.ENOTDIR, text, path),
     Reason.DIRECTORY_NOT_EMPTY: lambda text, path: OSError(errno.ENOTEMPTY, text, path),
     Reason.VOLUME_FULL: lambda text, path: OSError(errno.ENOSPC, text, path),
+    Reason.QUOTA_EXCEEDED: lambda text, path: OSError(errno.EDQUOT, text, path),
 }
 
 

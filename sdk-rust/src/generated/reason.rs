@@ -233,12 +233,18 @@ pub enum Reason {
     ///
     /// What to do: Try again after a short delay that grows; the same `request_id` makes that safe.
     QueueFull,
-    /// The disk underneath, or the volume's quota, is full.
+    /// The disk underneath is full.
     ///
     /// Example: Writing to a full disk.
     ///
     /// What to do: Free space; nothing of the failed operation was kept.
     VolumeFull,
+    /// The volume would hold more bytes, or more files, than its quota allows.
+    ///
+    /// Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+    ///
+    /// What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
+    QuotaExceeded,
     /// Cannot be answered now.
     ///
     /// Example: The server is starting or stopping.
@@ -343,6 +349,7 @@ impl Reason {
         Self::TooLarge,
         Self::QueueFull,
         Self::VolumeFull,
+        Self::QuotaExceeded,
         Self::Unavailable,
         Self::ViewUnavailable,
         Self::VolumeReadOnly,
@@ -397,6 +404,7 @@ impl Reason {
             Self::TooLarge => "TOO_LARGE",
             Self::QueueFull => "QUEUE_FULL",
             Self::VolumeFull => "VOLUME_FULL",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::Unavailable => "UNAVAILABLE",
             Self::ViewUnavailable => "VIEW_UNAVAILABLE",
             Self::VolumeReadOnly => "VOLUME_READ_ONLY",
@@ -452,6 +460,7 @@ impl Reason {
             "TOO_LARGE" => Self::TooLarge,
             "QUEUE_FULL" => Self::QueueFull,
             "VOLUME_FULL" => Self::VolumeFull,
+            "QUOTA_EXCEEDED" => Self::QuotaExceeded,
             "UNAVAILABLE" => Self::Unavailable,
             "VIEW_UNAVAILABLE" => Self::ViewUnavailable,
             "VOLUME_READ_ONLY" => Self::VolumeReadOnly,

@@ -600,10 +600,14 @@ pub enum ErrorReason {
     /// Example: More writes at once than the server lets wait.
     /// What to do: Try again after a short delay that grows; the same `request_id` makes that safe.
     QueueFull = 72,
-    /// The disk underneath, or the volume's quota, is full.
+    /// The disk underneath is full.
     /// Example: Writing to a full disk.
     /// What to do: Free space; nothing of the failed operation was kept.
     VolumeFull = 73,
+    /// The volume would hold more bytes, or more files, than its quota allows.
+    /// Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+    /// What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
+    QuotaExceeded = 74,
     /// Cannot be answered now.
     /// Example: The server is starting or stopping.
     /// What to do: Try again after a short delay.
@@ -692,6 +696,7 @@ impl ErrorReason {
             Self::TooLarge => "ERROR_REASON_TOO_LARGE",
             Self::QueueFull => "ERROR_REASON_QUEUE_FULL",
             Self::VolumeFull => "ERROR_REASON_VOLUME_FULL",
+            Self::QuotaExceeded => "ERROR_REASON_QUOTA_EXCEEDED",
             Self::Unavailable => "ERROR_REASON_UNAVAILABLE",
             Self::ViewUnavailable => "ERROR_REASON_VIEW_UNAVAILABLE",
             Self::VolumeReadOnly => "ERROR_REASON_VOLUME_READ_ONLY",
@@ -747,6 +752,7 @@ impl ErrorReason {
             "ERROR_REASON_TOO_LARGE" => Some(Self::TooLarge),
             "ERROR_REASON_QUEUE_FULL" => Some(Self::QueueFull),
             "ERROR_REASON_VOLUME_FULL" => Some(Self::VolumeFull),
+            "ERROR_REASON_QUOTA_EXCEEDED" => Some(Self::QuotaExceeded),
             "ERROR_REASON_UNAVAILABLE" => Some(Self::Unavailable),
             "ERROR_REASON_VIEW_UNAVAILABLE" => Some(Self::ViewUnavailable),
             "ERROR_REASON_VOLUME_READ_ONLY" => Some(Self::VolumeReadOnly),

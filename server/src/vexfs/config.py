@@ -30,6 +30,8 @@ SETTINGS = (
     Setting(
         "--shared-locks", "VEXFS_MOUNT_SHARED_LOCKS", "not set", "1: programs' locks hold on every mount of the data folder"
     ),
+    Setting("--quota", "VEXFS_QUOTA", "none", "how many bytes the volume may hold, such as 10GiB"),
+    Setting("--quota-files", "VEXFS_QUOTA_FILES", "none", "how many files, directories and links it may hold"),
     Setting("--host", "VEXFS_HOST", DEFAULT_HOST, "the address REST and gRPC listen on"),
     Setting("--rest-port", "VEXFS_REST_PORT", str(DEFAULT_REST_PORT), "the port of REST; 0 takes a free one"),
     Setting("--grpc-port", "VEXFS_GRPC_PORT", str(DEFAULT_GRPC_PORT), "the port of gRPC; 0 takes a free one"),
@@ -80,6 +82,9 @@ class ServeSettings:
     mount: Path | None = None
     #: Programs' locks hold on every mount of the data folder.
     shared_locks: bool = False
+    #: How many bytes, and how many files, the volume may hold; None is no limit.
+    quota_bytes: int | None = None
+    quota_files: int | None = None
     host: str = DEFAULT_HOST
     rest_port: int = DEFAULT_REST_PORT
     grpc_port: int = DEFAULT_GRPC_PORT

@@ -284,6 +284,9 @@ class Supervisor:
         ):
             if path is not None:
                 command += [option, str(path)]
+        for option, limit in (("--quota-bytes", settings.quota_bytes), ("--quota-files", settings.quota_files)):
+            if limit is not None:
+                command += [option, str(limit)]
         if settings.api_processes > 1:
             command += ["--processes", str(settings.api_processes), "--replica", str(replica)]
         for origin in settings.cors_origins:

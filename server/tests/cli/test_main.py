@@ -102,6 +102,9 @@ def test_what_the_command_line_says_counts_more_than_the_environment(tmp_path: P
         ("--tls-cert", "CERT"),
         ("--rest-port", "8083", "--grpc-port", "8083"),
         ("--rest-port", "70000"),
+        ("--quota", "much"),
+        ("--quota", "0"),
+        ("--quota-files", "0"),
         ("--tls-cert", "/does/not/exist", "--tls-key", "/does/not/exist"),
     ],
 )

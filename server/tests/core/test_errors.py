@@ -65,6 +65,7 @@ TABLE: dict[str, tuple[str, int, int, bool]] = {
     "TooLarge": ("RESOURCE_EXHAUSTED", 413, errno.EFBIG, False),
     "QueueFull": ("RESOURCE_EXHAUSTED", 429, errno.EAGAIN, True),
     "VolumeFull": ("RESOURCE_EXHAUSTED", 507, errno.ENOSPC, False),
+    "QuotaExceeded": ("RESOURCE_EXHAUSTED", 507, errno.EDQUOT, False),
     "Unavailable": ("UNAVAILABLE", 503, errno.EAGAIN, True),
     "ViewUnavailable": ("UNAVAILABLE", 503, errno.EAGAIN, True),
     "VolumeReadOnly": ("UNAVAILABLE", 503, errno.EROFS, False),

@@ -115,6 +115,7 @@ BREAKS: dict[str, Callable[[Sample], object]] = {
     "acl-agrees": lambda s: s.sql("UPDATE node SET flags=2 WHERE ino=%d" % s.small.ino),
     "metadata-object": lambda s: s.sql("UPDATE metadata SET json='[1]'"),
     "schema-usable": lambda s: s.sql("""UPDATE collection SET schema='[[["v",0,"cosine"]],false]'"""),
+    "usage-counted": lambda s: s.sql("UPDATE usage SET bytes=bytes-1, files=files+1"),
     "vector-fits": lambda s: s.sql("UPDATE vector SET data=x'0000c07f'"),
 }
 

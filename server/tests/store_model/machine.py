@@ -8,7 +8,7 @@ is trimmed, blobs are collected, files compacted, the log checkpointed and the v
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,11 +17,13 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from vexfs.core.errors import RevisionNotAvailable, VexfsError
-from vexfs.store import collect, compact, history, sqlite
+from vexfs.core.errors import QuotaExceeded, RevisionNotAvailable, VexfsError
+from vexfs.store import collect, compact, history, sqlite, usage
 from vexfs.store.check import check_volume
 from vexfs.store.reader import Reader
+from vexfs.store.usage import UNLIMITED
 from vexfs.store.volume import Volume
+from vexfs.store.writer import Transaction
 
 from . import operations
 from . import volume as real
@@ -29,6 +31,11 @@ from .model import Model
 
 _SEEDS = st.integers(0, 2**32 - 1)
 """Hypothesis chooses the rules; within one, a seed chooses. Drawing every detail made runs of a few dozen steps too tame."""
+
+_ROOM = st.integers(0, 200_000)
+"""Bytes that a quota leaves, for an operation that has one."""
+_CAREFUL = ("zero",)
+"""Operations that a quota refuses for what they might add; what they take away would sometimes make up for it."""
 
 _OFTEN = ("create", "mkdir", "write", "write_large", "replace", "truncate", "rename", "remove")
 _LEFTOVER = "no-stray-blob"
@@ -81,6 +88,59 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert want is None, f"{operation}: want {want}, got success"
         self._took(answer.revision)
+
+    @precondition(lambda self: self.pending is None)
+    @rule(seed=_SEEDS, room=_ROOM, more_files=st.integers(0, 1))
+    def api_writes_under_a_quota(self, seed: int, room: int, more_files: int) -> None:
+        """What is refused changes nothing, and would have exceeded the limit: it is done without one then."""
+        operation = operations.choose(operations.RandomChooser(seed), self.committed, self.kinds)
+        note(f"api, with room for {room} bytes and {more_files} files: {operation}")
+        limits: list[usage.UsageRow] = []
+        perform = _limited(real.prepare(self.api, operation), room, more_files, limits.append)
+        head = self.head
+        try:
+            answer = self.api.queue.submit(operation[0], perform).result(timeout=30)
+        except QuotaExceeded:
+            self.everybody_sees_what_was_committed()
+            self._api(operation)
+            if self.head > head and operation[0] not in _CAREFUL:
+                used = self._counted(self.api)
+                assert used.bytes > (limits[-1].limit_bytes or 0) or used.files > (limits[-1].limit_files or 0)
+        except VexfsError as error:
+            want = _outcome(self.committed, operation)
+            assert want is type(error), f"{operation}: want {want}, got {error!r}"
+        else:
+            assert _outcome(self.committed, operation) is None
+            self._took(answer.revision)
+            used = self._counted(self.api)
+            assert used.bytes <= (limits[-1].limit_bytes or 0) and used.files <= (limits[-1].limit_files or 0)
+
+    def _counted(self, volume: Volume) -> usage.UsageRow:
+        """What the volume counts, which is what there is."""
+        with volume.snapshot() as view:
+            used = usage.read(view)
+            assert [used[:2]] == view.execute(usage.RECOUNT).fetchall()
+        return used
+
+    @rule(seed=_SEEDS, room=_ROOM)
+    def mount_writes_under_a_quota(self, seed: int, room: int) -> None:
+        """A mount cannot take back what it has written, so it is refused before."""
+        model = self.committed.copy() if self.pending is None else self.pending
+        operation = operations.choose(operations.RandomChooser(seed), model, self.mount_kinds)
+        note(f"mount, with room for {room} bytes and no file: {operation}")
+        perform = _limited(real.prepare(self.mount, operation), room, 0, lambda _: None)
+        self.pending = model
+        try:
+            with self.mount.writer.begin(operation[0]) as txn:
+                perform(txn)
+        except VexfsError as error:
+            assert self.mount.writer.group_open, f"{operation}: refused, and the group's earlier operations are lost with it"
+            if not isinstance(error, QuotaExceeded):
+                assert _outcome(model, operation) is type(error)
+            self.the_mount_sees_its_own_group()
+            return
+        assert _outcome(model, operation) is None
+        self.group.append(txn.revision)
 
     def _took(self, revision: int) -> None:
         """A transaction of the API's kind was committed: it is a revision of its own."""
@@ -150,12 +210,16 @@ class StoreMachine(RuleBasedStateMachine):
             with volume.snapshot() as view:
                 assert view.revision == self.head
                 _same(self.committed, view)
+            self._counted(volume)
 
     @precondition(lambda self: self.pending is not None)
     @rule()
     def the_mount_sees_its_own_group(self) -> None:
         assert self.pending is not None
         _same(self.pending, self.mount.writer)
+        if self.group:
+            writer = self.mount.writer
+            assert [(writer.usage.bytes, writer.usage.files)] == writer.execute(usage.RECOUNT).fetchall()
 
     @rule(seed=_SEEDS)
     def the_past_is_as_it_was(self, seed: int) -> None:
@@ -230,6 +294,23 @@ class StoreMachine(RuleBasedStateMachine):
             assert not findings, findings
         finally:
             shutil.rmtree(self.folder)
+
+
+def _limited(
+    perform: Callable[[Transaction], None], room: int, more_files: int, tell: Callable[[usage.UsageRow], object]
+) -> Callable[[Transaction], None]:
+    """The operation in a volume that may hold so much more than it does, for its time alone."""
+
+    def limited(txn: Transaction) -> None:
+        used = txn.usage
+        used.limit_bytes, used.limit_files = used.bytes + room, used.files + more_files
+        tell(usage.UsageRow(used.bytes, used.files, used.limit_bytes, used.limit_files))
+        try:
+            perform(txn)
+        finally:
+            used.limit_bytes = used.limit_files = UNLIMITED
+
+    return limited
 
 
 def _outcome(model: Model, operation: real.Operation) -> type[VexfsError] | None:

@@ -24,6 +24,8 @@ def settings_from(arguments: list[str]) -> Settings:
     parser.add_argument("--tls-key", type=Path, help="PEM file: the key of the certificate")
     parser.add_argument("--tls-client-ca", type=Path, help="PEM file: callers need a certificate signed by this CA")
     parser.add_argument("--cors-origin", action="append", default=[], help="a site whose pages may call; repeatable")
+    parser.add_argument("--quota-bytes", type=int, help="how many bytes the volume may hold")
+    parser.add_argument("--quota-files", type=int, help="how many files the volume may hold")
     parser.add_argument("--processes", type=int, default=1, help="how many API processes share the gRPC port")
     parser.add_argument("--replica", type=int, default=0, help="be that one of the further ones, from 1")
     parsed = parser.parse_args(arguments)
@@ -42,6 +44,8 @@ def settings_from(arguments: list[str]) -> Settings:
         token_file=parsed.token_file,
         tls=tls,
         cors_origins=pages,
+        quota_bytes=parsed.quota_bytes,
+        quota_files=parsed.quota_files,
         processes=parsed.processes,
         replica=parsed.replica,
     )

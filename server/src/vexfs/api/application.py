@@ -16,6 +16,7 @@ from vexfs.api.readers import ReaderThreads
 from vexfs.api.request_memory import RequestMemory, limit_bytes
 from vexfs.api.revisions import RevisionWaits
 from vexfs.api.tls import TlsFiles
+from vexfs.core import quotas
 from vexfs.core.search.caches import result_cache_bytes
 from vexfs.core.search.engine import SearchEngine
 from vexfs.core.search.reranking import Reranking
@@ -46,6 +47,9 @@ class Settings:
     tls: TlsFiles | None
     cors_origins: frozenset[str] = frozenset()
     """The pages of other sites that may call, as browsers write their origins."""
+    quota_bytes: int | None = None
+    """How many bytes the volume may hold, whoever writes; None is no limit."""
+    quota_files: int | None = None
     processes: int = 1
     """How many API processes share the gRPC port."""
     replica: int = 0
@@ -101,10 +105,21 @@ async def open_application(settings: Settings) -> Application:
     folder = runtime.DataFolder(settings.data)
     folder.create()
     secret = token_files.load_or_create(settings.token_file or folder.token_file)
-    volume = Volume.open(folder.volume, "api", create=True)
+    volume = _open_volume(settings, folder)
     engine = SearchEngine(volume, _load_model, load_again=_load_again, reranking=reranking, result_cache_bytes=cache_bytes)
     engine.start()
     return assemble(settings, secret, volume, engine, request_memory)
+
+
+def _open_volume(settings: Settings, folder: runtime.DataFolder) -> Volume:
+    """The volume, with the quota that the settings say: all its processes read it there."""
+    volume = Volume.open(folder.volume, "api", create=True)
+    try:
+        quotas.set_limits(volume, limit_bytes=settings.quota_bytes, limit_files=settings.quota_files)
+    except BaseException:
+        volume.close()
+        raise
+    return volume
 
 
 def assemble(

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from vexfs import config
+from vexfs.cli import sizes
 from vexfs.cli.options import SHARED_LOCKS_HELP, data_option
 from vexfs.core.errors import InvalidRequest
 from vexfs.security.origins import parse_origin
@@ -32,10 +33,24 @@ def _model(_context: click.Context, _parameter: click.Parameter, value: str | No
     return value if value.startswith(("http://", "https://")) else str(Path(value).expanduser().absolute())
 
 
+def _size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes as people write it; empty is none."""
+    if value is None or not value.strip():
+        return None
+    try:
+        return sizes.parse(value)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.message) from error
+
+
 @click.command("serve")
 @data_option
 @click.option("--mount", type=click.Path(path_type=Path), envvar="VEXFS_MOUNT", help="Directory to mount the files on.")
 @click.option("--shared-locks", is_flag=True, envvar="VEXFS_MOUNT_SHARED_LOCKS", help=SHARED_LOCKS_HELP)
+@click.option("--quota", "quota_bytes", envvar="VEXFS_QUOTA", metavar="SIZE", callback=_size,
+              help="Bytes the volume may hold, such as 500MB or 10GiB.  [default: no limit]")  # fmt: skip
+@click.option("--quota-files", type=click.IntRange(1), envvar="VEXFS_QUOTA_FILES", metavar="N",
+              help="Files, directories and links it may hold.  [default: no limit]")  # fmt: skip
 @click.option("--host", default=config.DEFAULT_HOST, envvar="VEXFS_HOST", show_default=True, help="Address to listen on.")
 @click.option("--rest-port", type=click.IntRange(0, 65535), default=config.DEFAULT_REST_PORT, envvar="VEXFS_REST_PORT",
               show_default=True, help="Port of REST; 0 takes a free one.")  # fmt: skip
@@ -60,6 +75,8 @@ def serve_command(
     data: Path,
     mount: Path | None,
     shared_locks: bool,
+    quota_bytes: int | None,
+    quota_files: int | None,
     host: str,
     rest_port: int,
     grpc_port: int,
@@ -88,6 +105,8 @@ def serve_command(
         data=data.absolute(),
         mount=mount.absolute() if mount else None,
         shared_locks=shared_locks,
+        quota_bytes=quota_bytes,
+        quota_files=quota_files,
         host=host,
         rest_port=rest_port,
         grpc_port=grpc_port,

@@ -7,7 +7,7 @@ turn and puts large runs into durable blobs; `write` and `replace` run inside an
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from vexfs.core import files, holes
+from vexfs.core import files, holes, quotas
 from vexfs.core.errors import InvalidRequest, IsADirectory, NotARegularFile, TooLarge, Unavailable
 from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Change, Ino, Node
 from vexfs.store import content as rows
@@ -186,43 +186,50 @@ class StagedContent:
 
 
 def write(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
-    """Write into a file; it grows where needed. Raises NotFound, NotARegularFile, TooLarge."""
+    """Write into a file; it grows where needed. Raises NotFound, NotARegularFile, TooLarge, QuotaExceeded."""
     node = regular(txn, ino)
     size_bytes = max(node.size_bytes, prepared.end_bytes)
     hole_bytes = holes.after_write(txn, node, _written(prepared), size_bytes)
+    quotas.check_growth(txn, node, size_bytes, hole_bytes)
     _put(txn, node, prepared)
     return changed(txn, node, size_bytes, hole_bytes, mtime_ns)
 
 
 def replace(txn: Transaction, ino: Ino, prepared: Prepared, *, mtime_ns: int | None = None) -> Node:
-    """Give a file a whole new content. Raises NotFound, NotARegularFile."""
+    """Give a file a whole new content. Raises NotFound, NotARegularFile, QuotaExceeded."""
     node = regular(txn, ino)
     _check_prepared(txn, prepared)
-    rows.clear(txn, ino, 0, born=txn.revision)
     empty = node._replace(size_bytes=0, hole_bytes=0)
     hole_bytes = holes.after_write(txn, empty, _written(prepared), prepared.end_bytes)
+    quotas.check_growth(txn, node, prepared.end_bytes, hole_bytes)
+    rows.clear(txn, ino, 0, born=txn.revision)
     _put(txn, empty, prepared)
     return changed(txn, node, prepared.end_bytes, hole_bytes, mtime_ns)
 
 
 def truncate(txn: Transaction, ino: Ino, size_bytes: int) -> Node:
-    """Cut a file, or extend it with zeros. Raises NotFound, NotARegularFile, TooLarge."""
+    """Cut a file, or extend it with a hole. Raises NotFound, NotARegularFile, TooLarge.
+
+    Extending counts what it makes of the last block, and is refused with QuotaExceeded when that does not fit.
+    """
     node = regular(txn, ino)
     if size_bytes < 0:
         raise InvalidRequest("a size is not negative")
     check_size(size_bytes)
     hole_bytes = holes.after_resize(txn, node, size_bytes)
+    quotas.check_growth(txn, node, size_bytes, hole_bytes)
     if size_bytes < node.size_bytes:
         _cut(txn, node, size_bytes)
     return changed(txn, node, size_bytes, hole_bytes)
 
 
 def copy(txn: Transaction, source: Ino, target: Ino) -> Node:
-    """Give `target` the content of `source`; large content moves no bytes. Raises NotFound, NotARegularFile."""
+    """Give `target` the content of `source`; large content moves no bytes. Raises NotFound, NotARegularFile, QuotaExceeded."""
     node = regular(txn, source)
     if source == target:
         return node
     replaced = regular(txn, target)
+    quotas.check_growth(txn, replaced, node.size_bytes, node.hole_bytes)
     rows.clear(txn, target, 0, born=txn.revision)
     end_block = -(-node.size_bytes // BLOCK_BYTES)
     for piece in rows.visible(txn, source, 0, end_block):

@@ -7,7 +7,7 @@ the caller asks for the rest. Everything is read before anything is written: sou
 from collections.abc import Iterator
 from itertools import groupby
 
-from vexfs.core import content, holes
+from vexfs.core import content, holes, quotas
 from vexfs.core.errors import InvalidRequest
 from vexfs.core.types import BLOCK_BYTES, Ino, Node
 from vexfs.store import content as rows
@@ -23,7 +23,7 @@ def copy_range(txn: Transaction, source: Ino, offset: int, target: Ino, target_o
     """Copy bytes from `offset` on to `target_offset`; returns how many, fewer than `length` at the source's end or when it is
     too much for one transaction.
 
-    Raises InvalidRequest for places that overlap, TooLarge, NotFound, NotARegularFile.
+    Raises InvalidRequest for places that overlap, TooLarge, QuotaExceeded, NotFound, NotARegularFile.
     """
     node, into = content.regular(txn, source), content.regular(txn, target)
     if offset < 0 or target_offset < 0 or length < 0:
@@ -52,9 +52,12 @@ class _Copy:
         first_block, end_block = self._start // BLOCK_BYTES, holes.end_of(self._end)
         asked = holes.union([(first_block, end_block)], holes.last_block(self._target, size_bytes))
         before = [run for first, end in asked for run in holes.runs_with_data(self._txn, self._target, first, end)]
+        filled = _runs(block for block in range(first_block, end_block) if block in shared or moved[block] is not None)
+        after = holes.union(holes.outside(before, first_block, end_block), filled)
+        hole_bytes = holes.count(self._target, size_bytes, before, after)
+        quotas.check_growth(self._txn, self._target, size_bytes, hole_bytes)
         self._write(shared, moved, end_block)
-        after = [run for first, end in asked for run in rows.data_runs(self._txn, self._target.ino, first, end)]
-        content.changed(self._txn, self._target, size_bytes, holes.count(self._target, size_bytes, before, after))
+        content.changed(self._txn, self._target, size_bytes, hole_bytes)
         return self._end - self._start
 
     # -- finding out ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ holds them against that enum. Messages are for people: no caller matches on thei
     │                         ContentChanged
     ├── RevisionNotAvailable, RevisionNotReached, DeadlineExceeded
     ├── Unauthenticated, PermissionDenied ── ForeignOrigin
-    ├── ResourceExhausted ── TooLarge, QueueFull, VolumeFull
+    ├── ResourceExhausted ── TooLarge, QueueFull, VolumeFull, QuotaExceeded
     ├── Unavailable ── ViewUnavailable, VolumeReadOnly, VolumeInUse
     ├── DataLoss ── CorruptContent
     ├── NotSupported ── FormatTooNew, UnsafeSqlite
@@ -323,11 +323,19 @@ class QueueFull(ResourceExhausted):
 
 
 class VolumeFull(ResourceExhausted):
-    """The disk underneath, or the volume's quota, is full."""
+    """The disk underneath is full."""
 
     reason = "VOLUME_FULL"
     http_status = 507
     errno = _errno.ENOSPC
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The volume would hold more bytes, or more files, than its quota allows."""
+
+    reason = "QUOTA_EXCEEDED"
+    http_status = 507
+    errno = _errno.EDQUOT
 
 
 class Unavailable(VexfsError):

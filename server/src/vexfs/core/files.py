@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import apsw
 
-from vexfs.core import acls, collections
+from vexfs.core import acls, collections, quotas
 from vexfs.core.errors import (
     AlreadyExists,
     DirectoryNotEmpty,
@@ -23,6 +23,7 @@ from vexfs.core.errors import (
     NotADirectory,
     NotASymlink,
     NotFound,
+    QuotaExceeded,
     RootImmutable,
     TooManyLinks,
 )
@@ -109,7 +110,7 @@ def create(txn: Transaction, parent: Ino, name: bytes, *, mode: int, uid: int, g
     """A new empty file; `mode` has type (regular, FIFO, socket, device; regular when none) and permissions, of which those in
     `umask` are taken unless the directory has a default access control list.
 
-    Raises AlreadyExists, InvalidName, NotFound or NotADirectory for the parent.
+    Raises AlreadyExists, InvalidName, QuotaExceeded, NotFound or NotADirectory for the parent.
     """
     if not _stat.S_IFMT(mode):
         mode |= _stat.S_IFREG
@@ -125,6 +126,7 @@ def create_many(txn: Transaction, parent: Ino, names: Sequence[bytes], *, mode: 
     for name in names:
         check_name(name)
     directory = _directory(txn, parent)
+    quotas.check_new(txn, len(names))
     inos = [Ino(ino) for ino in txn.new_inos(len(names))]
     try:
         dentries.add_many(txn, parent, names, inos[0], born=txn.revision)
@@ -162,9 +164,10 @@ def make_symlink(txn: Transaction, parent: Ino, name: bytes, *, target: bytes, u
 def create_nameless(txn: Transaction, parent: Ino, *, mode: int, uid: int, gid: int, umask: int = 0) -> Node:
     """A new empty regular file without a name, as it would be in the directory `parent`; `link` can give it one.
 
-    Whoever writes has it open, and ends it with `forget_orphan`. Raises NotFound, NotADirectory.
+    Whoever writes has it open, and ends it with `forget_orphan`. Raises QuotaExceeded, NotFound, NotADirectory.
     """
     directory = _directory(txn, parent)
+    quotas.check_new(txn, 1)
     new = _New(_stat.S_IFREG | _stat.S_IMODE(mode), uid, gid, umask)
     node = _insert(txn, txn.new_ino(), directory, new, 0)
     nodes.add_orphan(txn, node.ino, txn.writer.origin)
@@ -188,11 +191,22 @@ def _add_node(txn: Transaction, parent: Ino, name: bytes, new: _New) -> Node:
     is_directory = _stat.S_ISDIR(new.mode)
     if is_directory:
         _check_room(directory)
+    _check_quota(txn, parent, name, new)
     ino = txn.new_ino()
     _add_entry(txn, parent, name, ino)
     node = _insert(txn, ino, directory, new, 2 if is_directory else 1)
     _touch(txn, directory, link_delta=1 if is_directory else 0)
     return node
+
+
+def _check_quota(txn: Transaction, parent: Ino, name: bytes, new: _New) -> None:
+    """Raise QuotaExceeded when there is no room for something new, AlreadyExists when it would not be new."""
+    try:
+        quotas.check_new(txn, 1, new.size_bytes)
+    except QuotaExceeded:
+        if find(txn, parent, name) is not None:
+            raise AlreadyExists(f"{show(name)!r} exists already", name=show(name)) from None
+        raise
 
 
 def _insert(txn: Transaction, ino: Ino, directory: Node, new: _New, nlink: int) -> Node:

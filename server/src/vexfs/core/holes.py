@@ -46,6 +46,12 @@ def union(*parts: Iterable[tuple[int, int]]) -> Runs:
     return joined
 
 
+def outside(runs: Runs, first_block: int, end_block: int) -> Runs:
+    """What of the runs lies outside that range."""
+    parts = [part for first, end in runs for part in ((first, min(end, first_block)), (max(first, end_block), end))]
+    return [(first, end) for first, end in parts if first < end]
+
+
 def count(node: Node, size_bytes: int, before: Runs, after: Runs) -> int:
     """`hole_bytes` of the file once it has `size_bytes`, where the runs with data `before` have become those `after`.
 

@@ -4,7 +4,7 @@ Called by the mount for lseek and fallocate; `copying` copies ranges. Works in b
 block of which something remains is written anew.
 """
 
-from vexfs.core import content, holes
+from vexfs.core import content, holes, quotas
 from vexfs.core.errors import InvalidRequest, VolumeFull
 from vexfs.core.types import BLOCK_BYTES, Ino, Node
 from vexfs.store import content as rows
@@ -54,15 +54,18 @@ def next_hole(view: Reader, node: Node, offset: int) -> int | None:
 
 
 def allocate(txn: Transaction, ino: Ino, offset: int, length: int, *, keep_size: bool) -> Node:
-    """See that the range can be written: the disk has room for it now, and the file reaches its end unless `keep_size`.
+    """See that the range can be written: disk and quota have room for it now, and the file reaches its end unless `keep_size`.
 
     Nothing is set aside: content is written anew with every change, so no reservation could promise more. Raises VolumeFull,
-    TooLarge, InvalidRequest, NotFound, NotARegularFile.
+    QuotaExceeded, TooLarge, InvalidRequest, NotFound, NotARegularFile.
     """
     node = content.regular(txn, ino)
     end = _end(offset, length)
     if length > txn.blobs.free_bytes():
         raise VolumeFull(f"the disk under the volume has no room for {length} bytes more: free some space, then try again")
+    size_bytes = max(node.size_bytes, end)
+    written = holes.after_write(txn, node, [(offset // BLOCK_BYTES, holes.end_of(end))], size_bytes)
+    quotas.check_growth(txn, node, size_bytes, written)
     if keep_size or end <= node.size_bytes:
         return node
     return content.truncate(txn, ino, end)
@@ -71,11 +74,13 @@ def allocate(txn: Transaction, ino: Ino, offset: int, length: int, *, keep_size:
 def zero(txn: Transaction, ino: Ino, offset: int, length: int, *, keep_size: bool = True) -> Node:
     """Make the range read as zeros, whole blocks of it holes; the file reaches its end unless `keep_size`.
 
-    Raises InvalidRequest, TooLarge, NotFound, NotARegularFile.
+    Raises InvalidRequest, TooLarge, NotFound, NotARegularFile; QuotaExceeded where a longer file alone would be too much.
     """
     node = content.regular(txn, ino)
     end = _end(offset, length)
     size_bytes = node.size_bytes if keep_size else max(node.size_bytes, end)
+    if size_bytes > node.size_bytes:
+        quotas.check_growth(txn, node, size_bytes, holes.after_resize(txn, node, size_bytes))
     if end >= node.size_bytes:  # what is left of the last block is nothing
         end = max(offset, holes.end_of(node.size_bytes) * BLOCK_BYTES)
     first_block, end_block = holes.end_of(offset), end // BLOCK_BYTES

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vexfs.core import attributes, files, paths
+from vexfs.core import attributes, files, paths, quotas
 from vexfs.core.errors import InvalidName, InvalidRequest, NotADirectory, NotFound, TooManyLinks
 from vexfs.core.types import ROOT_INO, DirectoryEntry, Ino, Removed
 from vexfs.store import dentries
@@ -77,12 +77,16 @@ def name_of(view: Reader, ino: Ino) -> bytes:
 
 
 def make(txn: Transaction, name: bytes, *, uid: int, gid: int) -> Ino:
-    """A new one that asks its name. Raises AlreadyExists, InvalidName, NameTooLong, NotADirectory, TooManyLinks."""
+    """A new one that asks its name.
+
+    Raises AlreadyExists, InvalidName, NameTooLong, NotADirectory, TooManyLinks, QuotaExceeded.
+    """
     _check_name(name)
     folder = _folder(txn)
     if folder is None:
         if files.find(txn, ROOT_INO, FOLDER) is not None:
             raise NotADirectory("the volume has a file /.search where saved queries are kept: move it away over the API")
+        quotas.check_new(txn, 2)
         folder = files.make_directory(txn, ROOT_INO, FOLDER, mode=0o700, uid=uid, gid=gid).ino
     if len(dentries.list_page(txn, folder, after=b"", limit=SAVED_MAX)) >= SAVED_MAX:
         raise TooManyLinks(f"a volume has at most {SAVED_MAX} saved queries: remove some", limit=str(SAVED_MAX))

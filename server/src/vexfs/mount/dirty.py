@@ -14,9 +14,12 @@ PIECE_MIN_BYTES = 65_536
 
 
 class DirtyBuffer:
-    """Byte runs by offset. `byte_count` is how many bytes they hold together, `end` the offset behind the last (0: none)."""
+    """Byte runs by offset. `byte_count` is how many bytes they hold together, `end` the offset behind the last (0: none).
 
-    __slots__ = ("_pieces", "_runs", "_starts", "byte_count", "end")
+    `reserved_bytes` belongs to `Reservations`: what the volume will hold more once these bytes are stored.
+    """
+
+    __slots__ = ("_pieces", "_runs", "_starts", "byte_count", "end", "reserved_bytes")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
@@ -25,6 +28,7 @@ class DirtyBuffer:
         """What follows the last run, in order."""
         self.byte_count = 0
         self.end = 0
+        self.reserved_bytes = 0
 
     @property
     def run_count(self) -> int:
@@ -108,6 +112,14 @@ class DirtyBuffer:
             if low < high:
                 target[low - offset : high - offset] = run[low - start : high - start]
             index += 1
+
+    def touches(self, offset: int, end: int) -> bool:
+        """Whether some byte from `offset` up to `end` is dirty."""
+        index = bisect_left(self._starts, end) - 1
+        if index < 0:
+            return False
+        is_last = index == len(self._starts) - 1
+        return (self.end if is_last else self._starts[index] + len(self._runs[index])) > offset
 
     def truncate(self, size: int) -> None:
         """Forget every byte at or behind `size`."""

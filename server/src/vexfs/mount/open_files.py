@@ -34,6 +34,10 @@ class OpenFile:
     """An errno to report once: bytes of this file were lost."""
     stale = False
     """Another process changed the content since the last write here."""
+    end_bytes = -1
+    """While something is pending and a quota counts: the file's size with it. Negative: not looked up yet."""
+    dense = True
+    """As `end_bytes`: the file has no holes, with what is pending."""
     plain = False
     """Made by this mount and never given an extended attribute."""
 

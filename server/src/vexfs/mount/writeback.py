@@ -2,8 +2,9 @@
 
 Driven by the loop; one thread, but for the preparing of large content, which runs in workers and comes back through
 `Engine.post`. Bytes wait at most FLUSH_AFTER_NS; one file's at most LAYER_BYTES; all files' together at most TOTAL_BYTES,
-beyond which the answers to writes wait. Small content goes into the group's rows at once; long runs become blobs, whose fsync
-the loop must not wait for: they stay readable as layers of their file until their rows are written, oldest first.
+beyond which the answers to writes wait. Where the volume has a quota, a write that would exceed it is refused. Small content
+goes into the group's rows at once; long runs become blobs, whose fsync the loop must not wait for: they stay readable as layers
+of their file until their rows are written, oldest first.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from vexfs.core.types import INLINE_MAX_BYTES, Ino
 from vexfs.mount.dirty import DirtyBuffer
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
+from vexfs.mount.reservations import Reservations
 from vexfs.store.blobs import BlobFolder
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Writeback:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.reservations = Reservations(engine.writer)
         self._dirty: dict[int, OpenFile] = {}
         """Files with a dirty buffer, the one that has waited longest first."""
         self._total_bytes = 0
@@ -61,12 +64,14 @@ class Writeback:
     # -- writing ---------------------------------------------------------------------------------------
 
     def write(self, file: OpenFile, offset: int, data: bytes) -> bool:
-        """Take bytes; False when memory is full and the answer has to wait (see `when_room`)."""
+        """Take bytes; False when memory is full and the answer has to wait (see `when_room`). Raises QuotaExceeded."""
+        reserved = self.reservations.take(file, offset, len(data)) if self.reservations.limited else 0
         dirty = file.dirty
         if dirty is None:
             dirty = self._begin(file)
         before = dirty.byte_count
         dirty.write(offset, data)
+        dirty.reserved_bytes += reserved
         self._total_bytes += dirty.byte_count - before
         file.mtime_ns = time.time_ns()
         if dirty.byte_count >= LAYER_BYTES or dirty.run_count >= RUNS_MAX:
@@ -111,6 +116,7 @@ class Writeback:
             return False
         prepared = Prepared((), tuple(dirty.runs()), dirty.end)
         self._total_bytes -= dirty.byte_count
+        self.reservations.release(dirty)
         self._store(file, [prepared])
         return True
 
@@ -134,8 +140,13 @@ class Writeback:
         except NotFound:
             file.error = errno.ESTALE  # somebody else removed the file; its bytes have nowhere to go
         except VexfsError as error:
-            logger.warning("written bytes are lost", extra={"ino": file.ino, "reason": error.reason})
-            file.error = error.errno
+            self._lose(file, error)
+
+    def _lose(self, file: OpenFile, error: VexfsError) -> None:
+        """The file reports it, and the kernel forgets what it has of its content and size."""
+        logger.warning("written bytes are lost", extra={"ino": file.ino, "reason": error.reason})
+        file.error = error.errno
+        self._engine.invalidator.forget_inode(file.ino)
 
     def _start_layer(self, file: OpenFile, buffer: DirtyBuffer) -> None:
         file.layers = [*file.layers, buffer]
@@ -168,14 +179,15 @@ class Writeback:
 
     def _store_layer(self, file: OpenFile, buffer: DirtyBuffer, future: "Future[list[Prepared]]") -> bool:
         """Write the lowest layer's rows; False when its blobs were collected meanwhile and are being made again."""
+        reserved = self.reservations.release(buffer)
         try:
             self._store(file, future.result())
         except Unavailable:
+            self.reservations.hold(buffer, reserved)
             self._submit(file, buffer)
             return False
         except VexfsError as error:
-            logger.warning("written bytes are lost", extra={"ino": file.ino, "reason": error.reason})
-            file.error = error.errno
+            self._lose(file, error)
         except Exception:
             logger.exception("written bytes are lost", extra={"ino": file.ino})
             file.error = errno.EIO
@@ -214,6 +226,7 @@ class Writeback:
         """The file is gone: so are its dirty bytes. Layers on their way find out by themselves."""
         if file.dirty is not None:
             self._total_bytes -= file.dirty.byte_count
+            self.reservations.release(file.dirty)
             self._take(file)
 
     def cut(self, file: OpenFile, size_bytes: int) -> None:
@@ -222,6 +235,7 @@ class Writeback:
             before = file.dirty.byte_count
             file.dirty.truncate(size_bytes)
             self._total_bytes -= before - file.dirty.byte_count
+            self.reservations.recount(file, size_bytes)
 
     # -- time ------------------------------------------------------------------------------------------
 

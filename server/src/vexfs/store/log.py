@@ -4,11 +4,14 @@ Called by the writer (pack) and by everything that tails the log (read). Statele
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from vexfs.core.types import Change, LogRecord, Revision
+
+if TYPE_CHECKING:
+    from vexfs.store.usage import Usage
 
 APPEND = "INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)"
 
@@ -32,6 +35,10 @@ class Writes(Executes, Protocol):
 
     @property
     def append(self) -> Callable[[str, tuple[Any, ...]], object]: ...
+
+    @property
+    def usage(self) -> "Usage":
+        """What the volume holds, kept along with its rows."""
 
 
 def pack(changes: list[Change]) -> bytes:

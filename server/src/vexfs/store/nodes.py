@@ -1,7 +1,7 @@
 """The `node` table and its history: one row a file.
 
-Called by `vexfs.core`. Functions take the view or transaction first; no state of their own. Rules about what a change means
-(times, link counts) are the core's.
+Called by `vexfs.core`. Functions take the view or transaction first; no state of their own. Every row that comes, changes or
+goes is counted in the transaction's `usage`. Rules about what a change means (times, link counts) are the core's.
 """
 
 from array import array
@@ -78,14 +78,18 @@ def get_entry(view: "reader.Reader", parent: Ino, name: bytes) -> tuple[Node, in
     return None
 
 
-def insert(txn: Executes, node: Node) -> None:
+def insert(txn: Writes, node: Node) -> None:
     """A new file."""
     txn.execute(_INSERT, node)
+    txn.usage.files += 1
+    txn.usage.bytes += node.size_bytes
 
 
-def insert_alike(txn: Executes, node: Node, inos: Sequence[int]) -> None:
+def insert_alike(txn: Writes, node: Node, inos: Sequence[int]) -> None:
     """New files that differ from `node` by their numbers alone; at least one."""
     txn.execute(_INSERT_ALIKE, (*node[1:], apsw.carray(array("q", inos))))
+    txn.usage.files += len(inos)
+    txn.usage.bytes += len(inos) * node.size_bytes
 
 
 def write_row(txn: Writes, node: Node, old: Node, keep_from: int) -> None:
@@ -94,6 +98,7 @@ def write_row(txn: Writes, node: Node, old: Node, keep_from: int) -> None:
     `old` is the row as it stands in the table.
     """
     txn.execute(_PUT, node)
+    txn.usage.bytes += node.size_bytes - node.hole_bytes - old.size_bytes + old.hole_bytes
     if old.revision <= keep_from:
         txn.append(_KEEP, (old.ino, node.revision, *old[1:]))
 
@@ -107,6 +112,8 @@ def write_touched(txn: Writes, node: Node, keep_from: int) -> None:
 def remove(txn: Writes, old: Node, *, died: int, keep_from: int) -> None:
     """Delete the row `old`, keeping it in the history when it was born at or before `keep_from`."""
     txn.execute(_REMOVE, (old.ino,))
+    txn.usage.files -= 1
+    txn.usage.bytes -= old.size_bytes - old.hole_bytes
     if old.revision <= keep_from:
         txn.append(_KEEP, (old.ino, died, *old[1:]))
 

@@ -6,6 +6,8 @@ leads to, so a crash leaves the old format or the new one.
 `node.hole_bytes` (format 2) is what of `size_bytes` lies in blocks without content: counted with every change of content,
 because stat(2) asks far more often than anything changes. `node.flags` holds NODE_* of `vexfs.core.types`.
 
+`usage` (format 3) is one row: what `node` adds up to, and the quota; see `vexfs.store.usage`.
+
 `log.base` is the newest revision before a row's own that can be shown: the one before, or, where the mount made one version of
 all that a commit changed, the last one of the commit before.
 
@@ -23,7 +25,7 @@ from typing import Any
 import apsw
 
 from vexfs.core.errors import FormatTooNew
-from vexfs.store import content
+from vexfs.store import content, usage
 
 _FORMAT_1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
@@ -94,8 +96,15 @@ ALTER TABLE node_history ADD COLUMN hole_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE node_history ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
 """
 
+_FORMAT_3 = f"""
+CREATE TABLE usage(
+    id INTEGER PRIMARY KEY CHECK(id=1), bytes INTEGER NOT NULL, files INTEGER NOT NULL, limit_bytes INTEGER, limit_files INTEGER
+) STRICT;
+INSERT INTO usage SELECT 1, *, NULL, NULL FROM ({usage.RECOUNT});
+"""
+
 #: `MIGRATIONS[n]` leads from format n to format n + 1.
-MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2)
+MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3)
 FORMAT = len(MIGRATIONS)
 
 _DIRECTORY_MODE = 0o40755

@@ -4,9 +4,9 @@ Owned by `Volume`; used by one thread at a time (the mount's loop, or the write 
 operation: atomic, one revision, one row in the log. A commit is a group of transactions under one SQL COMMIT, written in
 one turn. Never calls fsync: that is the Syncer's, after the turn was given back.
 
-Order of a group: take the turn → BEGIN IMMEDIATE → read the head → (SAVEPOINT → rows → log row → RELEASE)* → directories'
-times → appended rows → COMMIT → leave the turn → ring. A crash anywhere before the COMMIT is whole in the WAL leaves the state
-before the group.
+Order of a group: take the turn → BEGIN IMMEDIATE → read head and usage → (SAVEPOINT → rows → log row → RELEASE)* →
+directories' times → appended rows → usage → COMMIT → leave the turn → ring. A crash anywhere before the COMMIT is whole in the
+WAL leaves the state before the group.
 """
 
 import logging
@@ -23,6 +23,7 @@ from vexfs.store import log, nodes, sqlite
 from vexfs.store.blobs import BlobFolder
 from vexfs.store.openings import OpenElsewhere
 from vexfs.store.turn import Turn
+from vexfs.store.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Transaction:
 
     __slots__ = (
         "_hidden",
+        "_used",
         "append",
         "at_revision",
         "blobs",
@@ -54,6 +56,7 @@ class Transaction:
         "operation",
         "revision",
         "touched",
+        "usage",
         "writer",
     )
 
@@ -67,6 +70,8 @@ class Transaction:
         self.execute_many: Callable[..., Any] = writer.execute_many
         self.append = writer.append
         self.touched = writer.touched
+        self.usage = usage = writer.usage
+        self._used = (usage.bytes, usage.files)
         self.blobs: BlobFolder = writer.blobs
         self.at_revision: int | None = None
         #: A version that was born after this revision needs no history: nobody can have seen it.
@@ -92,6 +97,9 @@ class Transaction:
                 self.writer.touched.pop(ino, None)
             else:
                 self.writer.touched[ino] = node
+
+    def undo_usage(self) -> None:
+        self.usage.bytes, self.usage.files = self._used
 
     def note(self, change: Change) -> None:
         """Tell the views of one effect; it becomes part of the log row."""
@@ -154,6 +162,8 @@ class Writer:
         self._appended: dict[str, list[tuple[Any, ...]]] = {}
         self.blobs = blobs
         self.touched: dict[int, Node] = {}
+        self.usage = Usage()
+        self.usage.load(self)
         self.coalesce = coalesce
         self.group_open = False
         #: Revision before the open group; rows born above it were born inside the group.
@@ -208,6 +218,7 @@ class Writer:
         if not self._connection.in_transaction:
             return
         transaction.undo_touches()
+        transaction.undo_usage()
         if self.coalesce:
             if self._connection.total_changes() != self._changes_before:
                 self._lose_group(Internal(f"{transaction.operation} failed halfway"), read_only=False)
@@ -254,6 +265,7 @@ class Writer:
         try:
             self._write_touched()
             self._write_appended()
+            self.usage.save(self)
             self.execute("COMMIT")
         except apsw.Error as error:
             meaning = sqlite.translate(error)
@@ -332,6 +344,7 @@ class Writer:
         try:
             self.execute("BEGIN IMMEDIATE")
             self._head = log.head(self)
+            self.usage.load(self)
         except BaseException as error:
             self._rollback()
             self._turn.leave()

@@ -264,9 +264,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     What to do: Try again after a short delay that grows; the same `request_id` makes that safe.
     """
     ERROR_REASON_VOLUME_FULL: _ErrorReason.ValueType  # 73
-    """The disk underneath, or the volume's quota, is full.
+    """The disk underneath is full.
     Example: Writing to a full disk.
     What to do: Free space; nothing of the failed operation was kept.
+    """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 74
+    """The volume would hold more bytes, or more files, than its quota allows.
+    Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+    What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
     """
     ERROR_REASON_UNAVAILABLE: _ErrorReason.ValueType  # 80
     """---- Not now.
@@ -535,9 +540,14 @@ Example: More writes at once than the server lets wait.
 What to do: Try again after a short delay that grows; the same `request_id` makes that safe.
 """
 ERROR_REASON_VOLUME_FULL: ErrorReason.ValueType  # 73
-"""The disk underneath, or the volume's quota, is full.
+"""The disk underneath is full.
 Example: Writing to a full disk.
 What to do: Free space; nothing of the failed operation was kept.
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 74
+"""The volume would hold more bytes, or more files, than its quota allows.
+Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
 """
 ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 80
 """---- Not now.

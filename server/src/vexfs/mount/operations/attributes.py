@@ -17,6 +17,7 @@ from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
 from vexfs.mount.requests import BODY, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
+from vexfs.store.usage import UNLIMITED
 from vexfs.store.writer import Transaction
 
 
@@ -104,10 +105,16 @@ class AttributeOperations:
         return files.read_symlink(self._writer, Ino(nodeid))
 
     def statfs(self, _unique: int, _nodeid: int, _end: int, _uid: int, _gid: int) -> Answer:
+        """The disk underneath; where the volume has a quota, that is the size of the file system."""
         disk = os.statvfs(self._engine.volume.folder)
-        return wire.fuse_kstatfs.pack(
-            disk.f_blocks, disk.f_bfree, disk.f_bavail, disk.f_files, disk.f_ffree, disk.f_bsize, NAME_MAX_BYTES, disk.f_frsize
-        )
+        used, block_bytes = self._writeback.reservations.usage(), disk.f_frsize
+        blocks, free, available, inodes, free_inodes = disk.f_blocks, disk.f_bfree, disk.f_bavail, disk.f_files, disk.f_ffree
+        if used.limit_bytes != UNLIMITED:
+            blocks, free = used.limit_bytes // block_bytes, max(0, used.free_bytes) // block_bytes
+            available = min(free, available)
+        if used.limit_files != UNLIMITED:
+            inodes, free_inodes = used.limit_files, max(0, used.free_files)
+        return wire.fuse_kstatfs.pack(blocks, free, available, inodes, free_inodes, disk.f_bsize, NAME_MAX_BYTES, block_bytes)
 
 
 def _time(valid: int, given: int, now: int, seconds: int, nanoseconds: int, now_ns: int) -> int | None:

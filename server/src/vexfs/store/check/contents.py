@@ -75,16 +75,18 @@ def _cut_behind_end(txn: Transaction, problem: Problem) -> None:
     node = nodes.get(txn, ino)
     if node is not None:
         txn.execute("UPDATE node SET size_bytes=? WHERE ino=?", (1 << 46, ino))
+        txn.usage.bytes += (1 << 46) - node.size_bytes
         core_content.truncate(txn, ino, node.size_bytes)
 
 
 def _find_wrong_hole_count(view: Reader) -> Iterator[Problem]:
     for ino, said, counted in content.wrong_hole_bytes(view):
-        yield Problem(f"file {ino}", f"says that {said} bytes of it are holes, and {counted} are", (ino, counted))
+        yield Problem(f"file {ino}", f"says that {said} bytes of it are holes, and {counted} are", (ino, said, counted))
 
 
 def _set_hole_count(txn: Transaction, problem: Problem) -> None:
-    ino, counted = problem.data
+    ino, said, counted = problem.data
+    txn.usage.bytes -= counted - said
     txn.execute("UPDATE node SET hole_bytes=?, revision=? WHERE ino=?", (counted, txn.revision, ino))
 
 

@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vexfs.core.errors import VexfsError
-from vexfs.store.check import contents, database, payload, tree
+from vexfs.store.check import contents, database, payload, tree, usage
 from vexfs.store.check.rule import Invariant, Problem
 from vexfs.store.volume import Volume
 
 #: In the order in which they are checked and repaired.
-INVARIANTS: tuple[Invariant, ...] = (*database.INVARIANTS, *tree.INVARIANTS, *contents.INVARIANTS, *payload.INVARIANTS)
+INVARIANTS: tuple[Invariant, ...] = (
+    *database.INVARIANTS,
+    *tree.INVARIANTS,
+    *contents.INVARIANTS,
+    *payload.INVARIANTS,
+    *usage.INVARIANTS,
+)
 
 _ROUNDS_MAX = 4
 """A repair may uncover a problem of an earlier rule (an entry removed leaves a file without a name)."""

@@ -24,7 +24,10 @@ def _find_root(view: Reader) -> Iterator[Problem]:
 
 
 def _make_root(txn: Transaction, _: Problem) -> None:
-    now = txn.now_ns
+    now, old = txn.now_ns, nodes.get(txn, ROOT_INO)
+    if old is not None:
+        txn.usage.bytes -= old.size_bytes - old.hole_bytes
+    txn.usage.files += old is None
     txn.execute(
         "INSERT OR REPLACE INTO node VALUES(1, 16877, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, 0, 0)",
         (now, now, now, now, txn.revision, txn.revision),
@@ -84,6 +87,7 @@ def _lost_and_found(txn: Transaction) -> Ino:
         "INSERT INTO node VALUES(?, 16832, 2, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, 0, 0)",
         (ino, now, now, now, now, txn.revision, txn.revision),
     )
+    txn.usage.files += 1
     dentries.add(txn, ROOT_INO, LOST_AND_FOUND, ino, born=txn.revision)
     return ino
 
@@ -135,6 +139,8 @@ def _give_target(txn: Transaction, problem: Problem) -> None:
     (ino,) = problem.data
     target = b"/lost+found/target-of-%d-was-lost" % ino
     nodes.put_symlink_target(txn, ino, target)
+    old = nodes.get(txn, ino)
+    txn.usage.bytes += len(target) - (0 if old is None else old.size_bytes)
     txn.execute("UPDATE node SET size_bytes=?, revision=? WHERE ino=?", (len(target), txn.revision, ino))
 
 

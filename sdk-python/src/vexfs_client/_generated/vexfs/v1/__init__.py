@@ -418,9 +418,16 @@ class ErrorReason(betterproto2.Enum):
 
     VOLUME_FULL = 73
     """
-    The disk underneath, or the volume's quota, is full.
+    The disk underneath is full.
     Example: Writing to a full disk.
     What to do: Free space; nothing of the failed operation was kept.
+    """
+
+    QUOTA_EXCEEDED = 74
+    """
+    The volume would hold more bytes, or more files, than its quota allows.
+    Example: Putting 1 MiB into a volume that may hold 512 KiB more.
+    What to do: Remove something, or have the quota raised; nothing of the failed operation was kept.
     """
 
     UNAVAILABLE = 80
@@ -542,6 +549,7 @@ class ErrorReason(betterproto2.Enum):
             71: "ERROR_REASON_TOO_LARGE",
             72: "ERROR_REASON_QUEUE_FULL",
             73: "ERROR_REASON_VOLUME_FULL",
+            74: "ERROR_REASON_QUOTA_EXCEEDED",
             80: "ERROR_REASON_UNAVAILABLE",
             81: "ERROR_REASON_VIEW_UNAVAILABLE",
             82: "ERROR_REASON_VOLUME_READ_ONLY",
@@ -597,6 +605,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_TOO_LARGE": 71,
             "ERROR_REASON_QUEUE_FULL": 72,
             "ERROR_REASON_VOLUME_FULL": 73,
+            "ERROR_REASON_QUOTA_EXCEEDED": 74,
             "ERROR_REASON_UNAVAILABLE": 80,
             "ERROR_REASON_VIEW_UNAVAILABLE": 81,
             "ERROR_REASON_VOLUME_READ_ONLY": 82,
