@@ -15,6 +15,7 @@ from vexfs.store import nodes
 from vexfs.store.blobs import BlobFolder, IncomingBlob
 from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
 from vexfs.store.reader import Reader
+from vexfs.store.usage import UNLIMITED
 from vexfs.store.writer import Transaction
 
 FILE_MAX_BYTES = 1 << 47
@@ -125,19 +126,22 @@ def _add_runs(blobs: BlobFolder, first_block: int, data: memoryview) -> Iterable
 class StagedContent:
     """A whole new content that arrives in pieces, outside the turn; memory stays below one inline content.
 
-    A context manager: leaving it discards what was not finished.
+    A context manager: leaving it discards what was not finished. `limit_bytes` is what the volume may hold at all: a content
+    that is longer is refused as soon as it is, before it has filled the disk.
     """
 
-    def __init__(self, blobs: BlobFolder) -> None:
+    def __init__(self, blobs: BlobFolder, limit_bytes: int = UNLIMITED) -> None:
         self._blobs = blobs
+        self._limit_bytes = limit_bytes
         self._head = bytearray()
         self._runs: list[BlobRun] = []
         self._incoming: IncomingBlob | None = None
         self.size_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Append. Raises TooLarge, VolumeFull."""
+        """Append. Raises TooLarge, QuotaExceeded, VolumeFull."""
         check_size(self.size_bytes + len(data))
+        quotas.check_content(self.size_bytes + len(data), self._limit_bytes)
         self.size_bytes += len(data)
         if self._incoming is None:
             self._head += data

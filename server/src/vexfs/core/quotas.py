@@ -30,6 +30,22 @@ def check_bytes(used: usage.Usage, growth: int) -> None:
         )
 
 
+def check_content(size_bytes: int, limit_bytes: int) -> None:
+    """Raise QuotaExceeded when a content of that size fits into no volume with that limit, however empty it is."""
+    if size_bytes > limit_bytes:
+        raise QuotaExceeded(
+            f"the content has {size_bytes} bytes or more, and the volume may hold {limit_bytes} in all",
+            limit_bytes=str(limit_bytes),
+        )
+
+
+def limit_bytes(volume: Volume) -> int:
+    """What the volume may hold at most; `usage.UNLIMITED` where there is no limit."""
+    with volume.snapshot() as view:
+        stored = usage.read(view).limit_bytes
+    return usage.UNLIMITED if stored is None else stored
+
+
 def check_new(txn: Transaction, count: int, size_bytes: int = 0) -> None:
     """Raise QuotaExceeded when there is no room for so many files more, or for so many bytes in them."""
     used = txn.usage

@@ -8,20 +8,21 @@ staged in blobs, so memory stays small whatever the length. Runs outside the wri
 from vexfs.core.content import Prepared, StagedContent
 from vexfs.core.types import BLOCK_BYTES
 from vexfs.store.blobs import BlobFolder
+from vexfs.store.usage import UNLIMITED
 
 
 class PlacedContent:
     """A stream on its way to `offset`. A context manager: leaving it discards what was not finished. One thread at a time."""
 
-    def __init__(self, blobs: BlobFolder, offset: int) -> None:
+    def __init__(self, blobs: BlobFolder, offset: int, limit_bytes: int = UNLIMITED) -> None:
         self._offset = offset
         self._middle_offset = -(-offset // BLOCK_BYTES) * BLOCK_BYTES
         self._head = bytearray()
         self._tail = bytearray()
-        self._staged = StagedContent(blobs)
+        self._staged = StagedContent(blobs, limit_bytes)
 
     def write(self, data: bytes) -> None:
-        """Append. Raises TooLarge, VolumeFull."""
+        """Append. Raises TooLarge, QuotaExceeded, VolumeFull."""
         missing = self._middle_offset - self._offset - len(self._head)
         self._head += data[:missing]
         self._tail += data[missing:]

@@ -11,7 +11,7 @@ from vexfs.api.methods.references import Found
 from vexfs.api.registry import Handler
 from vexfs.contract.v1 import content_pb2 as pb
 from vexfs.contract.v1.common_pb2 import FileRef
-from vexfs.core import content, files, trees
+from vexfs.core import content, files, quotas, trees
 from vexfs.core.content import Prepared, StagedContent
 from vexfs.core.errors import AlreadyExists, ContentChanged, NotFound, TooLarge
 from vexfs.core.types import INLINE_MAX_BYTES, Node
@@ -86,7 +86,8 @@ async def write_file(context: CallContext, requests: AsyncIterator[pb.WriteFileR
     blobs = context.application.volume.blobs
     placed = header.options.HasField("offset")
     sum_of_data = hashlib.blake2b(context.request_digest, digest_size=32) if context.request_id else None
-    with PlacedContent(blobs, header.options.offset) if placed else StagedContent(blobs) as incoming:
+    limit_bytes = await context.run(lambda: quotas.limit_bytes(context.application.volume))
+    with PlacedContent(blobs, header.options.offset, limit_bytes) if placed else StagedContent(blobs, limit_bytes) as incoming:
         async for request in requests:
             if request.WhichOneof("part") != "data":
                 raise MalformedRequest("only the first message of the stream holds a header")

@@ -10,6 +10,7 @@ from vexfs.api.registry import Handler
 from vexfs.contract.v1 import server_pb2 as pb
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.types import DIMENSION_MAX, METADATA_MAX_BYTES, NAME_MAX_BYTES, PATH_MAX_BYTES
+from vexfs.store import usage
 from vexfs.store.reader import Reader
 
 CAPABILITIES = ("files", "collections", "points", "search.dense", "search.lexical", "history")
@@ -41,7 +42,7 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
                 revision=revision,
                 oldest_revision=application.volume.tail.oldest(),
                 read_only=application.volume.failure is not None,
-                file_count=int(view.execute("SELECT count(*) FROM node").fetchall()[0][0]),
+                file_count=usage.read(view).files,
             ),
             views=[view_position(status) for status in progress.views()],
         )
