@@ -54,6 +54,12 @@ type StorePosition struct {
 	ReadOnly bool
 	// FileCount is how many files of any kind there are.
 	FileCount int64
+	// UsedBytes is how many bytes their content has, holes not counted.
+	UsedBytes int64
+	// QuotaBytes is how many bytes it may have at most; 0: there is no limit.
+	QuotaBytes int64
+	// QuotaFiles is how many files of any kind there may be; 0: there is no limit.
+	QuotaFiles int64
 }
 
 // TextCounts are how far the text of files is indexed.
@@ -109,7 +115,10 @@ func (c *Client) ServerInfo(ctx context.Context, options ...WaitOptions) (*Serve
 			Dimension: limits.GetDimension(), MetadataSizeBytes: limits.GetMetadataSizeBytes(),
 			NameSizeBytes: limits.GetNameSizeBytes(), PathSizeBytes: limits.GetPathSizeBytes(),
 		},
-		Store: StorePosition{store.GetRevision(), store.GetOldestRevision(), store.GetReadOnly(), store.GetFileCount()},
+		Store: StorePosition{
+			store.GetRevision(), store.GetOldestRevision(), store.GetReadOnly(), store.GetFileCount(),
+			store.GetUsedBytes(), store.GetQuotaBytes(), store.GetQuotaFiles(),
+		},
 		Views: toViews(m.GetViews()),
 		Text:  TextCounts{text.GetReady(), text.GetPending(), text.GetSkipped(), text.GetPassages()},
 	}

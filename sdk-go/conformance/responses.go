@@ -88,7 +88,8 @@ func serverJSON(s *vexfs.ServerInfo) object {
 		},
 		"store": object{
 			"revision": s.Store.Revision, "oldest_revision": s.Store.OldestRevision, "read_only": s.Store.ReadOnly,
-			"file_count": s.Store.FileCount,
+			"file_count": s.Store.FileCount, "used_bytes": s.Store.UsedBytes,
+			"quota_bytes": s.Store.QuotaBytes, "quota_files": s.Store.QuotaFiles,
 		},
 		"text": object{
 			"ready": s.Text.Ready, "pending": s.Text.Pending, "skipped": s.Text.Skipped, "passages": s.Text.Passages,

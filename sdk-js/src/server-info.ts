@@ -37,6 +37,12 @@ export interface StorePosition {
   readonly readOnly: boolean;
   /** How many files of any kind there are. */
   readonly fileCount: number;
+  /** How many bytes their content has, holes not counted. */
+  readonly usedBytes: number;
+  /** How many bytes it may have at most; 0: there is no limit. */
+  readonly quotaBytes: number;
+  /** How many files of any kind there may be; 0: there is no limit. */
+  readonly quotaFiles: number;
 }
 
 /** How far the text of files is indexed. */
@@ -102,6 +108,9 @@ export async function serverInfo(caller: Caller, options: ReadOptions | undefine
       oldestRevision: store?.oldestRevision ?? 0n,
       readOnly: store?.readOnly ?? false,
       fileCount: Number(store?.fileCount ?? 0),
+      usedBytes: Number(store?.usedBytes ?? 0),
+      quotaBytes: Number(store?.quotaBytes ?? 0),
+      quotaFiles: Number(store?.quotaFiles ?? 0),
     },
     views: views.map(toViewPosition),
     text: {

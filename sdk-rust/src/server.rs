@@ -90,6 +90,12 @@ pub struct StorePosition {
     pub read_only: bool,
     /// How many files of any kind there are.
     pub file_count: u64,
+    /// How many bytes their content has, holes not counted.
+    pub used_bytes: u64,
+    /// How many bytes it may have at most; 0: there is no limit.
+    pub quota_bytes: u64,
+    /// How many files of any kind there may be; 0: there is no limit.
+    pub quota_files: u64,
 }
 
 impl From<proto::StorePosition> for StorePosition {
@@ -99,6 +105,9 @@ impl From<proto::StorePosition> for StorePosition {
             oldest_revision: store.oldest_revision,
             read_only: store.read_only,
             file_count: count(store.file_count),
+            used_bytes: count(store.used_bytes),
+            quota_bytes: count(store.quota_bytes),
+            quota_files: count(store.quota_files),
         }
     }
 }

@@ -244,7 +244,13 @@ type StorePosition struct {
 	// The volume takes no writes.
 	ReadOnly bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	// How many files of any kind there are.
-	FileCount     int64 `protobuf:"varint,4,opt,name=file_count,json=fileCount,proto3" json:"file_count,omitempty"`
+	FileCount int64 `protobuf:"varint,4,opt,name=file_count,json=fileCount,proto3" json:"file_count,omitempty"`
+	// How many bytes their content has, holes not counted.
+	UsedBytes int64 `protobuf:"varint,5,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	// How many bytes it may have at most; 0: there is no limit.
+	QuotaBytes int64 `protobuf:"varint,6,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"`
+	// How many files of any kind there may be; 0: there is no limit.
+	QuotaFiles    int64 `protobuf:"varint,7,opt,name=quota_files,json=quotaFiles,proto3" json:"quota_files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +309,27 @@ func (x *StorePosition) GetReadOnly() bool {
 func (x *StorePosition) GetFileCount() int64 {
 	if x != nil {
 		return x.FileCount
+	}
+	return 0
+}
+
+func (x *StorePosition) GetUsedBytes() int64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *StorePosition) GetQuotaBytes() int64 {
+	if x != nil {
+		return x.QuotaBytes
+	}
+	return 0
+}
+
+func (x *StorePosition) GetQuotaFiles() int64 {
+	if x != nil {
+		return x.QuotaFiles
 	}
 	return 0
 }
@@ -558,13 +585,19 @@ const file_vexfs_v1_server_proto_rawDesc = "" +
 	"\tnext_done\x18\x04 \x01(\x03R\bnextDone\x12\x1d\n" +
 	"\n" +
 	"next_total\x18\x05 \x01(\x03R\tnextTotal\x12\x18\n" +
-	"\afailure\x18\x06 \x01(\tR\afailure\"\x90\x01\n" +
+	"\afailure\x18\x06 \x01(\tR\afailure\"\xf1\x01\n" +
 	"\rStorePosition\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12'\n" +
 	"\x0foldest_revision\x18\x02 \x01(\x03R\x0eoldestRevision\x12\x1b\n" +
 	"\tread_only\x18\x03 \x01(\bR\breadOnly\x12\x1d\n" +
 	"\n" +
-	"file_count\x18\x04 \x01(\x03R\tfileCount\"r\n" +
+	"file_count\x18\x04 \x01(\x03R\tfileCount\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x05 \x01(\x03R\tusedBytes\x12\x1f\n" +
+	"\vquota_bytes\x18\x06 \x01(\x03R\n" +
+	"quotaBytes\x12\x1f\n" +
+	"\vquota_files\x18\a \x01(\x03R\n" +
+	"quotaFiles\"r\n" +
 	"\n" +
 	"TextCounts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x03R\x05ready\x12\x18\n" +

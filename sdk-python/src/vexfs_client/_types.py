@@ -428,6 +428,12 @@ class StorePosition:
     """The volume takes no writes."""
     file_count: int
     """How many files of any kind there are."""
+    used_bytes: int = 0
+    """How many bytes their content has, holes not counted."""
+    quota_bytes: int = 0
+    """How many bytes it may have at most; 0: there is no limit."""
+    quota_files: int = 0
+    """How many files of any kind there may be; 0: there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)

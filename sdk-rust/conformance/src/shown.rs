@@ -166,6 +166,9 @@ pub(crate) fn server(info: &ServerInfo, revision: i64) -> Value {
             "oldest_revision": info.store.oldest_revision,
             "read_only": info.store.read_only,
             "file_count": info.store.file_count,
+            "used_bytes": info.store.used_bytes,
+            "quota_bytes": info.store.quota_bytes,
+            "quota_files": info.store.quota_files,
         },
         "views": info.views.iter().map(view).collect::<Vec<_>>(),
         "text": {

@@ -3376,6 +3376,15 @@ pub struct StorePosition {
     /// How many files of any kind there are.
     #[prost(int64, tag = "4")]
     pub file_count: i64,
+    /// How many bytes their content has, holes not counted.
+    #[prost(int64, tag = "5")]
+    pub used_bytes: i64,
+    /// How many bytes it may have at most; 0: there is no limit.
+    #[prost(int64, tag = "6")]
+    pub quota_bytes: i64,
+    /// How many files of any kind there may be; 0: there is no limit.
+    #[prost(int64, tag = "7")]
+    pub quota_files: i64,
 }
 /// How far the text of files is indexed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -93,6 +93,9 @@ def test_the_api_refuses_what_is_too_much_and_goes_on_when_there_is_room(
         assert_refused(lambda: rpc.write("/b", iter([b"b" * 50] * 3)))
         rpc.put("/b", b"b" * 100)
         rpc.put("/b", b"c" * 100)
+        told = json.loads(server.vexfs("status", "--json"))
+        assert (told["used_bytes"], told["quota_bytes"], told["files"], told["quota_files"]) == (LIMIT, LIMIT, 3, 3)
+        assert "4.0 MiB of 4.0 MiB, 3 of 3 files" in server.vexfs("status")
         delete(server, "a")
         rpc.write("/c", iter([b"c" * 1000] * 10))
         assert put(server, "d", b"")[0] == 507, "the root and two files are there: one too many"
@@ -124,6 +127,8 @@ def test_mount_and_api_share_the_quota_until_a_start_without_one(make_server: Ca
     server.stop()
     again = make_server(mounted=True).start()
     assert again.mount is not None
+    told = json.loads(again.vexfs("status", "--json"))
+    assert (told["used_bytes"], told["quota_bytes"], told["quota_files"]) == (LIMIT, None, None)
     (again.mount / "large").write_bytes(b"y" * 2 * LIMIT)
     again.stop()
     assert [finding for finding in check_volume(again.data / "volumes" / "main") if finding.invariant != "no-stray-blob"] == []

@@ -9,6 +9,7 @@ from vexfs.cli import output
 from vexfs.cli.connect import connected
 from vexfs.cli.options import Target, server_options
 from vexfs.cli.pace import Pace, shown_while_waiting
+from vexfs.cli.records import size_text
 from vexfs.cli.waiting import server_info, wait_for_views
 from vexfs.contract.v1 import common_pb2, server_pb2
 
@@ -45,6 +46,7 @@ def status_command(target: Target, as_json: bool) -> None:
     click.echo(
         f"  files     {info.store.file_count}, revision {info.store.revision} (history from {info.store.oldest_revision})"
     )
+    click.echo(f"  holds     {_held(info.store)}")
     text = info.text
     click.echo(f"  text      {text.ready} ready, {text.pending} pending, {text.skipped} not text; {text.passages} passages")
     click.echo(f"  model     {info.embedding.name or 'none'}")
@@ -65,6 +67,14 @@ def status_command(target: Target, as_json: bool) -> None:
         click.echo(f"  indexing  {outlook}")
 
 
+def _held(store: server_pb2.StorePosition) -> str:
+    """How much there is, and may be."""
+    held = size_text(store.used_bytes)
+    if store.quota_bytes:
+        held += f" of {size_text(store.quota_bytes)}"
+    return held + (f", {store.file_count} of {store.quota_files} files" if store.quota_files else "")
+
+
 def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str, Any]:
     """The server as --json shows it."""
     return {
@@ -75,6 +85,9 @@ def info_record(info: server_pb2.GetServerInfoResponse, where: str) -> dict[str,
         "oldest_revision": info.store.oldest_revision,
         "read_only": info.store.read_only,
         "files": info.store.file_count,
+        "used_bytes": info.store.used_bytes,
+        "quota_bytes": info.store.quota_bytes or None,
+        "quota_files": info.store.quota_files or None,
         "text": {name: getattr(info.text, name) for name in ("ready", "pending", "skipped", "passages")},
         "model": info.embedding.name,
         "next_model": info.embedding.next_name,

@@ -191,7 +191,9 @@ def _add_node(txn: Transaction, parent: Ino, name: bytes, new: _New) -> Node:
     is_directory = _stat.S_ISDIR(new.mode)
     if is_directory:
         _check_room(directory)
-    _check_quota(txn, parent, name, new)
+    used = txn.usage
+    if used.files >= used.limit_files or new.size_bytes:  # looked at here, because a busy mount makes many
+        _check_quota(txn, parent, name, new)
     ino = txn.new_ino()
     _add_entry(txn, parent, name, ino)
     node = _insert(txn, ino, directory, new, 2 if is_directory else 1)

@@ -81,8 +81,9 @@ def get_entry(view: "reader.Reader", parent: Ino, name: bytes) -> tuple[Node, in
 def insert(txn: Writes, node: Node) -> None:
     """A new file."""
     txn.execute(_INSERT, node)
-    txn.usage.files += 1
-    txn.usage.bytes += node.size_bytes
+    usage = txn.usage
+    usage.files += 1
+    usage.bytes += node.size_bytes
 
 
 def insert_alike(txn: Writes, node: Node, inos: Sequence[int]) -> None:

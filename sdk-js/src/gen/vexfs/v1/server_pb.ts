@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/server.proto.
  */
 export const file_vexfs_v1_server: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9zZXJ2ZXIucHJvdG8SCHZleGZzLnYxItoBCgZMaW1pdHMSGgoSbWVzc2FnZV9zaXplX2J5dGVzGAEgASgDEhoKEmNvbnRlbnRfc2l6ZV9ieXRlcxgCIAEoAxITCgtzZWFyY2hfaGl0cxgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSDgoGcG9pbnRzGAUgASgFEhEKCWRpbWVuc2lvbhgGIAEoBRIbChNtZXRhZGF0YV9zaXplX2J5dGVzGAcgASgFEhcKD25hbWVfc2l6ZV9ieXRlcxgIIAEoBRIXCg9wYXRoX3NpemVfYnl0ZXMYCSABKAUifAoORW1iZWRkaW5nTW9kZWwSDAoEbmFtZRgBIAEoCRIRCglkaW1lbnNpb24YAiABKAUSEQoJbmV4dF9uYW1lGAMgASgJEhEKCW5leHRfZG9uZRgEIAEoAxISCgpuZXh0X3RvdGFsGAUgASgDEg8KB2ZhaWx1cmUYBiABKAkiYQoNU3RvcmVQb3NpdGlvbhIQCghyZXZpc2lvbhgBIAEoAxIXCg9vbGRlc3RfcmV2aXNpb24YAiABKAMSEQoJcmVhZF9vbmx5GAMgASgIEhIKCmZpbGVfY291bnQYBCABKAMiTwoKVGV4dENvdW50cxINCgVyZWFkeRgBIAEoAxIPCgdwZW5kaW5nGAIgASgDEg8KB3NraXBwZWQYAyABKAMSEAoIcGFzc2FnZXMYBCABKAMiLAoUR2V0U2VydmVySW5mb1JlcXVlc3QSFAoMbWluX3JldmlzaW9uGA4gASgDIpICChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHdmVyc2lvbhgCIAEoCRIUCgxjYXBhYmlsaXRpZXMYAyADKAkSIAoGbGltaXRzGAQgASgLMhAudmV4ZnMudjEuTGltaXRzEiYKBXN0b3JlGAUgASgLMhcudmV4ZnMudjEuU3RvcmVQb3NpdGlvbhIlCgV2aWV3cxgGIAMoCzIWLnZleGZzLnYxLlZpZXdQb3NpdGlvbhIiCgR0ZXh0GAcgASgLMhQudmV4ZnMudjEuVGV4dENvdW50cxIrCgllbWJlZGRpbmcYCCABKAsyGC52ZXhmcy52MS5FbWJlZGRpbmdNb2RlbDJsCg1TZXJ2ZXJTZXJ2aWNlElsKDUdldFNlcnZlckluZm8SHi52ZXhmcy52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBofLnZleGZzLnYxLkdldFNlcnZlckluZm9SZXNwb25zZSIJkAIBirUYAggBYgZwcm90bzM", [file_vexfs_v1_common, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9zZXJ2ZXIucHJvdG8SCHZleGZzLnYxItoBCgZMaW1pdHMSGgoSbWVzc2FnZV9zaXplX2J5dGVzGAEgASgDEhoKEmNvbnRlbnRfc2l6ZV9ieXRlcxgCIAEoAxITCgtzZWFyY2hfaGl0cxgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSDgoGcG9pbnRzGAUgASgFEhEKCWRpbWVuc2lvbhgGIAEoBRIbChNtZXRhZGF0YV9zaXplX2J5dGVzGAcgASgFEhcKD25hbWVfc2l6ZV9ieXRlcxgIIAEoBRIXCg9wYXRoX3NpemVfYnl0ZXMYCSABKAUifAoORW1iZWRkaW5nTW9kZWwSDAoEbmFtZRgBIAEoCRIRCglkaW1lbnNpb24YAiABKAUSEQoJbmV4dF9uYW1lGAMgASgJEhEKCW5leHRfZG9uZRgEIAEoAxISCgpuZXh0X3RvdGFsGAUgASgDEg8KB2ZhaWx1cmUYBiABKAkinwEKDVN0b3JlUG9zaXRpb24SEAoIcmV2aXNpb24YASABKAMSFwoPb2xkZXN0X3JldmlzaW9uGAIgASgDEhEKCXJlYWRfb25seRgDIAEoCBISCgpmaWxlX2NvdW50GAQgASgDEhIKCnVzZWRfYnl0ZXMYBSABKAMSEwoLcXVvdGFfYnl0ZXMYBiABKAMSEwoLcXVvdGFfZmlsZXMYByABKAMiTwoKVGV4dENvdW50cxINCgVyZWFkeRgBIAEoAxIPCgdwZW5kaW5nGAIgASgDEg8KB3NraXBwZWQYAyABKAMSEAoIcGFzc2FnZXMYBCABKAMiLAoUR2V0U2VydmVySW5mb1JlcXVlc3QSFAoMbWluX3JldmlzaW9uGA4gASgDIpICChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHdmVyc2lvbhgCIAEoCRIUCgxjYXBhYmlsaXRpZXMYAyADKAkSIAoGbGltaXRzGAQgASgLMhAudmV4ZnMudjEuTGltaXRzEiYKBXN0b3JlGAUgASgLMhcudmV4ZnMudjEuU3RvcmVQb3NpdGlvbhIlCgV2aWV3cxgGIAMoCzIWLnZleGZzLnYxLlZpZXdQb3NpdGlvbhIiCgR0ZXh0GAcgASgLMhQudmV4ZnMudjEuVGV4dENvdW50cxIrCgllbWJlZGRpbmcYCCABKAsyGC52ZXhmcy52MS5FbWJlZGRpbmdNb2RlbDJsCg1TZXJ2ZXJTZXJ2aWNlElsKDUdldFNlcnZlckluZm8SHi52ZXhmcy52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBofLnZleGZzLnYxLkdldFNlcnZlckluZm9SZXNwb25zZSIJkAIBirUYAggBYgZwcm90bzM", [file_vexfs_v1_common, file_vexfs_v1_options]);
 
 /**
  * What a request may ask of this server at most.
@@ -183,6 +183,27 @@ export type StorePosition = Message<"vexfs.v1.StorePosition"> & {
    * @generated from field: int64 file_count = 4;
    */
   fileCount: bigint;
+
+  /**
+   * How many bytes their content has, holes not counted.
+   *
+   * @generated from field: int64 used_bytes = 5;
+   */
+  usedBytes: bigint;
+
+  /**
+   * How many bytes it may have at most; 0: there is no limit.
+   *
+   * @generated from field: int64 quota_bytes = 6;
+   */
+  quotaBytes: bigint;
+
+  /**
+   * How many files of any kind there may be; 0: there is no limit.
+   *
+   * @generated from field: int64 quota_files = 7;
+   */
+  quotaFiles: bigint;
 };
 
 /**

@@ -33,6 +33,7 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
 
     def run(view: Reader, revision: int) -> pb.GetServerInfoResponse:
         progress = application.engine.progress
+        used = usage.read(view)
         response = pb.GetServerInfoResponse(
             revision=revision,
             version=vexfs.__version__,
@@ -42,7 +43,10 @@ async def get_server_info(context: CallContext, request: pb.GetServerInfoRequest
                 revision=revision,
                 oldest_revision=application.volume.tail.oldest(),
                 read_only=application.volume.failure is not None,
-                file_count=usage.read(view).files,
+                file_count=used.files,
+                used_bytes=used.bytes,
+                quota_bytes=used.limit_bytes or 0,
+                quota_files=used.limit_files or 0,
             ),
             views=[view_position(status) for status in progress.views()],
         )

@@ -125,6 +125,9 @@ class StorePosition(_message.Message):
     OLDEST_REVISION_FIELD_NUMBER: _builtins.int
     READ_ONLY_FIELD_NUMBER: _builtins.int
     FILE_COUNT_FIELD_NUMBER: _builtins.int
+    USED_BYTES_FIELD_NUMBER: _builtins.int
+    QUOTA_BYTES_FIELD_NUMBER: _builtins.int
+    QUOTA_FILES_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The newest revision."""
     oldest_revision: _builtins.int
@@ -133,6 +136,12 @@ class StorePosition(_message.Message):
     """The volume takes no writes."""
     file_count: _builtins.int
     """How many files of any kind there are."""
+    used_bytes: _builtins.int
+    """How many bytes their content has, holes not counted."""
+    quota_bytes: _builtins.int
+    """How many bytes it may have at most; 0: there is no limit."""
+    quota_files: _builtins.int
+    """How many files of any kind there may be; 0: there is no limit."""
     def __init__(
         self,
         *,
@@ -140,10 +149,13 @@ class StorePosition(_message.Message):
         oldest_revision: _builtins.int = ...,
         read_only: _builtins.bool = ...,
         file_count: _builtins.int = ...,
+        used_bytes: _builtins.int = ...,
+        quota_bytes: _builtins.int = ...,
+        quota_files: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_count", b"file_count", "oldest_revision", b"oldest_revision", "read_only", b"read_only", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_count", b"file_count", "oldest_revision", b"oldest_revision", "quota_bytes", b"quota_bytes", "quota_files", b"quota_files", "read_only", b"read_only", "revision", b"revision", "used_bytes", b"used_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

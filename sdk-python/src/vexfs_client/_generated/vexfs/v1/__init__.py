@@ -3545,6 +3545,21 @@ class StorePosition(betterproto2.Message):
     How many files of any kind there are.
     """
 
+    used_bytes: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    How many bytes their content has, holes not counted.
+    """
+
+    quota_bytes: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+    """
+    How many bytes it may have at most; 0: there is no limit.
+    """
+
+    quota_files: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+    """
+    How many files of any kind there may be; 0: there is no limit.
+    """
+
 
 default_message_pool.register_message("vexfs.v1", "StorePosition", StorePosition)
 
