@@ -56,6 +56,8 @@ def test_any_sequence_of_writes_and_truncations_equals_the_model(
             buffer.truncate(at)
             mask[at:] = bytes(SPAN - at)
     expected = model_runs(content, mask)
+    assert buffer.spans() == [(start, start + len(run)) for start, run in expected]
+    assert buffer.touches(offset, offset + length + 1) == any(mask[offset : offset + length + 1])
     assert buffer.runs() == expected
     assert buffer.byte_count == sum(mask)
     assert buffer.run_count == len(expected)

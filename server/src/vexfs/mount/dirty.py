@@ -116,10 +116,14 @@ class DirtyBuffer:
     def touches(self, offset: int, end: int) -> bool:
         """Whether some byte from `offset` up to `end` is dirty."""
         index = bisect_left(self._starts, end) - 1
-        if index < 0:
-            return False
-        is_last = index == len(self._starts) - 1
-        return (self.end if is_last else self._starts[index] + len(self._runs[index])) > offset
+        return index >= 0 and self._end_of(index) > offset
+
+    def spans(self) -> list[tuple[int, int]]:
+        """(first byte, one past the last) of each run, in order."""
+        return [(start, self._end_of(index)) for index, start in enumerate(self._starts)]
+
+    def _end_of(self, index: int) -> int:
+        return self.end if index == len(self._starts) - 1 else self._starts[index] + len(self._runs[index])
 
     def truncate(self, size: int) -> None:
         """Forget every byte at or behind `size`."""

@@ -90,7 +90,7 @@ class Reservations:
         if buffer.byte_count == 0 or not self.limited:
             return
         node = files.stat(self._writer, Ino(file.ino))
-        blocks = {block for start, data in buffer.runs() for block in _blocks(start, len(data))}
+        blocks = {block for start, end in buffer.spans() for block in range(start // BLOCK_BYTES, holes.end_of(end))}
         missing = [block for block in blocks if not holes.runs_with_data(self._writer, node, block, block + 1)]
         self.hold(buffer, sum(min((block + 1) * BLOCK_BYTES, size_bytes) - block * BLOCK_BYTES for block in missing))
 
@@ -104,7 +104,3 @@ class Reservations:
         count, buffer.reserved_bytes = buffer.reserved_bytes, 0
         self._usage.reserved_bytes -= count
         return count
-
-
-def _blocks(start: int, length: int) -> range:
-    return range(start // BLOCK_BYTES, holes.end_of(start + length))
