@@ -65,13 +65,9 @@ class Writeback:
 
     def write(self, file: OpenFile, offset: int, data: bytes) -> bool:
         """Take bytes; False when memory is full and the answer has to wait (see `when_room`). Raises QuotaExceeded."""
-        reserved = self.reservations.take(file, offset, len(data)) if self.reservations.limited else 0
-        dirty = file.dirty
-        if dirty is None:
-            dirty = self._begin(file)
+        dirty = self._buffer_for(file, offset, len(data))
         before = dirty.byte_count
         dirty.write(offset, data)
-        dirty.reserved_bytes += reserved
         self._total_bytes += dirty.byte_count - before
         file.mtime_ns = time.time_ns()
         if dirty.byte_count >= LAYER_BYTES or dirty.run_count >= RUNS_MAX:
@@ -80,6 +76,15 @@ class Writeback:
             return True
         self._make_room()
         return self._total_bytes <= TOTAL_BYTES
+
+    def _buffer_for(self, file: OpenFile, offset: int, length: int) -> DirtyBuffer:
+        """Where these bytes go: the file's buffer, made when there is none. Raises QuotaExceeded, and nothing has changed."""
+        reserved = self.reservations.take(file, offset, length) if self.reservations.limited else 0
+        dirty = file.dirty
+        if dirty is None:
+            dirty = self._begin(file)
+        dirty.reserved_bytes += reserved
+        return dirty
 
     def _begin(self, file: OpenFile) -> DirtyBuffer:
         dirty = file.dirty = DirtyBuffer()
