@@ -19,14 +19,15 @@ from .opcodes import OPCODES
 
 FILES = 200
 
-#: The mount process, which writes beside the data folder, when it is asked to, how many requests of each kind it has served and
-#: how many system calls it made on the FUSE descriptor.
+#: The mount process, which writes beside the data folder, when it is asked to, how many requests of each kind it has served,
+#: how many system calls it made on the FUSE descriptor, and which on blobs.
 COUNTING = """
 import json, os, signal, sys
 from pathlib import Path
-from vexfs.mount import loop, process, session
+from vexfs.mount import large_reads, loop, process, session
+from vexfs.store import blobs, open_blobs
 file = Path(sys.argv[sys.argv.index("--data") + 1]).parent / "counts"
-loops, calls = [], [0]
+loops, calls, disk = [], [0], {}
 make = loop.Loop.__init__
 def remember(self, *arguments):
     make(self, *arguments)
@@ -36,14 +37,22 @@ def counted(call):
         calls[0] += 1
         return call(*arguments)
     return counting
+def counted_by_name(name):
+    call = getattr(os, name)
+    def counting(*arguments, **named):
+        disk[name] = disk.get(name, 0) + 1
+        return call(*arguments, **named)
+    return staticmethod(counting)
 def tell(*_):
-    facts = {"requests": loops[0].counts if loops else [], "calls": calls[0]}
+    facts = {"requests": loops[0].counts if loops else [], "calls": calls[0], "disk": disk}
     file.with_suffix(".new").write_text(json.dumps(facts))
     os.replace(file.with_suffix(".new"), file)
 signal.signal(signal.SIGUSR1, tell)
 loop.Loop.__init__ = remember
 names = {name: counted(getattr(os, name)) for name in ("readv", "write", "writev")}
 loop.os = session.os = type("os", (), {**vars(os), **{name: staticmethod(call) for name, call in names.items()}})
+on_disk = ("open", "close", "pread", "preadv", "write", "writev", "fsync")
+large_reads.os = open_blobs.os = blobs.os = type("os", (), {**vars(os), **{name: counted_by_name(name) for name in on_disk}})
 sys.exit(process.main(sys.argv[1:]))
 """
 
@@ -51,6 +60,7 @@ sys.exit(process.main(sys.argv[1:]))
 class Counts(NamedTuple):
     requests: list[int]
     calls: int
+    disk: dict[str, int]
 
 
 class Cost(NamedTuple):
@@ -59,6 +69,8 @@ class Cost(NamedTuple):
     requests: dict[str, float]
     calls: float
     """On the FUSE descriptor."""
+    disk: dict[str, float]
+    """System calls on blobs and their folders, by name."""
 
 
 class Meter:
@@ -74,13 +86,22 @@ class Meter:
 
     def measure(self, operation: Callable[[Path], object]) -> Cost:
         """Run `operation` once for each of FILES paths."""
+
+        def all_files() -> None:
+            for number in range(FILES):
+                operation(self.mount.path / f"f{number:04}")
+
+        return self.measure_once(all_files, FILES)
+
+    def measure_once(self, work: Callable[[], object], count: int) -> Cost:
+        """Run `work`, which is so many operations."""
         before = self._settle()
-        for number in range(FILES):
-            operation(self.mount.path / f"f{number:04}")
+        work()
         after = self._settle()
         spent = [now - then for now, then in zip(after.requests, before.requests, strict=True)]
-        requests = {OPCODES[opcode].removeprefix("FUSE_"): count / FILES for opcode, count in enumerate(spent) if count}
-        return Cost(requests, (after.calls - before.calls) / FILES)
+        requests = {OPCODES[opcode].removeprefix("FUSE_"): times / count for opcode, times in enumerate(spent) if times}
+        disk = {name: (times - before.disk.get(name, 0)) / count for name, times in after.disk.items()}
+        return Cost(requests, (after.calls - before.calls) / count, {name: times for name, times in disk.items() if times})
 
     def _settle(self) -> Counts:
         """Until nothing is under way: releases come after close has returned."""

@@ -32,6 +32,16 @@ class BlobRun(NamedTuple):
     size_bytes: int
 
 
+class BlobPart(NamedTuple):
+    """A part of what is read that lies in a blob."""
+
+    at: int
+    """Where in the answer it begins."""
+    blob: bytes
+    offset: int
+    length: int
+
+
 class Prepared(NamedTuple):
     """Content on its way into a file: large runs already in blobs, the rest in memory."""
 
@@ -72,6 +82,23 @@ def read_node(view: Reader, node: Node, offset: int, length: int) -> bytes:
         part = data[skip : end - offset - start]
         result[start + skip : start + skip + len(part)] = part
     return bytes(result)
+
+
+def blob_parts(view: Reader, node: Node, offset: int, length: int) -> list[BlobPart] | None:
+    """Where `length` bytes of a file at `offset`, none behind its end, lie, in order, what is in no part being zeros: for who
+    reads blobs himself. None when some of them stand in rows.
+    """
+    end = offset + length
+    parts: list[BlobPart] = []
+    for piece in rows.visible(view, node.ino, offset // BLOCK_BYTES, -(-end // BLOCK_BYTES)):
+        if piece.blob is None:
+            return None
+        start = piece.first_block * BLOCK_BYTES
+        stored = min(piece.block_count * BLOCK_BYTES, rows.blob_size(view, piece.blob) - piece.blob_offset)
+        first, behind = max(start, offset), min(start + stored, end)
+        if first < behind:
+            parts.append(BlobPart(first - offset, piece.blob, piece.blob_offset + first - start, behind - first))
+    return parts
 
 
 def regular(view: Reader, ino: int) -> Node:

@@ -57,6 +57,16 @@ def open_and_mount(mountpoint: Path, options: DeviceOptions) -> int:
     return _mount_as_user(target, options)
 
 
+def widen_readahead(mountpoint: Path, size_bytes: int) -> None:
+    """Have the kernel read that far ahead on the mount, once INIT is answered, and so ask for as much at a time.
+
+    A new mount begins with 128 KiB, of which INIT can only take. Only root may set more; for anybody else, and in a container
+    that may not change /sys, it stays.
+    """
+    with contextlib.suppress(OSError):
+        lifecycle.readahead_file(mountpoint).write_text(str(size_bytes // 1024))
+
+
 def _clear(mountpoint: Path) -> None:
     if lifecycle.is_dead(mountpoint):
         lifecycle.detach(mountpoint)

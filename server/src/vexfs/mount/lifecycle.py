@@ -88,6 +88,11 @@ def sync(mountpoint: Path | str) -> None:
         os.close(fd)
 
 
+def readahead_file(mountpoint: Path | str) -> Path:
+    """Where the kernel says, and root may set, how many KiB of a file it reads ahead on the mount there."""
+    return Path("/sys/class/bdi") / _topmost(_real(mountpoint))[1] / "read_ahead_kb"
+
+
 def _umount_once(path: bytes) -> None:
     if os.geteuid() == 0:
         _umount2(path, 0)
@@ -128,9 +133,15 @@ def _real(mountpoint: Path | str) -> bytes:
 
 def _topmost_type(path: bytes) -> str | None:
     """The file system type of the last mount on exactly that path, or None."""
-    found = None
+    return _topmost(path)[0]
+
+
+def _topmost(path: bytes) -> tuple[str | None, str]:
+    """The file system type and the device, as MAJOR:MINOR, of the last mount on exactly that path; (None, "") without one."""
+    found: tuple[str | None, str] = None, ""
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        fields, _, rest = line.partition(b" - ")
-        if _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), fields.split(b" ")[4]) == path:
-            found = rest.split(b" ", 1)[0].decode()
+        described, _, rest = line.partition(b" - ")
+        fields = described.split(b" ")
+        if _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), fields[4]) == path:
+            found = rest.split(b" ", 1)[0].decode(), fields[2].decode()
     return found

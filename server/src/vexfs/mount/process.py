@@ -40,7 +40,7 @@ from vexfs.mount.operations.xattrs import XattrOperations
 from vexfs.mount.options import LOCKS_VARIABLE, MountOptions, spin_from_environment
 from vexfs.mount.requests import RequestBuffer
 from vexfs.mount.search_directory import SearchDirectory
-from vexfs.mount.session import Session
+from vexfs.mount.session import READAHEAD_BYTES, Session
 from vexfs.mount.writeback import Writeback
 from vexfs.observability import logs
 from vexfs.store import nodes, orphans
@@ -94,6 +94,7 @@ class Mount:
             self._make_parts(
                 Session.start(self._fd, kernel_permissions=options.kernel_permissions, serve_locks=self._shares_locks)
             )
+            device.widen_readahead(options.mountpoint, READAHEAD_BYTES)
         except BaseException:
             lifecycle.detach(options.mountpoint)
             os.close(self._fd)

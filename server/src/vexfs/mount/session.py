@@ -7,6 +7,7 @@ thread; reading belongs to the loop.
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vexfs.core.errors import NotSupported
@@ -35,7 +36,8 @@ _WANTED = (
 _MAX_BACKGROUND = 64
 _CONGESTION_THRESHOLD = 48
 _PAGE_BYTES = 4096
-_READAHEAD_BYTES = 1 << 20
+READAHEAD_BYTES = 1 << 20
+"""What a program that reads in sequence is given in one request, and as much again before it asks."""
 
 _ERRNO_END = 512
 """Where the kernel's own, internal numbers begin."""
@@ -77,7 +79,7 @@ def agree(request: memoryview, *, kernel_permissions: bool = False, serve_locks:
     payload = wire.fuse_init_out.pack(
         wire.FUSE_KERNEL_VERSION,
         wire.FUSE_KERNEL_MINOR_VERSION,
-        max(readahead, _READAHEAD_BYTES),
+        max(readahead, READAHEAD_BYTES),
         agreement.flags & 0xFFFFFFFF,
         _MAX_BACKGROUND,
         _CONGESTION_THRESHOLD,
@@ -122,6 +124,10 @@ class Session:
         """
         self._write([wire.fuse_out_header.pack(wire.OUT_HEADER_BYTES + len(payload), 0, unique), payload])
 
+    def send(self, message: memoryview) -> None:
+        """Give the kernel an answer that stands in memory with its header. Never raises, as `reply`."""
+        self._write([message])
+
     def fail(self, unique: int, number: int) -> None:
         """Answer a request with an errno (positive).
 
@@ -139,7 +145,7 @@ class Session:
         else:
             self.reply(unique, answer)
 
-    def _write(self, parts: list[bytes]) -> None:
+    def _write(self, parts: Sequence[bytes | memoryview]) -> None:
         try:
             os.writev(self.fd, parts)
         except OSError as error:

@@ -74,12 +74,16 @@ class BlobFolder:
         disk = os.statvfs(self._folder)
         return disk.f_bavail * disk.f_frsize
 
-    def read(self, digest: bytes, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes at `offset`. Raises CorruptContent when the blob is missing or short."""
+    def open(self, digest: bytes) -> int:
+        """A descriptor for reading a blob, which the caller closes. Raises CorruptContent when the blob is missing."""
         try:
-            fd = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise CorruptContent(f"blob {digest.hex()} is missing: run `vexfs check`", blob=digest.hex()) from None
+
+    def read(self, digest: bytes, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes at `offset`. Raises CorruptContent when the blob is missing or short."""
+        fd = self.open(digest)
         try:
             data = os.pread(fd, length, offset)
         except OSError as error:

@@ -9,7 +9,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from vexfs.core import content, files
 from vexfs.core.errors import NotFound, VexfsError
@@ -17,17 +17,18 @@ from vexfs.core.types import INLINE_MAX_BYTES, Ino, Node
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.group_sync import GroupSync
+from vexfs.mount.large_reads import LargeReads
 from vexfs.mount.open_files import OpenFile
 from vexfs.mount.operations.attributes import take_suid, without_suid
 from vexfs.mount.operations.locks import LockOperations
 from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
+from vexfs.store.reader import Reader
 
 logger = logging.getLogger(__name__)
 
 _WRITE_BODY = BODY + wire.fuse_write_in.size
 _CAPABILITY = b"security.capability"
-_READERS = 2
 _FULL = wire.fuse_write_out.pack
 _OPENED_FOR_READING = wire.fuse_open_out.pack(0, wire.FOPEN_KEEP_CACHE | wire.FOPEN_NOFLUSH)
 _OPENED_UNCACHED = wire.fuse_open_out.pack(0, wire.FOPEN_NOFLUSH)
@@ -49,7 +50,7 @@ class ContentOperations:
         self._writeback = writeback
         self._view = buffer.view
         self._group_sync = group_sync
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="vexfs-read")
+        self._large_reads = LargeReads(engine.session, engine.volume.blobs)
 
     def table(self) -> Table:
         return {
@@ -132,9 +133,8 @@ class ContentOperations:
         file = self._open_files.get(nodeid)
         node = files.stat(self._writer, nodeid)
         if file is None or not file.pending:
-            if node.size_bytes > INLINE_MAX_BYTES and self._is_committed(node):
-                self._readers.submit(self._read_later, unique, node, offset, size)
-                return None
+            if node.size_bytes > INLINE_MAX_BYTES:
+                return self._read_large(unique, node, offset, size)
             return content.read_node(self._writer, node, offset, size)
         length = min(size, file.shown(node).size_bytes - offset)
         if length <= 0:
@@ -145,12 +145,32 @@ class ContentOperations:
         file.overlay(offset, target)
         return bytes(target)
 
+    def _read_large(self, unique: int, node: Node, offset: int, size: int) -> Answer:
+        """From blobs into the answer; what stands in rows is read by a reader if other connections see it, too."""
+        if self._writer.group_open:  # the turn is this process's: nobody changes anything between two statements
+            return self._read_through(self._writer, unique, node, offset, size)
+        with self._engine.volume.snapshot() as view:
+            return self._read_through(view, unique, files.stat(view, node.ino), offset, size)
+
+    def _read_through(self, view: Reader, unique: int, node: Node, offset: int, size: int) -> Answer:
+        length = min(size, node.size_bytes - offset)
+        if length <= 0:
+            return DONE
+        parts = content.blob_parts(view, node, offset, length)
+        if parts is not None:
+            self._large_reads.answer(unique, node.ino, length, parts)
+        elif self._is_committed(node):
+            self._large_reads.submit(partial(self._read_rows_later, unique, node, offset, size))
+        else:
+            return content.read_node(view, node, offset, size)
+        return None
+
     def _is_committed(self, node: Node) -> bool:
         """Whether other connections see the content, too."""
         return not self._writer.group_open or node.content_revision <= self._writer.group_base
 
-    def _read_later(self, unique: int, node: Node, offset: int, size: int) -> None:
-        """In a reader's thread: large content may have to come from the disk, and the loop does not wait for that."""
+    def _read_rows_later(self, unique: int, node: Node, offset: int, size: int) -> None:
+        """In a reader's thread: some of it may have to come from the disk, and the loop does not wait for that."""
         try:
             with self._engine.volume.snapshot() as view:
                 answer: bytes | int = content.read(view, node.ino, offset, size)
@@ -163,7 +183,7 @@ class ContentOperations:
 
     def close(self) -> None:
         """Answer what is being read, then stop the readers; idempotent."""
-        self._readers.shutdown(wait=True)
+        self._large_reads.close()
 
     def write(self, unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         _, offset, size, write_flags, _, flags = wire.fuse_write_in.unpack_from(self._view, BODY)
@@ -221,6 +241,7 @@ class ContentOperations:
         if file is None:
             return DONE
         if self._open_files.closed(file):
+            self._large_reads.closed(nodeid)
             if file.unlinked:
                 self._end_orphan(file)
             self._open_files.drop_if_idle(file)
