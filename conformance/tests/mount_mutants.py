@@ -228,8 +228,8 @@ SERVER_MUTANTS = {
     ),
     "the-offset-of-a-write-is-ignored": _in(
         "operations/content.py",
-        "if self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):",
-        "if self._writeback.write(file, 0, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):",
+        "taken = self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size]))",
+        "taken = self._writeback.write(file, 0, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size]))",
         "bytes go to the start of the file, and the kernel's pages hide it",
         "Content/written-over-in-the-middle",
         "Content/a-stream-over-the-middle",

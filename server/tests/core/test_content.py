@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -223,6 +224,17 @@ def test_many_segments_are_written_in_their_order(bench: Bench) -> None:
     assert prepared.runs == () and prepared.end_bytes == BLOCK_BYTES + 1
     bench.do(lambda txn: content.write(txn, node.ino, prepared))
     assert bench.read(node.ino)[:10] == b"acbbbbxxxx" and bench.read(node.ino)[-2:] == b"de"
+
+
+@pytest.mark.parametrize("offset", [0, 5, BLOCK_BYTES - 1, BLOCK_BYTES, 3 * BLOCK_BYTES + 7])
+@pytest.mark.parametrize("size", [INLINE_MAX_BYTES - 1, INLINE_MAX_BYTES, 700_001, 13 * BLOCK_BYTES])
+def test_a_run_in_pieces_is_prepared_as_in_one(bench: Bench, offset: int, size: int) -> None:
+    data = data_of(size, 3)
+    cuts = [0, 1, 70_000, 70_001, size - 5, size]
+    pieces = [data[start:end] for start, end in pairwise(cuts)]
+    prepared = content.prepare_run(bench.volume.blobs, offset, pieces)
+    assert prepared == content.prepare(bench.volume.blobs, [(offset, data)])
+    assert prepared.runs or size < INLINE_MAX_BYTES + 2 * BLOCK_BYTES
 
 
 def test_a_copy_of_large_content_moves_no_bytes(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vexfs.mount import dirty
 from vexfs.mount.dirty import DirtyBuffer
+from vexfs.mount.slabs import IDLE_AT_REST, IDLE_MAX, SLAB_BYTES, Slabs
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,19 +38,36 @@ def model_runs(content: bytearray, mask: bytearray) -> list[tuple[int, bytes]]:
 
 
 writes = st.tuples(st.just("write"), st.integers(0, SPAN - 1), st.binary(min_size=0, max_size=24))
+large_writes = st.tuples(st.sampled_from(["copy", "keep"]), st.integers(0, SPAN - 1), st.binary(min_size=1, max_size=24))
 truncations = st.tuples(st.just("truncate"), st.integers(0, SPAN), st.just(b""))
 
 
-@given(st.lists(st.one_of(writes, writes, writes, truncations), max_size=30), st.integers(0, SPAN), st.integers(0, SPAN))
+def write(buffer: DirtyBuffer, slabs: Slabs, kind: str, at: int, data: bytes) -> None:
+    """At a run's end, or behind all, into a slab, if that is asked for; else anywhere."""
+    if kind == "write" or buffer.growing_run(at) is None:
+        buffer.write(at, data)
+    elif kind == "copy":
+        buffer.copy_behind(at, memoryview(data), slabs)
+    else:
+        slab = slabs.take()
+        slab[: len(data)] = data
+        buffer.keep_behind(at, slab, len(data))
+
+
+@given(
+    st.lists(st.one_of(writes, writes, large_writes, large_writes, truncations), max_size=30),
+    st.integers(0, SPAN),
+    st.integers(0, SPAN),
+)
 def test_any_sequence_of_writes_and_truncations_equals_the_model(
     steps: list[tuple[str, int, bytes]], offset: int, length: int
 ) -> None:
-    buffer = DirtyBuffer()
+    buffer, slabs = DirtyBuffer(), Slabs()
     content, mask = bytearray(SPAN), bytearray(SPAN)
     for kind, at, data in steps:
-        if kind == "write":
+        if kind != "truncate":
             fitting = data[: SPAN - at]
-            buffer.write(at, fitting)
+            write(buffer, slabs, kind, at, fitting)
             content[at : at + len(fitting)] = fitting
             mask[at : at + len(fitting)] = b"\1" * len(fitting)
         else:
@@ -58,6 +76,7 @@ def test_any_sequence_of_writes_and_truncations_equals_the_model(
     expected = model_runs(content, mask)
     assert buffer.spans() == [(start, start + len(run)) for start, run in expected]
     assert buffer.touches(offset, offset + length + 1) == any(mask[offset : offset + length + 1])
+    assert [(start, b"".join(pieces)) for start, pieces in buffer.pieces()] == expected
     assert buffer.runs() == expected
     assert buffer.byte_count == sum(mask)
     assert buffer.run_count == len(expected)
@@ -84,3 +103,35 @@ def test_an_overwrite_inside_a_run_keeps_its_length() -> None:
     buffer.write(7, b"bb")
     assert buffer.runs() == [(5, b"aabbaaaa")]
     assert buffer.byte_count == 8
+
+
+def test_what_is_appended_in_large_writes_lies_in_as_few_slabs_as_hold_it() -> None:
+    buffer, slabs = DirtyBuffer(), Slabs()
+    data = memoryview(bytes(range(250)) * 1000)
+    for index in range(8):
+        buffer.copy_behind(index * len(data), data, slabs)
+    used = buffer.take_slabs()
+    assert len(used) == -(-8 * len(data) // SLAB_BYTES)
+    assert b"".join(used)[: 8 * len(data)] == bytes(data) * 8
+
+
+def test_slabs_whose_bytes_were_joined_are_not_given_back() -> None:
+    """A worker may be reading them still."""
+    buffer, slabs = DirtyBuffer(), Slabs()
+    buffer.copy_behind(0, memoryview(b"one"), slabs)
+    in_a_worker = buffer.pieces()
+    buffer.overlay(0, bytearray(3))
+    assert buffer.take_slabs() == []
+    slabs.take()[:3] = b"two"
+    assert in_a_worker == [(0, [b"one"])] and buffer.runs() == [(0, b"one")]
+
+
+def test_slabs_are_used_again_and_only_so_many_are_kept() -> None:
+    slabs = Slabs()
+    first = slabs.take()
+    slabs.give_back([first])
+    assert slabs.take() is first and len(first) == SLAB_BYTES
+    slabs.give_back([slabs.take() for _ in range(IDLE_MAX + 5)])
+    assert len(slabs) == IDLE_MAX
+    slabs.rest()
+    assert len(slabs) == IDLE_AT_REST

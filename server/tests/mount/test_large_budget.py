@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vexfs.mount import lifecycle
+from vexfs.mount.writeback import LAYER_BYTES
 
 from .conftest import MakeMount
 from .test_budget import Meter, make_meter
@@ -60,3 +61,24 @@ def test_a_request_of_a_sequential_read_is_one_read_of_a_blob_that_stays_open(
     blobs = sum(1 for file in (meter.mount.data / "volumes" / "main" / "blobs").rglob("*") if file.is_file())
     assert cost.disk["open"] * SIZE_MIB <= blobs, cost
     assert cost.disk.keys() <= {"open", "close", "preadv"}, cost
+
+
+def write_in_pieces(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        for at in range(SIZE_MIB):
+            assert file.write(LARGE[at * MIB : (at + 1) * MIB]) == MIB
+        os.fsync(file.fileno())
+
+
+def test_a_request_of_a_sequential_write_is_kept_as_it_came_and_written_to_a_blob(make_mount: MakeMount, folder: Path) -> None:
+    meter = make_meter(make_mount, folder, "--no-wait-findable")
+    path = meter.mount.path / "large"
+    cost = meter.measure_once(lambda: write_in_pieces(path), SIZE_MIB)
+    assert cost.requests["WRITE"] == 1, cost
+    assert sum(cost.requests.values()) * SIZE_MIB <= SIZE_MIB + 6, cost
+    assert cost.calls == pytest.approx(2 * sum(cost.requests.values()), abs=0.2), cost
+    layers = -(-SIZE_MIB // (LAYER_BYTES // MIB)) + 1  # what waits for a second goes by itself, however little it is
+    assert cost.disk["write"] <= 2 * 1.1, cost  # what a slab holds, and what the head of a request does
+    assert cost.disk["fsync"] * SIZE_MIB <= 2 * layers, cost
+    assert cost.disk["open"] * SIZE_MIB <= 2 * layers, cost
+    assert cost.disk.keys() <= {"open", "close", "write", "fsync"}, cost

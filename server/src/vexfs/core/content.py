@@ -12,7 +12,7 @@ from vexfs.core.errors import InvalidRequest, IsADirectory, NotARegularFile, Too
 from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Change, Ino, Node
 from vexfs.store import content as rows
 from vexfs.store import nodes
-from vexfs.store.blobs import BlobFolder, IncomingBlob
+from vexfs.store.blobs import BlobFolder, Buffer, IncomingBlob
 from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
 from vexfs.store.reader import Reader
 from vexfs.store.usage import UNLIMITED
@@ -148,6 +148,34 @@ def _add_runs(blobs: BlobFolder, first_block: int, data: memoryview) -> Iterable
     for start in range(0, len(data), _BLOB_MAX_BYTES):
         part = data[start : start + _BLOB_MAX_BYTES]
         yield BlobRun(first_block + start // BLOCK_BYTES, -(-len(part) // BLOCK_BYTES), blobs.add(part), len(part))
+
+
+def prepare_run(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer]) -> Prepared:
+    """As `prepare`, of one segment in pieces, which are copied nowhere but where a block is not whole."""
+    end = offset + sum(map(len, pieces))
+    run_start, run_end = -(-offset // BLOCK_BYTES) * BLOCK_BYTES, end // BLOCK_BYTES * BLOCK_BYTES
+    if run_end - run_start < INLINE_MAX_BYTES:
+        return prepare(blobs, [(offset, b"".join(pieces))])
+    runs: list[BlobRun] = []
+    for start in range(run_start, run_end, _BLOB_MAX_BYTES):
+        size_bytes = min(run_end - start, _BLOB_MAX_BYTES)
+        blob = blobs.add_pieces(_part(pieces, start - offset, start - offset + size_bytes))
+        runs.append(BlobRun(start // BLOCK_BYTES, size_bytes // BLOCK_BYTES, blob, size_bytes))
+    edges = (offset, run_start), (run_end, end)
+    rest = tuple((start, b"".join(_part(pieces, start - offset, stop - offset))) for start, stop in edges if start < stop)
+    return Prepared(tuple(runs), rest, end)
+
+
+def _part(pieces: Sequence[Buffer], start: int, end: int) -> list[memoryview]:
+    """The bytes from `start` up to `end` of what the pieces are together."""
+    found: list[memoryview] = []
+    position = 0
+    for piece in pieces:
+        part = memoryview(piece)[max(start - position, 0) : max(end - position, 0)]
+        position += len(piece)
+        if part:
+            found.append(part)
+    return found
 
 
 class StagedContent:

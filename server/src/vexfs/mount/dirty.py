@@ -6,11 +6,12 @@ kept in order. Knows nothing of files: sizes and times are the caller's.
 
 from bisect import bisect_left, bisect_right
 
-Buffer = bytes | bytearray | memoryview
-
+from vexfs.mount.slabs import Slabs
+from vexfs.store.blobs import Buffer
 
 PIECE_MIN_BYTES = 65_536
 """Appended data of at least this size is kept as it came until the run is needed in one piece: copied once."""
+_NO_ROOM = memoryview(b"")
 
 
 class DirtyBuffer:
@@ -19,13 +20,17 @@ class DirtyBuffer:
     `reserved_bytes` belongs to `Reservations`: what the volume will hold more once these bytes are stored.
     """
 
-    __slots__ = ("_pieces", "_runs", "_starts", "byte_count", "end", "reserved_bytes")
+    __slots__ = ("_pieces", "_room", "_runs", "_slabs", "_starts", "byte_count", "end", "reserved_bytes")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._runs: list[bytes | bytearray] = []
-        self._pieces: list[bytes] = []
+        self._pieces: list[Buffer] = []
         """What follows the last run, in order."""
+        self._slabs: list[memoryview] = []
+        """Where some of the pieces lie."""
+        self._room = _NO_ROOM
+        """What is free at the end of the slab that is being filled."""
         self.byte_count = 0
         self.end = 0
         self.reserved_bytes = 0
@@ -63,11 +68,53 @@ class DirtyBuffer:
         self.byte_count += len(data)
         self.end += len(data)
 
+    def growing_run(self, offset: int) -> int | None:
+        """How long the run is that a write at `offset` goes on with at its end, 0 where it begins one behind all; else None."""
+        if not self._starts or offset > self.end:
+            return 0
+        return self.end - self._starts[-1] if offset == self.end else None
+
+    def copy_behind(self, offset: int, data: memoryview, slabs: Slabs) -> None:
+        """As `write`, at the end or behind it, but into slabs."""
+        self._begin_run(offset)
+        while data:
+            if not self._room:
+                self._room = slabs.take()
+                self._slabs.append(self._room)
+            count = min(len(data), len(self._room))
+            self._room[:count] = data[:count]
+            self._add_piece(self._room[:count])
+            self._room, data = self._room[count:], data[count:]
+
+    def keep_behind(self, offset: int, slab: memoryview, byte_count: int) -> None:
+        """As `write`, at the end or behind it, of so many bytes that a slab begins with: the slab belongs to the buffer now."""
+        self._begin_run(offset)
+        self._slabs.append(slab)
+        self._add_piece(slab[:byte_count])
+
+    def _begin_run(self, offset: int) -> None:
+        if not self._starts or offset > self.end:
+            self._join()
+            self._starts.append(offset)
+            self._runs.append(b"")
+            self.end = offset
+
+    def _add_piece(self, piece: memoryview) -> None:
+        self._pieces.append(piece)
+        self.byte_count += len(piece)
+        self.end += len(piece)
+
+    def take_slabs(self) -> list[memoryview]:
+        """The slabs, for other use: nobody needs the buffer's bytes any more."""
+        slabs, self._slabs, self._room = self._slabs, [], _NO_ROOM
+        return slabs
+
     def _join(self) -> None:
-        """Make the last run one piece."""
+        """Make the last run one piece. Its slabs are let go, not given back: a worker may be reading them."""
         if self._pieces:
             pieces, self._pieces = self._pieces, []
             self._runs[-1] = b"".join([self._runs[-1], *pieces])
+            self._slabs, self._room = [], _NO_ROOM
 
     def _merge(self, offset: int, data: bytes) -> None:
         """Replace every run that `data` touches by one."""
@@ -143,6 +190,15 @@ class DirtyBuffer:
         return [
             (start, run if isinstance(run, bytes) else bytes(run)) for start, run in zip(self._starts, self._runs, strict=True)
         ]
+
+    def pieces(self) -> list[tuple[int, list[Buffer]]]:
+        """As `runs`, each run as the pieces it came in."""
+        runs: list[tuple[int, list[Buffer]]] = [
+            (start, [run] if run else []) for start, run in zip(self._starts, self._runs, strict=True)
+        ]
+        if runs:
+            runs[-1][1].extend(self._pieces)
+        return runs
 
     def longest_run(self) -> int:
         """Bytes in the longest run."""

@@ -23,7 +23,7 @@ from vexfs.core.errors import VexfsError
 from vexfs.mount import wire
 from vexfs.mount.engine import Engine
 from vexfs.mount.group_sync import GroupSync
-from vexfs.mount.requests import LAST_BYTES, SHORTEST, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
+from vexfs.mount.requests import HEAD_BYTES, LAST_BYTES, SHORTEST, VIRTUAL_NODEID, Answer, Handler, RequestBuffer, Table
 from vexfs.mount.session import GONE
 from vexfs.mount.spin import Spin
 from vexfs.mount.writeback import Writeback
@@ -139,7 +139,7 @@ class Loop:
         """Answer requests until stopped, or until spinning ought to change; False when the mount is gone."""
         engine, session, memory, spin = self._engine, self._engine.session, self._buffer.memory, self.spin
         group_sync = self._group_sync
-        fd, buffers = session.fd, [memory]
+        fd, parts = session.fd, self._buffer.parts
         readv, write, writev, now_ns = os.readv, os.write, os.writev, time.monotonic_ns
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
         handlers, virtual, counts = self._handlers, self._virtual, self.counts
@@ -147,7 +147,7 @@ class Loop:
         while not self._stopping:
             self._between = True
             try:
-                length = readv(fd, buffers)
+                length = readv(fd, parts)
             except BlockingIOError:
                 if group_sync.syncing or now_ns() >= spin_until:  # a disk takes longer, and its thread needs this one's time
                     spin.slept(served)
@@ -169,6 +169,8 @@ class Loop:
                 logger.error("a request without a whole header is passed over", extra={"bytes": length})
                 continue
             told, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
+            if length > HEAD_BYTES and (opcode != wire.FUSE_WRITE or nodeid >= VIRTUAL_NODEID):
+                self._buffer.gather(length)
             try:
                 counts[opcode] += 1
                 answer = (

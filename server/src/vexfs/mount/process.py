@@ -119,7 +119,8 @@ class Mount:
             self._volume.writer.fail(VolumeReadOnly("it is mounted read-only"))
         self._invalidator = Invalidator(self._volume, session, self._mark_stale, self._mark_nameless)
         self._engine = Engine(self._volume, session, self._invalidator, options)
-        self._writeback = Writeback(self._engine)
+        self._buffer = RequestBuffer()
+        self._writeback = Writeback(self._engine, self._buffer.slabs)
         self._api = ApiClient(options.data, options.token_file)
         self._findable = FindableWait(self._engine, self._api, enabled=options.wait_findable)
         self._group_sync = GroupSync(self._engine, self._findable)
@@ -127,7 +128,7 @@ class Mount:
         self._loop = self._make_loop()
 
     def _make_loop(self) -> Loop:
-        buffer = RequestBuffer()
+        buffer = self._buffer
         self._search = SearchDirectory(self._engine, self._api, buffer)
         self._locks = None
         if self._shares_locks:

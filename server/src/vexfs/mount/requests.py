@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from vexfs.core.errors import InvalidRequest
 from vexfs.mount import wire
+from vexfs.mount.slabs import Slabs
 
 Answer = bytes | int | None
 Handler = Callable[[int, int, int, int, int], Answer]
@@ -36,12 +37,39 @@ LAST_BYTES = [1 if wire.SHAPES.get(opcode, _NO_SHAPE)[1] else 256 for opcode in 
 """The last byte of a request of each opcode is below this."""
 
 
+HEAD_BYTES = BODY + wire.fuse_write_in.size + (1 << 16)
+"""A request up to this long is read into one piece of memory; what a longer one has beyond that, into a slab."""
+_END_BYTES = wire.READ_BUFFER_BYTES - HEAD_BYTES
+
+
 class RequestBuffer:
-    """The memory one request is read into. `view` is the same memory; slices of it are copied before the handler returns."""
+    """The memory one request is read into. `view` is the same memory; slices of it are copied before the handler returns.
+
+    The end of a request longer than HEAD_BYTES is read into a slab. Only a write to a file takes it from there, for everybody
+    else it stands in `view`.
+    """
 
     def __init__(self) -> None:
         self.memory = bytearray(wire.READ_BUFFER_BYTES)
         self.view = memoryview(self.memory)
+        self.slabs = Slabs()
+        self._slab = self.slabs.take()
+        self.parts = [self.view[:HEAD_BYTES], self._slab[:_END_BYTES]]
+        """What the loop reads a request into."""
+
+    def gather(self, length: int) -> None:
+        """Lay the end of a request of that length into `view`, behind its beginning."""
+        self.view[HEAD_BYTES:length] = self._slab[: length - HEAD_BYTES]
+
+    def end(self, length: int) -> memoryview:
+        """The end of a request of that length, until the next one is read."""
+        return self._slab[: length - HEAD_BYTES]
+
+    def keep_end(self) -> memoryview:
+        """The slab that holds the end of the request: it is the caller's now, and the next request has another."""
+        slab, self._slab = self._slab, self.slabs.take()
+        self.parts[1] = self._slab[:_END_BYTES]
+        return slab
 
     def name(self, start: int, end: int) -> bytes:
         """The one NUL-terminated name between `start` and the request's end."""

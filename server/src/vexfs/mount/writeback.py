@@ -23,8 +23,10 @@ from vexfs.core.types import INLINE_MAX_BYTES, Ino
 from vexfs.mount.dirty import DirtyBuffer
 from vexfs.mount.engine import Engine
 from vexfs.mount.open_files import OpenFile
+from vexfs.mount.requests import RequestBuffer
 from vexfs.mount.reservations import Reservations
-from vexfs.store.blobs import BlobFolder
+from vexfs.mount.slabs import Slabs
+from vexfs.store.blobs import BlobFolder, Buffer
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ TOTAL_BYTES = 32 << 20
 RUNS_MAX = 256
 """Scattered runs of one file are written out at this count: each costs a block read and a row."""
 _WORKERS = 2
+_FULL_ENOUGH_BYTES = 3 << 18
+"""A slab with at least so many bytes is kept as it came: what is empty of it counts as pending nowhere."""
 
 
 class Writeback:
@@ -42,8 +46,9 @@ class Writeback:
 
     NEVER_NS = 1 << 63
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, slabs: Slabs) -> None:
         self._engine = engine
+        self._slabs = slabs
         self.reservations = Reservations(engine.writer)
         self._dirty: dict[int, OpenFile] = {}
         """Files with a dirty buffer, the one that has waited longest first."""
@@ -68,14 +73,26 @@ class Writeback:
         dirty = self._buffer_for(file, offset, len(data))
         before = dirty.byte_count
         dirty.write(offset, data)
-        self._total_bytes += dirty.byte_count - before
-        file.mtime_ns = time.time_ns()
-        if dirty.byte_count >= LAYER_BYTES or dirty.run_count >= RUNS_MAX:
-            self.flush(file)
-        if self._total_bytes <= TOTAL_BYTES:
-            return True
-        self._make_room()
-        return self._total_bytes <= TOTAL_BYTES
+        return self._written(file, dirty, before)
+
+    def write_large(self, file: OpenFile, offset: int, head: memoryview, buffer: RequestBuffer, length: int) -> bool:
+        """As `write`, of a request of that length in `buffer`, whose bytes begin with `head` and end in a slab.
+
+        What goes on with a long run is not copied where the slab is nearly full, else into another one.
+        """
+        end = buffer.end(length)
+        dirty = self._buffer_for(file, offset, len(head) + len(end))
+        before = dirty.byte_count
+        run_bytes = dirty.growing_run(offset)
+        if run_bytes is None or max(run_bytes, offset) + len(head) + len(end) < INLINE_MAX_BYTES:
+            dirty.write(offset, b"".join((head, end)))
+        else:
+            dirty.copy_behind(offset, head, self._slabs)
+            if len(end) >= _FULL_ENOUGH_BYTES:
+                dirty.keep_behind(offset + len(head), buffer.keep_end(), len(end))
+            else:
+                dirty.copy_behind(offset + len(head), end, self._slabs)
+        return self._written(file, dirty, before)
 
     def _buffer_for(self, file: OpenFile, offset: int, length: int) -> DirtyBuffer:
         """Where these bytes go: the file's buffer, made when there is none. Raises QuotaExceeded, and nothing has changed."""
@@ -85,6 +102,17 @@ class Writeback:
             dirty = self._begin(file)
         dirty.reserved_bytes += reserved
         return dirty
+
+    def _written(self, file: OpenFile, dirty: DirtyBuffer, before: int) -> bool:
+        """After a write into the buffer, which held `before` bytes."""
+        self._total_bytes += dirty.byte_count - before
+        file.mtime_ns = time.time_ns()
+        if dirty.byte_count >= LAYER_BYTES or dirty.run_count >= RUNS_MAX:
+            self.flush(file)
+        if self._total_bytes <= TOTAL_BYTES:
+            return True
+        self._make_room()
+        return self._total_bytes <= TOTAL_BYTES
 
     def _begin(self, file: OpenFile) -> DirtyBuffer:
         dirty = file.dirty = DirtyBuffer()
@@ -160,7 +188,7 @@ class Writeback:
     def _submit(self, file: OpenFile, buffer: DirtyBuffer) -> None:
         self.in_flight += 1
         self._engine.clock_needed = True
-        future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer.runs())
+        future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer.pieces())
         # The callback must not hold the future that holds it: the buffer would wait for the cycle collector.
         future.add_done_callback(lambda done: self._engine.post(partial(self._layer_ready, file, buffer, done)))
 
@@ -196,8 +224,11 @@ class Writeback:
         except Exception:
             logger.exception("written bytes are lost", extra={"ino": file.ino})
             file.error = errno.EIO
+        self._slabs.give_back(buffer.take_slabs())
         file.layers = file.layers[1:]
         self._total_bytes -= buffer.byte_count
+        if not self._total_bytes:
+            self._slabs.rest()
         self._release_blocked()
         return True
 
@@ -272,11 +303,15 @@ class Writeback:
             self._workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare(blobs: BlobFolder, runs: list[tuple[int, bytes]]) -> list[Prepared]:
+def _prepare(blobs: BlobFolder, runs: list[tuple[int, list[Buffer]]]) -> list[Prepared]:
     """In a worker: each long run becomes blobs of its own, the short ones stay together."""
-    long = [run for run in runs if len(run[1]) >= INLINE_MAX_BYTES]
-    short = tuple(run for run in runs if len(run[1]) < INLINE_MAX_BYTES)
-    prepared = [content.prepare(blobs, [run]) for run in long]
+    prepared: list[Prepared] = []
+    short: list[tuple[int, bytes]] = []
+    for offset, pieces in runs:
+        if sum(map(len, pieces)) >= INLINE_MAX_BYTES:
+            prepared.append(content.prepare_run(blobs, offset, pieces))
+        else:
+            short.append((offset, b"".join(pieces)))
     if short:
-        prepared.append(Prepared((), short, max(offset + len(data) for offset, data in short)))
+        prepared.append(Prepared((), tuple(short), max(offset + len(data) for offset, data in short)))
     return prepared

@@ -10,12 +10,14 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blake3 import blake3
 
 from vexfs.core.errors import CorruptContent, DataLoss, VolumeFull
+
+Buffer = bytes | bytearray | memoryview
 
 HASH_BYTES = 32
 _TEMPORARY = "incoming"
@@ -49,11 +51,16 @@ class BlobFolder:
         name = digest.hex()
         return self._folder / name[:2] / name
 
-    def add(self, data: bytes | bytearray | memoryview) -> bytes:
+    def add(self, data: Buffer) -> bytes:
         """Store `data` durably; returns its hash. Storing the same bytes again writes nothing."""
+        return self.add_pieces([data])
+
+    def add_pieces(self, pieces: Sequence[Buffer]) -> bytes:
+        """As `add`, of bytes that lie in several places."""
         incoming = self.begin()
         try:
-            incoming.write(data)
+            for piece in pieces:
+                incoming.write(piece)
             return incoming.finish()
         finally:
             incoming.discard()
@@ -144,7 +151,7 @@ class IncomingBlob:
             self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self.size_bytes = 0
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Buffer) -> None:
         self._hasher.update(data)
         view = memoryview(data)
         with _disk_errors():

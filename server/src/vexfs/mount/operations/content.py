@@ -21,7 +21,7 @@ from vexfs.mount.large_reads import LargeReads
 from vexfs.mount.open_files import OpenFile
 from vexfs.mount.operations.attributes import take_suid, without_suid
 from vexfs.mount.operations.locks import LockOperations
-from vexfs.mount.requests import BODY, DONE, Answer, RequestBuffer, Table
+from vexfs.mount.requests import BODY, DONE, HEAD_BYTES, Answer, RequestBuffer, Table
 from vexfs.mount.writeback import Writeback
 from vexfs.store.reader import Reader
 
@@ -48,7 +48,7 @@ class ContentOperations:
         self._writer = engine.writer
         self._open_files = engine.open_files
         self._writeback = writeback
-        self._view = buffer.view
+        self._buffer, self._view = buffer, buffer.view
         self._group_sync = group_sync
         self._large_reads = LargeReads(engine.session, engine.volume.blobs)
 
@@ -200,7 +200,11 @@ class ContentOperations:
             offset = self._append_offset(file, offset)
         if write_flags & wire.FUSE_WRITE_KILL_SUIDGID:
             take_suid(self._engine, Ino(nodeid))
-        if self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size])):
+        if end > HEAD_BYTES:
+            taken = self._writeback.write_large(file, offset, self._view[_WRITE_BODY:HEAD_BYTES], self._buffer, end)
+        else:
+            taken = self._writeback.write(file, offset, bytes(self._view[_WRITE_BODY : _WRITE_BODY + size]))
+        if taken:
             return _FULL(size)
         self._writeback.when_room(lambda: self._engine.session.reply(unique, _FULL(size)))
         return None
