@@ -1,5 +1,7 @@
 """Blob files: whole before they have their name, gone only when nobody can want them."""
 
+import errno
+import mmap
 import os
 import threading
 from pathlib import Path
@@ -7,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from vexfs.core import content, files
-from vexfs.core.errors import CorruptContent, Unavailable
+from vexfs.core.errors import CorruptContent, Unavailable, VolumeFull
 from vexfs.core.types import ROOT_INO, Node
-from vexfs.store import collect, history
+from vexfs.store import blobs, collect, history
 from vexfs.store.check import check_volume
 from vexfs.store.volume import Volume
 
@@ -36,6 +38,55 @@ def test_a_blob_reads_back_and_has_the_name_of_its_hash(volume: Volume) -> None:
     assert volume.blobs.size(digest) == len(BIG) and volume.blobs.verify(digest)
     assert volume.blobs.path(digest).name == digest.hex()
     assert list(volume.blobs.all_hashes()) == [digest]
+
+
+def pages(*contents: bytes) -> list[memoryview]:
+    """Each content in memory of its own, which begins on a page."""
+    views = [memoryview(mmap.mmap(-1, len(data))) for data in contents]
+    for view, data in zip(views, contents, strict=True):
+        view[:] = data
+    return views
+
+
+PIECES = [b"a" * 65_536, b"b" * 983_040, b"c" * 4096]
+
+
+def test_pieces_in_whole_pages_become_one_blob(volume: Volume) -> None:
+    digest = volume.blobs.add_pieces(pages(*PIECES), cached=False)
+    assert digest == volume.blobs.add(b"".join(PIECES))
+    assert volume.blobs.read(digest, 0, 1_052_672) == b"".join(PIECES) and volume.blobs.verify(digest)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[view[1:] for view in pages(*PIECES)], [b"x", *PIECES], [b"ab" * 2048] * 1100, [b"a" * 5000], []]
+)
+def test_pieces_of_any_kind_become_one_blob(volume: Volume, pieces: list[bytes | memoryview]) -> None:
+    digest = volume.blobs.add_pieces(pieces, cached=False)
+    assert volume.blobs.size(digest) == sum(map(len, pieces)) and volume.blobs.verify(digest)
+    assert digest == volume.blobs.add(b"".join(pieces))
+
+
+def test_what_the_disk_does_not_take_past_the_cache_goes_through_it(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    def some(fd: int, views: list[memoryview]) -> int:
+        return os.pwrite(fd, views[0][:4096], 0) and os.lseek(fd, 4096, os.SEEK_SET)
+
+    def none(_fd: int, _views: list[memoryview]) -> int:
+        raise OSError(errno.EINVAL, "not on this file system")
+
+    for number, writev in enumerate((some, none)):
+        monkeypatch.setattr(blobs, "os", type("os", (), {**vars(os), "writev": staticmethod(writev)}))
+        digest = volume.blobs.add_pieces(pages(b"%d" % number * 8192, *PIECES), cached=False)
+        assert volume.blobs.read(digest, 0, 1_060_864) == b"%d" % number * 8192 + b"".join(PIECES)
+
+
+def test_a_disk_that_is_full_is_said_past_the_cache_too(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int, _views: list[memoryview]) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(blobs, "os", type("os", (), {**vars(os), "writev": staticmethod(full)}))
+    with pytest.raises(VolumeFull):
+        volume.blobs.add_pieces(pages(*PIECES), cached=False)
+    assert volume.blobs.abandoned(-1, 1e12) == [] and list(volume.blobs.all_hashes()) == []
 
 
 def test_equal_content_is_stored_once(volume: Volume) -> None:

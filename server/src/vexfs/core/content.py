@@ -151,7 +151,9 @@ def _add_runs(blobs: BlobFolder, first_block: int, data: memoryview) -> Iterable
 
 
 def prepare_run(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer]) -> Prepared:
-    """As `prepare`, of one segment in pieces, which are copied nowhere but where a block is not whole."""
+    """As `prepare`, of one segment in pieces, which are copied nowhere but where a block is not whole. The caller's caches have
+    what he wrote: the disk's has not.
+    """
     end = offset + sum(map(len, pieces))
     run_start, run_end = -(-offset // BLOCK_BYTES) * BLOCK_BYTES, end // BLOCK_BYTES * BLOCK_BYTES
     if run_end - run_start < INLINE_MAX_BYTES:
@@ -159,7 +161,7 @@ def prepare_run(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer]) -> Pre
     runs: list[BlobRun] = []
     for start in range(run_start, run_end, _BLOB_MAX_BYTES):
         size_bytes = min(run_end - start, _BLOB_MAX_BYTES)
-        blob = blobs.add_pieces(_part(pieces, start - offset, start - offset + size_bytes))
+        blob = blobs.add_pieces(_part(pieces, start - offset, start - offset + size_bytes), cached=False)
         runs.append(BlobRun(start // BLOCK_BYTES, size_bytes // BLOCK_BYTES, blob, size_bytes))
     edges = (offset, run_start), (run_end, end)
     rest = tuple((start, b"".join(_part(pieces, start - offset, stop - offset))) for start, stop in edges if start < stop)

@@ -8,6 +8,7 @@ import mmap
 from collections.abc import Iterable
 
 SLAB_BYTES = 1 << 20
+_OWN = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 IDLE_MAX = 32
 """So many wait to be used again while bytes are pending."""
 IDLE_AT_REST = 8
@@ -26,7 +27,7 @@ class Slabs:
 
     def take(self) -> memoryview:
         """A slab with whatever it held before."""
-        return self._idle.pop() if self._idle else memoryview(mmap.mmap(-1, SLAB_BYTES))
+        return self._idle.pop() if self._idle else memoryview(mmap.mmap(-1, SLAB_BYTES, flags=_OWN))
 
     def give_back(self, slabs: Iterable[memoryview]) -> None:
         """Of slabs that nobody will read any more."""

@@ -8,6 +8,7 @@ no row names.
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,9 @@ from vexfs.core.errors import CorruptContent, DataLoss, VolumeFull
 Buffer = bytes | bytearray | memoryview
 
 HASH_BYTES = 32
+_PAGE_BYTES = 4096
+_PIECES_MAX = 1024
+"""As many as one writev takes."""
 _TEMPORARY = "incoming"
 _DAMAGED = "damaged"
 
@@ -53,14 +57,15 @@ class BlobFolder:
 
     def add(self, data: Buffer) -> bytes:
         """Store `data` durably; returns its hash. Storing the same bytes again writes nothing."""
-        return self.add_pieces([data])
+        return self.add_pieces([data], cached=True)
 
-    def add_pieces(self, pieces: Sequence[Buffer]) -> bytes:
-        """As `add`, of bytes that lie in several places."""
+    def add_pieces(self, pieces: Sequence[Buffer], *, cached: bool) -> bytes:
+        """As `add`, of bytes that lie in several places. `cached`: they stay in the page cache; else that is avoided where it
+        can be, which saves a copy.
+        """
         incoming = self.begin()
         try:
-            for piece in pieces:
-                incoming.write(piece)
+            incoming.write_all(pieces, cached=cached)
             return incoming.finish()
         finally:
             incoming.discard()
@@ -152,12 +157,37 @@ class IncomingBlob:
         self.size_bytes = 0
 
     def write(self, data: Buffer) -> None:
-        self._hasher.update(data)
-        view = memoryview(data)
+        self.write_all([data], cached=True)
+
+    def write_all(self, pieces: Sequence[Buffer], *, cached: bool) -> None:
+        """All the pieces, one behind the other; `cached` as for `BlobFolder.add_pieces`."""
+        for piece in pieces:
+            self._hasher.update(piece)
         with _disk_errors():
-            while view:
-                view = view[os.write(self._fd, view) :]
-        self.size_bytes += len(data)
+            done = 0 if cached else self._write_past_the_cache(pieces)
+            for piece in pieces:
+                left = memoryview(piece)[done:]
+                done = max(done - len(piece), 0)
+                while left:
+                    left = left[os.write(self._fd, left) :]
+                self.size_bytes += len(piece)
+
+    def _write_past_the_cache(self, pieces: Sequence[Buffer]) -> int:
+        """How many bytes went straight from where they lie to the disk: none where they are not whole pages, or it cannot."""
+        if len(pieces) > _PIECES_MAX or any(len(piece) % _PAGE_BYTES for piece in pieces):
+            return 0
+        flags = fcntl.fcntl(self._fd, fcntl.F_GETFL)
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | os.O_DIRECT)
+            return os.writev(self._fd, pieces)
+        except OSError as error:
+            if (
+                error.errno != errno.EINVAL
+            ):  # what a file system answers that cannot, or that finds the memory in the wrong place
+                raise
+            return 0
+        finally:
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags)
 
     def finish(self) -> bytes:
         """Make it durable under its name; returns the hash."""
