@@ -62,8 +62,8 @@ def test_after_a_failed_commit_the_lost_is_forgotten_and_the_mount_is_read_only(
     file.write(b"before")
     os.fsync(file.fileno())
     (folder / "fail-commits").touch()
+    file.write(b" after")  # first: a few ms after the other it would find the mount read-only already
     (mount.path / "lost").touch()
-    file.write(b" after")
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
         os.fsync(file.fileno())
     eventually(lambda: not (mount.path / "lost").exists())
