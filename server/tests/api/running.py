@@ -171,11 +171,15 @@ class Client:
 
     def write_stream(self, messages: Any, timeout: float = 20) -> Any:
         """WriteFile, the one client stream."""
+        return self.begin_write_stream(messages, timeout).result()
+
+    def begin_write_stream(self, messages: Any, timeout: float = 20) -> Any:
+        """The call, which can be cancelled."""
         method = self._methods["write_file"]
         invoke = self._channel.stream_unary(
             method.path, method.request_class.SerializeToString, method.response_class.FromString
         )
-        return invoke(messages, metadata=self.server.metadata, timeout=timeout)
+        return invoke.future(messages, metadata=self.server.metadata, timeout=timeout)
 
     def close(self) -> None:
         self._channel.close()

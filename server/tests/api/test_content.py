@@ -2,8 +2,11 @@
 
 import hashlib
 import random
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import Client, Server, refused
@@ -86,6 +89,25 @@ def test_a_stream_that_breaks_changes_nothing(api: Client, home: str) -> None:
     with pytest.raises(Exception):  # noqa: B017 - what a client library raises for its own end is its business
         api.write_stream(broken())
     assert api.get_content(file=FileRef(path=f"{home}/a")).data == b"before"
+
+
+def test_a_stream_that_is_given_up_after_its_last_piece_changes_nothing(api: Client, home: str) -> None:
+    """gRPC shows its end as one that the caller has made, and tells a little later that it was not."""
+    for attempt in range(120):
+        ref, sent, given_up = FileRef(path=f"{home}/{attempt}"), threading.Event(), threading.Event()
+
+        def pieces(path: str = ref.path, sent: threading.Event = sent, given_up: threading.Event = given_up) -> Iterator[Any]:
+            yield from stream(path, b"x" * 100_000, piece=8_192)
+            sent.set()
+            given_up.wait(20)
+
+        call = api.begin_write_stream(pieces())
+        assert sent.wait(20)
+        time.sleep(attempt % 10 / 2000)
+        call.cancel()
+        given_up.set()
+    time.sleep(0.2)
+    assert not api.list_files(directory=FileRef(path=home)).files
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
 
+from vexfs.api.streams import whole
 from vexfs.core.errors import Unavailable, VexfsError
 
 Abort = Callable[[Any, VexfsError], Coroutine[Any, Any, Any]]
@@ -30,9 +31,6 @@ _OPTIONS = [
 ]
 _TRANSPORT_KEYS = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
 """What belongs to one connection and not to the call."""
-END_PAUSE_SECONDS = 0.01
-"""How long the end of a stream of requests is held back. grpc.aio shows a caller that has gone as one that has ended its
-stream, and only then cancels the call: half of a file is not to be taken for a whole one."""
 _STATUS_TRAILER = "grpc-status-details-bin"
 
 
@@ -66,9 +64,10 @@ class Forwarder:
 
         async def handle(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             loop = asyncio.get_running_loop()
-            pulled = _Pulled(requests, loop)
+            pulled = _Pulled(whole(requests, context), loop)
             metadata = _passed_on(context.invocation_metadata())
             call = send.future(pulled, timeout=context.time_remaining(), metadata=metadata)
+            pulled.give_up = call.cancel
             ended = asyncio.Event()
             call.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
             try:
@@ -107,6 +106,8 @@ class _Pulled(Iterator[bytes]):
         self._lock = threading.Lock()
         self._waiting: concurrent.futures.Future[bytes | None] | None = None
         self._stopped = False
+        self.give_up: Callable[[], object] = lambda: None
+        """Called on the event loop when the caller's stream breaks, before it ends here: cancels the call that gets it."""
 
     def __next__(self) -> bytes:
         with self._lock:
@@ -122,10 +123,11 @@ class _Pulled(Iterator[bytes]):
         return request
 
     async def _pull(self) -> bytes | None:
-        request = await anext(self._requests, None)
-        if request is None:
-            await asyncio.sleep(END_PAUSE_SECONDS)
-        return request
+        try:
+            return await anext(self._requests, None)
+        except asyncio.CancelledError:
+            self.give_up()
+            raise
 
     def stop(self) -> None:
         """Nothing more is wanted: the call has ended."""

@@ -24,6 +24,7 @@ from vexfs.api.forwarding import Forwarder
 from vexfs.api.limits import TRANSPORT_MAX_BYTES
 from vexfs.api.registry import Kind, Method
 from vexfs.api.request_memory import Hold
+from vexfs.api.streams import whole
 from vexfs.api.tls import TlsFiles
 from vexfs.core.errors import VexfsError
 
@@ -176,7 +177,7 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _collect(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
         async def handle(stream: AsyncIterator[bytes], context: Context) -> bytes:
             async def requests() -> AsyncGenerator[Message]:
-                async for data in stream:
+                async for data in whole(stream, context):
                     yield parse(method, data)
 
             try:
