@@ -142,7 +142,7 @@ def test_status_counts_for_people(server: Server, here: str) -> None:
     server.vexfs("wait", "--timeout", "60")
     shown = server.vexfs("status").splitlines()
     assert shown[0].startswith("VexFS ")
-    assert [line.split()[0] for line in shown[1:4]] == ["files", "text", "model"]
-    assert "revision" in shown[1] and "passages" in shown[2] and "all-MiniLM-L6-v2" in shown[3]
-    views = {line.split()[0]: line for line in shown[4:]}
+    assert [line.split()[0] for line in shown[1:5]] == ["files", "holds", "text", "model"]
+    assert "revision" in shown[1] and "passages" in shown[3] and "all-MiniLM-L6-v2" in shown[4]
+    views = {line.split()[0]: line for line in shown[5:]}
     assert all("ready" in views[view] and "0 pending" in views[view] for view in ("dense", "lexical"))
