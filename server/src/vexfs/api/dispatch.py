@@ -67,16 +67,13 @@ class Dispatcher:
             if isinstance(loaded, Message) and method.at_once is not None:
                 # This way waits for the loop's next turn and for nothing else, so it needs no timer.
                 validate(loaded)
-                promised = method.at_once(context, loaded)
-                if promised is not None and (response := await promised) is not None:
-                    return cast(Message, response)
+                if (response := await _at_once(context, loaded)) is not None:
+                    return response
             async with asyncio.timeout(context.deadline.remaining_seconds()):
                 request = loaded if isinstance(loaded, Message) else await loaded
                 await self._prepare(context, request)
-                if request is not loaded and method.at_once is not None:
-                    promised = method.at_once(context, request)
-                    if promised is not None and (response := await promised) is not None:
-                        return cast(Message, response)
+                if request is not loaded and (response := await _at_once(context, request)) is not None:
+                    return response
                 return cast(Message, await method.handler(context, request))
 
     async def stream(self, method: Method, caller: Caller, load: Load) -> AsyncGenerator[Message]:
@@ -137,6 +134,13 @@ class Dispatcher:
             else:
                 validate(request)
             yield request
+
+
+async def _at_once(context: CallContext, request: Message) -> Message | None:
+    """The response of a method that can answer on the event loop, or None: then it is for the handler."""
+    at_once = context.method.at_once
+    promised = None if at_once is None else at_once(context, request)
+    return None if promised is None else cast(Message | None, await promised)
 
 
 class _Call:

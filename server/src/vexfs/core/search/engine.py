@@ -209,34 +209,30 @@ class SearchEngine:
 
     def search_vectors_at(self, moment: VectorMoment, requests: Sequence[VectorSearch]) -> list[SearchAnswer]:
         """As `search_vectors` each, at a moment that was made for these searches, too, without a wait."""
-        answers: list[SearchAnswer | None] = []
-        orders: list[Order] = []
-        for request in requests:
+        view, trust = moment.view, moment.trust
+        answers: dict[int, SearchAnswer] = {}
+        orders: dict[int, Order] = {}
+        seen: dict[int, Hashable] = {}
+        plain: list[VectorRanking] = []
+        for place, request in enumerate(requests):
             check(request)
-            known = self._results.find(request, self._seen(moment, request))
-            answers.append(known)
-            if known is None:
-                orders.append(self._order(moment, request))
-        VectorRanking.look_ahead(
-            order.ranking for order in orders if order.matcher.trivial and isinstance(order.ranking, VectorRanking)
-        )
-        found = iter(self._answers.assemble(moment.view, orders) if orders else ())
-        return [
-            self._results.keep(request, self._seen(moment, request), next(found)) if answer is None else answer
-            for request, answer in zip(requests, answers, strict=True)
-        ]
-
-    def _seen(self, moment: VectorMoment, request: VectorSearch) -> Hashable:
-        """Equal as long as nothing has changed for this search."""
-        _, state = moment.indexes[request.collection, request.vector_name]
-        return (moment.view.revision, moment.trust, _generation(state))
-
-    def _order(self, moment: VectorMoment, request: VectorSearch) -> Order:
-        spec, state = moment.indexes[request.collection, request.vector_name]
-        compiled = None if request.filter is None else filters.compile(request.filter)
-        matcher = Matcher(moment.view, self._volume.snapshot, self._cache, request.scope, compiled)
-        ranking = VectorRanking(state, spec, request)
-        return Order(matcher, ranking, Page(request.limit, request.after), moment.trust, Shown(metadata=request.with_metadata))
+            spec, state = moment.indexes[request.collection, request.vector_name]
+            seen[place] = (view.revision, trust, _generation(state))
+            known = self._results.find(request, seen[place])
+            if known is not None:
+                answers[place] = known
+                continue
+            compiled = None if request.filter is None else filters.compile(request.filter)
+            matcher = Matcher(view, self._volume.snapshot, self._cache, request.scope, compiled)
+            ranking = VectorRanking(state, spec, request)
+            if matcher.trivial:
+                plain.append(ranking)
+            shown = Shown(metadata=request.with_metadata)
+            orders[place] = Order(matcher, ranking, Page(request.limit, request.after), trust, shown)
+        VectorRanking.look_ahead(plain)
+        for place, answer in zip(orders, self._answers.assemble(view, list(orders.values())), strict=True):
+            answers[place] = self._results.keep(requests[place], seen[place], answer)
+        return [answers[place] for place in range(len(requests))]
 
     def vector_spec(self, view: Snapshot, request: VectorSearch) -> VectorSpec:
         """The vector that a search compares with. Raises CollectionNotFound, InvalidSchema (no such vector)."""

@@ -55,27 +55,14 @@ class _DenseHalf:
 
     def __init__(self, state: IndexState, query: Query, exact: bool) -> None:
         # Without a searcher every way through the planner compares each row that may be answered.
-        self._state = state.exactly() if exact else state
-        self._query = query
-        self._ahead: tuple[int, Ranked] | None = None
+        self.state = state.exactly() if exact else state
+        self.query = query
+        self.ahead: dict[int, Ranked] = {}
+        """What `ranking.nearest` finds, by depth, as far as that is known."""
         self.exact = True
 
-    @staticmethod
-    def look_ahead(halves: "Sequence[_DenseHalf]", depth: int) -> None:
-        """Find the nearest rows of all of these, which are of one state, for when each is asked for so many."""
-        state = halves[0]._state
-        if len(halves) > 1 and state.searcher is not None:
-            found = ranking.nearest_of_each(state, [half._query for half in halves], depth)
-            for half, one in zip(halves, found, strict=True):
-                half._ahead = (depth, one)
-
-    @property
-    def state(self) -> IndexState:
-        return self._state
-
     def rows(self, matcher: Matcher, depth: int) -> Ranked:
-        ahead = self._ahead[1] if self._ahead is not None and self._ahead[0] == depth else None
-        found = planner.dense(self._state, self._query, depth, matcher, ahead)
+        found = planner.dense(self.state, self.query, depth, matcher, self.ahead.get(depth))
         self.exact = found.exact
         return found
 
@@ -85,11 +72,11 @@ class _DenseHalf:
 
     def best_scores(self, inos: Sequence[int]) -> dict[int, float]:
         """The scores of files by their best rows; none are overlooked."""
-        found = ranking.nearest_among(self._state, self._query, self._state.live_count, self._rows_of(inos))
+        found = ranking.nearest_among(self.state, self.query, self.state.live_count, self._rows_of(inos))
         return {ino: place.score for ino, place in fusion.by_file(_triples(found)).items()}
 
     def _rows_of(self, inos: Sequence[int]) -> ranking.Subset:
-        return ranking.subset_of(self._state, np.array(sorted(inos), dtype=np.int64))
+        return ranking.subset_of(self.state, np.array(sorted(inos), dtype=np.int64))
 
     @property
     def strategy(self) -> str:
@@ -98,7 +85,7 @@ class _DenseHalf:
 
     @property
     def generation(self) -> str:
-        return self._state.generation
+        return self.state.generation
 
 
 class VectorRanking:
@@ -129,7 +116,11 @@ class VectorRanking:
             if one._half is not None:
                 alike.setdefault((id(one._half.state), one.first_depth), []).append(one._half)
         for (_, depth), halves in alike.items():
-            _DenseHalf.look_ahead(halves, depth)
+            state = halves[0].state
+            if len(halves) > 1 and state.searcher is not None:
+                found = ranking.nearest_of_each(state, [half.query for half in halves], depth)
+                for half, nearest in zip(halves, found, strict=True):
+                    half.ahead[depth] = nearest
 
     def candidates(self, matcher: Matcher, depth: int) -> tuple[list[Candidate], bool]:
         if self._half is None:
