@@ -138,16 +138,19 @@ def prepare(blobs: BlobFolder, segments: Sequence[tuple[int, bytes]], *, whole: 
         run_start = first_block * BLOCK_BYTES
         if run_start > offset:
             rest.append((offset, data[: run_start - offset]))
-        runs.extend(_add_runs(blobs, first_block, memoryview(data)[run_start - offset : run_end - offset]))
+        runs.extend(_add_runs(blobs, run_start, [memoryview(data)[run_start - offset : run_end - offset]], cached=True))
         if end > run_end:
             rest.append((run_end, data[run_end - offset :]))
     return Prepared(tuple(runs), tuple(rest), end_bytes)
 
 
-def _add_runs(blobs: BlobFolder, first_block: int, data: memoryview) -> Iterable[BlobRun]:
-    for start in range(0, len(data), _BLOB_MAX_BYTES):
-        part = data[start : start + _BLOB_MAX_BYTES]
-        yield BlobRun(first_block + start // BLOCK_BYTES, -(-len(part) // BLOCK_BYTES), blobs.add(part), len(part))
+def _add_runs(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer], *, cached: bool) -> Iterable[BlobRun]:
+    """What begins at `offset`, where a block does, as blobs of at most _BLOB_MAX_BYTES."""
+    for start in range(0, sum(map(len, pieces)), _BLOB_MAX_BYTES):
+        part = _part(pieces, start, start + _BLOB_MAX_BYTES)
+        size_bytes = sum(map(len, part))
+        block_count = -(-size_bytes // BLOCK_BYTES)
+        yield BlobRun((offset + start) // BLOCK_BYTES, block_count, blobs.add_pieces(part, cached=cached), size_bytes)
 
 
 def prepare_run(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer]) -> Prepared:
@@ -158,14 +161,10 @@ def prepare_run(blobs: BlobFolder, offset: int, pieces: Sequence[Buffer]) -> Pre
     run_start, run_end = -(-offset // BLOCK_BYTES) * BLOCK_BYTES, end // BLOCK_BYTES * BLOCK_BYTES
     if run_end - run_start < INLINE_MAX_BYTES:
         return prepare(blobs, [(offset, b"".join(pieces))])
-    runs: list[BlobRun] = []
-    for start in range(run_start, run_end, _BLOB_MAX_BYTES):
-        size_bytes = min(run_end - start, _BLOB_MAX_BYTES)
-        blob = blobs.add_pieces(_part(pieces, start - offset, start - offset + size_bytes), cached=False)
-        runs.append(BlobRun(start // BLOCK_BYTES, size_bytes // BLOCK_BYTES, blob, size_bytes))
+    runs = tuple(_add_runs(blobs, run_start, _part(pieces, run_start - offset, run_end - offset), cached=False))
     edges = (offset, run_start), (run_end, end)
     rest = tuple((start, b"".join(_part(pieces, start - offset, stop - offset))) for start, stop in edges if start < stop)
-    return Prepared(tuple(runs), rest, end)
+    return Prepared(runs, rest, end)
 
 
 def _part(pieces: Sequence[Buffer], start: int, end: int) -> list[memoryview]:

@@ -181,9 +181,8 @@ class IncomingBlob:
             fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | os.O_DIRECT)
             return os.writev(self._fd, pieces)
         except OSError as error:
-            if (
-                error.errno != errno.EINVAL
-            ):  # what a file system answers that cannot, or that finds the memory in the wrong place
+            # The answer of a file system that cannot, or that finds the memory in the wrong place.
+            if error.errno != errno.EINVAL:
                 raise
             return 0
         finally:
