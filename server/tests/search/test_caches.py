@@ -241,7 +241,7 @@ def test_it_can_be_switched_off(still: Served) -> None:
         engine.stop()
 
 
-def test_nearest_vectors_are_remembered_and_a_new_one_is_seen(still: Served) -> None:
+def test_nearest_vectors_are_remembered_from_the_second_time_on_and_a_new_one_is_seen(still: Served) -> None:
     collection = make_collection(still.volume, b"vectors", 4)
     put_points(still.volume, collection, np.eye(4, dtype=np.float32))
     asked = VectorSearch(collection.ino, np.eye(4, dtype=np.float32)[0].tobytes(), limit=2)
@@ -251,6 +251,7 @@ def test_nearest_vectors_are_remembered_and_a_new_one_is_seen(still: Served) -> 
         return names(answer)
 
     assert nearest()[0] == "p00000"
+    assert change(nearest) == (0, 1)
     assert change(nearest) == (1, 0)
     delete_points(still.volume, collection, [0])
     assert "p00000" not in nearest()

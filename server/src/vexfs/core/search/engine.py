@@ -46,8 +46,8 @@ from vexfs.views.lexical import LexicalReader
 
 T = TypeVar("T")
 
-BRIEF_FLOATS_MAX = 1_000_000
-"""A search that compares no more numbers than this exactly takes some 0.1 ms for it."""
+BRIEF_FLOATS_MAX = 2_000_000
+"""A search that compares no more numbers than this exactly takes some 0.3 ms for it; a tail that is being coded has as many."""
 BRIEF_LIMIT_MAX = 100
 CATCH_UP_S = 0.5
 """How long a search of vectors in a process that writes nothing waits for changed vectors that its snapshot shows."""

@@ -56,38 +56,39 @@ def nearest(state: IndexState, query: Query, depth: int, *, exhaustive: bool = F
         state = state.exactly()
     searcher = state.searcher
     found = None if searcher is None else searcher.candidates(query, _with_dead(state.base, depth))
-    return _nearest_with(state, query, found, depth)
+    return _nearest_with(state, query, found, _nearest_of_tail(state, [query], depth)[0], depth)
 
 
 def nearest_of_each(state: IndexState, queries: Sequence[Query], depth: int) -> list[Ranked]:
     """As `nearest`, of several queries of an index with a generation, which takes less than one after another."""
     assert state.searcher is not None
     found = state.searcher.candidates_of_each(queries, _with_dead(state.base, depth))
-    return [_nearest_with(state, query, one, depth) for query, one in zip(queries, found, strict=True)]
+    tails = _nearest_of_tail(state, queries, depth)
+    return [_nearest_with(state, *one, depth) for one in zip(queries, found, tails, strict=True)]
 
 
-def _nearest_with(state: IndexState, query: Query, candidates: RowIds | None, depth: int) -> Ranked:
-    """The nearest of the base's candidates, or of the whole base without, and of the tail."""
+def _nearest_with(state: IndexState, query: Query, candidates: RowIds | None, tail: RowIds, depth: int) -> Ranked:
+    """The nearest of the base's candidates, or of the whole base without, and of these rows of the tail."""
     if candidates is None:
         found, all_of_base = _scan(state.base, query, state.spec.metric, depth), True
     else:
         found = _alive(state.base, candidates)
         all_of_base = len(found) == state.base.live_count
         found = _worth_reading(state.base, found, query, depth)
-    tail = _nearest_of_tail(state, query, depth)
     exact = all_of_base and state.coded is None
     return _ranked(state, query, found, tail, depth, state.live_count, exact)
 
 
-def _nearest_of_tail(state: IndexState, query: Query, depth: int) -> RowIds:
-    """Approximately of those that are coded, exactly of the rest."""
+def _nearest_of_tail(state: IndexState, queries: Sequence[Query], depth: int) -> list[RowIds]:
+    """Of each query, approximately of those that are coded, exactly of the rest."""
     if state.coded is None:
-        return _scan(state.tail, query, state.spec.metric, depth)
-    rows = state.coded.rows
+        return _scan_for_each(state.tail, queries, state.spec.metric, depth)
+    rows, searcher = state.coded.rows, state.coded.searcher
     coded = _slice(state.tail, slice(rows))
-    found = _alive(coded, state.coded.searcher.candidates(query, _with_dead(coded, depth)))
-    rest = _scan(_slice(state.tail, slice(rows, None)), query, state.spec.metric, depth)
-    return np.concatenate([found, rest + rows])
+    wanted = _with_dead(coded, depth)
+    found = searcher.candidates_of_each(queries, wanted) if len(queries) > 1 else [searcher.candidates(queries[0], wanted)]
+    rest = _scan_for_each(_slice(state.tail, slice(rows, None)), queries, state.spec.metric, depth)
+    return [np.concatenate([_alive(coded, one), other + rows]) for one, other in zip(found, rest, strict=True)]
 
 
 def _alive(part: Part, rows: RowIds) -> RowIds:
@@ -167,17 +168,27 @@ def _with_dead(part: Part, wanted: int) -> int:
 
 def _scan(part: Part, query: Query, metric: str, depth: int) -> RowIds:
     """Every live row that can be among the `depth` nearest of this part: rounding and ties at the edge included."""
+    return _scan_for_each(part, [query], metric, depth)[0]
+
+
+def _scan_for_each(part: Part, queries: Sequence[Query], metric: str, depth: int) -> list[RowIds]:
+    """As `_scan`, of each query."""
     if not len(part.keys):
-        return _NO_ROWS
+        return [_NO_ROWS] * len(queries)
     if part.live_count <= depth:
-        return np.flatnonzero(part.live)
+        return [np.flatnonzero(part.live)] * len(queries)
     if isinstance(part.matrix, CompactMatrix):
-        return _within_reach(part.matrix.quantized.bounds(query), depth, part.live)
-    scores = metrics.approximate(part.matrix, query, metric, part.squared)
+        return [_within_reach(part.matrix.quantized.bounds(query), depth, part.live) for query in queries]
+    all_scores = metrics.approximate_of_each(part.matrix, queries, metric, part.squared)
+    margins = [metrics.rounding_margin(part.matrix, query, metric, part.squared) for query in queries]
+    return [_at_the_top(part, *one, depth) for one in zip(all_scores, margins, strict=True)]
+
+
+def _at_the_top(part: Part, scores: Scores, margin: float, depth: int) -> RowIds:
+    """The live rows whose scores are the `depth` best, or below them by no more than the margin."""
     if part.live_count < len(part.keys):
         scores = np.where(part.live, scores, np.float32(-np.inf))
     edge = np.partition(scores, len(scores) - depth)[len(scores) - depth]
-    margin = metrics.rounding_margin(part.matrix, query, metric, part.squared)
     return np.flatnonzero(scores >= edge - margin)
 
 
@@ -203,7 +214,9 @@ def _ranked(state: IndexState, query: Query, base: RowIds, tail: RowIds, depth: 
 
 def _scored(part: Part, rows: RowIds, query: Query, metric: str, depth: int) -> tuple[Keys, Scores]:
     """Keys and exact scores of these rows; of many rows of a compact matrix those of the `depth` nearest among them."""
-    if not isinstance(part.matrix, CompactMatrix) or len(rows) <= _READ_ROWS:
+    if not isinstance(part.matrix, CompactMatrix):
+        return part.keys.take(rows), metrics.exact(part.matrix.take(rows, axis=0), query, metric)
+    if len(rows) <= _READ_ROWS:
         return part.keys[rows], metrics.exact(part.matrix[rows], query, metric)
     keys, scores = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     for start in range(0, len(rows), _READ_ROWS):
