@@ -83,7 +83,7 @@ def approximate_of_each(matrix: Matrix, queries: Sequence[Query], metric: str, s
     """As `approximate` of each query, up to rounding. The rows come out of memory once for all of many queries."""
     if len(queries) < _PRODUCT_FROM_QUERIES:
         return [approximate(matrix, query, metric, squared) for query in queries]
-    products = approximate(matrix, np.stack(queries).T, metric, None if squared is None else squared[:, None])
+    products = approximate(matrix, Query(np.stack(queries).T), metric, None if squared is None else squared[:, None])
     return list(np.ascontiguousarray(products.T))
 
 
