@@ -49,7 +49,7 @@ type PointsServiceClient interface {
 	QueryPoints(ctx context.Context, in *QueryPointsRequest, opts ...grpc.CallOption) (*QueryPointsResponse, error)
 	// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
 	// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-	// metadata. The batch takes turns with other calls, query by query.
+	// metadata. The batch takes turns with other calls after every few queries.
 	BatchQueryPoints(ctx context.Context, in *BatchQueryPointsRequest, opts ...grpc.CallOption) (*BatchQueryPointsResponse, error)
 }
 
@@ -141,7 +141,7 @@ type PointsServiceServer interface {
 	QueryPoints(context.Context, *QueryPointsRequest) (*QueryPointsResponse, error)
 	// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
 	// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-	// metadata. The batch takes turns with other calls, query by query.
+	// metadata. The batch takes turns with other calls after every few queries.
 	BatchQueryPoints(context.Context, *BatchQueryPointsRequest) (*BatchQueryPointsResponse, error)
 	mustEmbedUnimplementedPointsServiceServer()
 }

@@ -37,7 +37,7 @@ type SearchServiceClient interface {
 	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error)
 	// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
 	// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-	// metadata. The batch takes turns with other calls, question by question.
+	// metadata. The batch takes turns with other calls after every few questions.
 	BatchSearch(ctx context.Context, in *BatchSearchRequest, opts ...grpc.CallOption) (*BatchSearchResponse, error)
 	// Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.
 	WaitForViews(ctx context.Context, in *WaitForViewsRequest, opts ...grpc.CallOption) (*WaitForViewsResponse, error)
@@ -103,7 +103,7 @@ type SearchServiceServer interface {
 	Search(context.Context, *SearchRequest) (*SearchResponse, error)
 	// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
 	// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-	// metadata. The batch takes turns with other calls, question by question.
+	// metadata. The batch takes turns with other calls after every few questions.
 	BatchSearch(context.Context, *BatchSearchRequest) (*BatchSearchResponse, error)
 	// Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending.
 	WaitForViews(context.Context, *WaitForViewsRequest) (*WaitForViewsResponse, error)

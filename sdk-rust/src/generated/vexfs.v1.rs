@@ -2834,7 +2834,7 @@ pub mod points_service_client {
         }
         /// Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
         /// answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-        /// metadata. The batch takes turns with other calls, query by query.
+        /// metadata. The batch takes turns with other calls after every few queries.
         pub async fn batch_query_points(
             &mut self,
             request: impl tonic::IntoRequest<super::BatchQueryPointsRequest>,
@@ -3231,7 +3231,7 @@ pub mod search_service_client {
         }
         /// Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
         /// views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-        /// metadata. The batch takes turns with other calls, question by question.
+        /// metadata. The batch takes turns with other calls after every few questions.
         pub async fn batch_search(
             &mut self,
             request: impl tonic::IntoRequest<super::BatchSearchRequest>,

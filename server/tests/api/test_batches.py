@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import numpy as np
@@ -16,6 +16,8 @@ from in_process import InProcess
 from running import Client, refused, running, status_of
 
 from vexfs.api.application import Settings, open_application
+from vexfs.api.limits import READER_THREADS
+from vexfs.api.methods.defaults import BATCH_HITS_MAX
 from vexfs.contract.v1.collections_pb2 import CollectionSchema, VectorSpec
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
 from vexfs.contract.v1.filter_pb2 import Filter, MetadataCondition, NumberRange
@@ -30,12 +32,13 @@ from vexfs.contract.v1.points_pb2 import (
     UpsertPointsRequest,
 )
 from vexfs.core.errors import DeadlineExceeded, InvalidRequest, PointNotFound, RevisionNotReached, TooLarge, VexfsError
+from vexfs.core.search.engine import BRIEF_LIMIT_MAX
+from vexfs.core.search.together import TOGETHER_MAX
 from vexfs.observability.metrics import REGISTRY
 
 COUNT, DIMENSION = 120, 6
 ROWS = np.random.default_rng(23).standard_normal((COUNT, DIMENSION)).astype("<f4")
 POINTS, OTHERS = FileRef(path="/points"), FileRef(path="/others")
-SLOW_SECONDS = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -151,29 +154,51 @@ def test_over_rest_the_answers_are_the_same(api: Client) -> None:
 # ---- In a process's own parts: what happens in the middle of a batch.
 
 
+class Way(NamedTuple):
+    """How the queries of a batch are searched for, and how long each time is made to take."""
+
+    limit: int
+    queries_at_a_time: int
+    slow_seconds: float
+
+    def times(self, count: int) -> int:
+        """How often something is searched for in a batch of so many queries."""
+        return -(-count // self.queries_at_a_time)
+
+
+TOGETHER, ALONE = Way(3, TOGETHER_MAX, 0.15), Way(BRIEF_LIMIT_MAX + 1, 1, 0.03)
+BATCH_MAX = BATCH_HITS_MAX // ALONE.limit
+"""So many queries can be in a batch either way."""
+either_way = pytest.mark.parametrize("way", [TOGETHER, ALONE], ids=["together", "alone"])
+
+
 class Slowed(InProcess):
     """An application whose searches of vectors take a while, and the revisions at which it has begun any."""
 
-    def slow_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_down(self, monkeypatch: pytest.MonkeyPatch, way: Way = TOGETHER) -> None:
         self.begun: list[int] = []
         engine = self.application.engine
         search_vectors_at = engine.search_vectors_at
 
-        def slow(moment: Any, request: Any) -> Any:
+        def slow(moment: Any, requests: Any) -> Any:
+            assert len(requests) <= way.queries_at_a_time
             self.begun.append(moment.view.revision)
-            time.sleep(SLOW_SECONDS)
-            return search_vectors_at(moment, request)
+            time.sleep(way.slow_seconds)
+            return search_vectors_at(moment, requests)
 
         monkeypatch.setattr(engine, "search_vectors_at", slow)
 
-    async def batch(self, count: int, timeout_seconds: float = 20.0, **more: Any) -> BatchQueryPointsResponse:
-        queries = [QueryPointsRequest(collection=POINTS, vector=packed(ROWS[number]), limit=3) for number in range(count)]
+    async def batch(
+        self, count: int, way: Way = TOGETHER, timeout_seconds: float = 20.0, **more: Any
+    ) -> BatchQueryPointsResponse:
+        rows = map(packed, ROWS[:count])
+        queries = [QueryPointsRequest(collection=POINTS, vector=row, limit=way.limit) for row in rows]
         request = BatchQueryPointsRequest(queries=queries, **more)
         answer: BatchQueryPointsResponse = await self.call("PointsService.BatchQueryPoints", request, timeout_seconds)
         return answer
 
     async def single(self, **fields: Any) -> Any:
-        return await self.call("PointsService.QueryPoints", QueryPointsRequest(collection=POINTS, limit=3, **fields))
+        return await self.call("PointsService.QueryPoints", QueryPointsRequest(**{"collection": POINTS, "limit": 3, **fields}))
 
     async def until_begun(self, count: int) -> None:
         while len(self.begun) < count:
@@ -193,31 +218,36 @@ def in_process(folder: Path, test: Callable[[Slowed], Awaitable[None]]) -> None:
     asyncio.run(opened())
 
 
-def test_what_is_written_meanwhile_is_in_none_of_the_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@either_way
+def test_what_is_written_meanwhile_is_in_none_of_the_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     async def test(server: Slowed) -> None:
-        server.slow_down(monkeypatch)
-        running = asyncio.ensure_future(server.batch(30))
-        await server.until_begun(3)
+        server.slow_down(monkeypatch, way)
+        running = asyncio.ensure_future(server.batch(BATCH_MAX, way))
+        await server.until_begun(2)
         delete = DeletePointsRequest(collection=POINTS, ids=[str(number) for number in range(COUNT)])
         deleted = (await server.call("PointsService.DeletePoints", delete)).revision
         assert not (await server.single(vector=packed(ROWS[0]), min_revision=deleted)).hits
         assert not running.done()
         answer = await running
         assert {answer.revision} == {found.revision for found in answer.answers} == {deleted - 1}
-        assert [found.hits[0].point.id for found in answer.answers] == [str(number) for number in range(30)]
+        assert [found.hits[0].point.id for found in answer.answers] == [str(number) for number in range(BATCH_MAX)]
+        assert len(server.begun) == way.times(BATCH_MAX) + 1  # and the single one
 
     in_process(tmp_path, test)
 
 
-def test_other_calls_are_answered_while_batches_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@either_way
+def test_other_calls_are_answered_while_batches_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     async def test(server: Slowed) -> None:
-        server.slow_down(monkeypatch)
-        batches = [asyncio.ensure_future(server.batch(60)) for _ in range(10)]  # more than there are threads for reads
-        await server.until_begun(10)
-        for number in range(5):
+        server.slow_down(monkeypatch, way)
+        count = READER_THREADS + 2
+        batches = [asyncio.ensure_future(server.batch(BATCH_MAX, way)) for _ in range(count)]
+        await server.until_begun(count)
+        for number in range(2):
             before = len(server.begun)
-            assert (await server.single(vector=packed(ROWS[number]))).hits[0].point.id == str(number)
-            assert len(server.begun) - before <= 60
+            single = await server.single(vector=packed(ROWS[number]), limit=ALONE.limit)  # in a reader's thread, too
+            assert single.hits[0].point.id == str(number)
+            assert len(server.begun) - before <= 4 * count
         assert not any(batch.done() for batch in batches)
         for batch in batches:
             batch.cancel()
@@ -226,23 +256,26 @@ def test_other_calls_are_answered_while_batches_run(tmp_path: Path, monkeypatch:
     in_process(tmp_path, test)
 
 
+@either_way
 @pytest.mark.parametrize("how", ["cancelled", "too late"])
-def test_a_batch_ends_with_its_caller_or_its_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_a_batch_ends_with_its_caller_or_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, way: Way
+) -> None:
     async def test(server: Slowed) -> None:
-        server.slow_down(monkeypatch)
+        server.slow_down(monkeypatch, way)
         closed = closed_snapshots(server, monkeypatch)
         if how == "cancelled":
-            running = asyncio.ensure_future(server.batch(100))
+            running = asyncio.ensure_future(server.batch(BATCH_MAX, way))
             await server.until_begun(3)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
         else:
             with pytest.raises(DeadlineExceeded):
-                await server.batch(100, timeout_seconds=10 * SLOW_SECONDS)
+                await server.batch(BATCH_MAX, way, timeout_seconds=0.4)
         begun = len(server.begun)
-        assert 0 < begun < 100
-        await asyncio.sleep(5 * SLOW_SECONDS)
+        assert 0 < begun < way.times(BATCH_MAX)
+        await asyncio.sleep(5 * way.slow_seconds)
         assert len(server.begun) <= begun + 1
         assert closed == {server.begun[0]}
 

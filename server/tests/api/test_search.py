@@ -243,6 +243,7 @@ def test_a_batch_answers_what_its_searches_answer_one_by_one(served: Served) -> 
         {"like": FileRef(path=next(iter(DOCUMENTS))), "limit": 3, "exact": True},
         {"text": "what nobody wrote about", "filter": Filter(metadata=MetadataCondition(key="k", exists=True))},
         {"text": "arguments", "dense_weight": 0.5},
+        {"vector": Vector(values=struct.pack("<2f", 1, 1)), "vector_name": "v", "scope": points, "limit": 1},
     ]
     answer = api.batch_search(searches=[SearchRequest(**fields) for fields in asked], min_revision=revision)
     assert answer.revision == min(one.revision for one in answer.answers) >= revision
@@ -282,6 +283,15 @@ def test_the_search_of_a_batch_that_is_wrong_is_named(served: Served) -> None:
         with refused(reason) as info:
             served.api.batch_search(searches=[good, wrong, good])
         assert info.metadata["index"] == "1"
+    points = FileRef(path="/named")
+    served.api.create_collection(collection=points, schema=CollectionSchema(vectors=[VectorSpec(name="v", dimension=2)]))
+    near, short = (
+        SearchRequest(vector=Vector(values=struct.pack(f"<{count}f", *[1] * count)), vector_name="v", scope=points)
+        for count in (2, 1)
+    )
+    with refused("DIMENSION_MISMATCH") as info:
+        served.api.batch_search(searches=[near, good, near, short, near, short])
+    assert info.metadata["index"] == "3"
     with refused("INVALID_ARGUMENT"):
         served.api.batch_search(searches=[good] * 101)
     with refused("TOO_LARGE"):

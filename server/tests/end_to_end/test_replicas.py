@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
@@ -172,6 +173,46 @@ def test_a_read_sees_what_was_acknowledged_over_any_connection(
     for process in PROCESSES:
         assert answered(server, process, "QueryPoints") >= before[process] + 40
     assert answered(server, REPLICA, "UpsertPoints") == 0
+
+
+def test_a_batch_of_queries_is_answered_alike_by_either_process(server: Server, both: dict[str, Connection]) -> None:
+    """By a generation with a tail, of some vectors that are equal: in each process as its single queries are."""
+    many = common_pb2.FileRef(path="/many")
+    random = np.random.default_rng(5)
+    rows = random.standard_normal((4000, 32)).astype("<f4")
+
+    def upsert(first: int, vectors: Any) -> int:
+        named = {f"{first + place}": common_pb2.Vector(values=row.tobytes()) for place, row in enumerate(vectors)}
+        points = [points_pb2.PointInput(id=id, vectors={"v": vector}) for id, vector in named.items()]
+        request = points_pb2.UpsertPointsRequest(collection=many, points=points)
+        return int(both[REPLICA].call("PointsService/UpsertPoints", request, points_pb2.UpsertPointsResponse).revision)
+
+    def single(process: str, request: Any) -> Any:
+        return both[process].call("PointsService/QueryPoints", request, points_pb2.QueryPointsResponse)
+
+    schema = collections_pb2.CollectionSchema(vectors=[collections_pb2.VectorSpec(name="v", dimension=32)])
+    create = collections_pb2.CreateCollectionRequest(collection=many, schema=schema)
+    both[REPLICA].call("CollectionsService/CreateCollection", create, collections_pb2.CreateCollectionResponse)
+    upsert(0, rows)
+    asked = points_pb2.QueryPointsRequest(collection=many, vector=common_pb2.Vector(values=rows[0].tobytes()), limit=5)
+    for process in PROCESSES:
+        wait_until(lambda process=process: single(process, asked).generation != "", 60, f"a generation in {process}")
+    revision = upsert(5000, [rows[0]] * 10)
+    vectors = [common_pb2.Vector(values=row.tobytes()) for row in (rows[:50] + rows[50:100])]
+    queries = [points_pb2.QueryPointsRequest(collection=many, vector=vector, limit=7) for vector in vectors]
+    queries[3:3] = [asked, points_pb2.QueryPointsRequest(collection=many, point_id="5", exact=True)] * 2
+    request = points_pb2.BatchQueryPointsRequest(queries=queries, min_revision=revision)
+    answers = {}
+    for process in PROCESSES:
+        before = answered(server, process, "BatchQueryPoints")
+        answers[process] = (
+            both[process].call("PointsService/BatchQueryPoints", request, points_pb2.BatchQueryPointsResponse).answers
+        )
+        assert answered(server, process, "BatchQueryPoints") == before + 1
+        assert list(answers[process]) == [single(process, query) for query in queries]
+    assert answers["api"] == answers[REPLICA]
+    assert [hit.point.id for hit in answers["api"][3].hits] == ["0", *(str(number) for number in range(5000, 5004))]
+    assert {answer.strategy for answer in answers["api"]} == {"scann", "exact"}
 
 
 def test_a_read_waits_for_a_revision_that_comes_only_later(both: dict[str, Connection]) -> None:

@@ -789,7 +789,7 @@ export const PointsService: GenService<{
   /**
    * Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
    * answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-   * metadata. The batch takes turns with other calls, query by query.
+   * metadata. The batch takes turns with other calls after every few queries.
    *
    * @generated from rpc vexfs.v1.PointsService.BatchQueryPoints
    */

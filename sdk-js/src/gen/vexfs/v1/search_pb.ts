@@ -631,7 +631,7 @@ export const SearchService: GenService<{
   /**
    * Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
    * views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-   * metadata. The batch takes turns with other calls, question by question.
+   * metadata. The batch takes turns with other calls after every few questions.
    *
    * @generated from rpc vexfs.v1.SearchService.BatchSearch
    */

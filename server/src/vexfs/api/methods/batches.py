@@ -2,7 +2,8 @@
 
 All questions of a batch are read and answered on one snapshot of the volume and at one moment of the views, one after another,
 in turns with other calls (`vexfs.api.turns`); the snapshot is open for as long. All are read before the first is answered, and
-an error names the question it is about. Each uses and fills the same caches as a single one.
+an error names the question it is about. Each uses and fills the same caches as a single one. Brief ones by vectors are searched
+for some at a time, when the first of them is to be answered (`vexfs.core.search.vector_batch`).
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from vexfs.contract.v1 import points_pb2, search_pb2
 from vexfs.core.errors import TooLarge, VexfsError
 from vexfs.core.search.engine import check
 from vexfs.core.search.types import TextSearch, VectorSearch
+from vexfs.core.search.vector_batch import VectorBatch
 from vexfs.observability.metrics import REGISTRY
 from vexfs.store.reader import Snapshot
 
@@ -64,11 +66,10 @@ async def batch_query_points(
     engine, asked = context.application.engine, request.queries
 
     def answer(view: Snapshot, searches: Sequence[VectorSearch]) -> Callable[[int], points_pb2.QueryPointsResponse]:
-        moment = engine.vector_moment(view, searches)
+        vectors = VectorBatch(engine, engine.vector_moment(view, searches), dict(enumerate(searches)))
 
         def find(index: int) -> points_pb2.QueryPointsResponse:
-            one = searches[index]
-            return queries.response_of(view, asked[index], one, engine.search_vectors_at(moment, [one])[0])
+            return queries.response_of(view, asked[index], searches[index], vectors.answer(index))
 
         return find
 
@@ -89,13 +90,14 @@ async def batch_search(context: CallContext, request: search_pb2.BatchSearchRequ
 
     def answer(view: Snapshot, searches: Sequence[TextSearch | VectorSearch]) -> Callable[[int], search_pb2.SearchResponse]:
         texts = engine.text_moment(view, [one for one in searches if isinstance(one, TextSearch)])
-        vectors = engine.vector_moment(view, [one for one in searches if isinstance(one, VectorSearch)])
+        by_vector = {index: one for index, one in enumerate(searches) if isinstance(one, VectorSearch)}
+        vectors = VectorBatch(engine, engine.vector_moment(view, by_vector.values()), by_vector)
 
         def find(index: int) -> search_pb2.SearchResponse:
             one = searches[index]
             if isinstance(one, TextSearch):
                 return search.response_of(one, engine.search_at(texts, one))
-            return search.response_of(one, engine.search_vectors_at(vectors, [one])[0])
+            return search.response_of(one, vectors.answer(index))
 
         return find
 

@@ -112,7 +112,7 @@ class PointsServiceServicer:
     def BatchQueryPoints(self, request, context):
         """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
         answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-        metadata. The batch takes turns with other calls, query by query.
+        metadata. The batch takes turns with other calls after every few queries.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

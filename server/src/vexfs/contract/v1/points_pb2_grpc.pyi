@@ -50,7 +50,7 @@ class PointsServiceStub:
     BatchQueryPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.BatchQueryPointsRequest, _points_pb2.BatchQueryPointsResponse]
     """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
     answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-    metadata. The batch takes turns with other calls, query by query.
+    metadata. The batch takes turns with other calls after every few queries.
     """
 
 @_typing.type_check_only
@@ -75,7 +75,7 @@ class PointsServiceAsyncStub(PointsServiceStub):
     BatchQueryPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.BatchQueryPointsRequest, _points_pb2.BatchQueryPointsResponse]  # type: ignore[assignment]
     """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
     answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-    metadata. The batch takes turns with other calls, query by query.
+    metadata. The batch takes turns with other calls after every few queries.
     """
 
 class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -133,7 +133,7 @@ class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_points_pb2.BatchQueryPointsResponse, _abc.Awaitable[_points_pb2.BatchQueryPointsResponse]]:
         """Answers several queries at once, each as QueryPoints does, all on the same revision: what is written meanwhile is in none of the
         answers. If one query cannot be answered, all fail: the message names it (`queries[3]: …`), and so does `index` of ErrorInfo's
-        metadata. The batch takes turns with other calls, query by query.
+        metadata. The batch takes turns with other calls after every few queries.
         """
 
 def add_PointsServiceServicer_to_server(servicer: PointsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

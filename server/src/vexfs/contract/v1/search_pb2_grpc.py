@@ -71,7 +71,7 @@ class SearchServiceServicer:
     def BatchSearch(self, request, context):
         """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
         views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-        metadata. The batch takes turns with other calls, question by question.
+        metadata. The batch takes turns with other calls after every few questions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,7 @@ class SearchServiceStub:
     BatchSearch: _grpc.UnaryUnaryMultiCallable[_search_pb2.BatchSearchRequest, _search_pb2.BatchSearchResponse]
     """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
     views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-    metadata. The batch takes turns with other calls, question by question.
+    metadata. The batch takes turns with other calls after every few questions.
     """
     WaitForViews: _grpc.UnaryUnaryMultiCallable[_search_pb2.WaitForViewsRequest, _search_pb2.WaitForViewsResponse]
     """Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending."""
@@ -55,7 +55,7 @@ class SearchServiceAsyncStub(SearchServiceStub):
     BatchSearch: _aio.UnaryUnaryMultiCallable[_search_pb2.BatchSearchRequest, _search_pb2.BatchSearchResponse]  # type: ignore[assignment]
     """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
     views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-    metadata. The batch takes turns with other calls, question by question.
+    metadata. The batch takes turns with other calls after every few questions.
     """
     WaitForViews: _aio.UnaryUnaryMultiCallable[_search_pb2.WaitForViewsRequest, _search_pb2.WaitForViewsResponse]  # type: ignore[assignment]
     """Answers when all views have what the store has; at the caller's deadline it fails with REVISION_NOT_REACHED and what is pending."""
@@ -81,7 +81,7 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_pb2.BatchSearchResponse, _abc.Awaitable[_search_pb2.BatchSearchResponse]]:
         """Answers several questions at once, each as Search does, all about the same revision of the files and from the same state of the
         views. If one question cannot be answered, all fail: the message names it (`searches[3]: …`), and so does `index` of ErrorInfo's
-        metadata. The batch takes turns with other calls, question by question.
+        metadata. The batch takes turns with other calls after every few questions.
         """
 
     @_abc_1.abstractmethod

@@ -2,7 +2,7 @@
 
 engine.py     the entry: search, search_vectors, wait_for_views
 types.py      what is asked and answered
-moments.py    what several searches look through alike
+moments.py    what several searches look through alike;  vector_batch.py: which of them are found together
 recommend.py  one vector out of examples, or of a file
 rankings.py   which files stand where;  planner.py: how a ranking is found under a condition;  fusion.py: two into one
 matcher.py    path scope and filter;  facts.py, columns.py: filters over a whole index;  queries.py: vectors of questions

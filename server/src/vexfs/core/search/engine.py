@@ -318,6 +318,12 @@ def _is_brief(request: VectorSearch, state: IndexState) -> bool:
     return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
 
 
+def is_brief_at(moment: VectorMoment, request: VectorSearch) -> bool:
+    """Whether a search that the moment was made for takes no more than a millisecond: then it can be answered with others."""
+    state = moment.indexes[request.collection, request.vector_name][1]
+    return state is not None and _is_brief(request, state)
+
+
 def check(request: TextSearch | VectorSearch) -> None:
     """Raise InvalidRequest for a search that nobody can answer."""
     _check_page(request.limit, request.after)
