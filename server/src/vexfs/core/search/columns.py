@@ -42,13 +42,17 @@ _FILE_TYPE = 0o170000
 _VALUES_SLACK = 1_000
 
 
+_Numbers = NDArray[np.int32]
+"""Half as long as other integers here: equality with a code reads all of them, which is most of what a known filter costs."""
+
+
 class _Column(NamedTuple):
     """The values at one metadata key, each with the place of its file in the table; a file can have several."""
 
     present: Mask
     """By place: whether the key leads to anything."""
-    places: NDArray[np.int64]
-    codes: NDArray[np.int64]
+    places: _Numbers
+    codes: _Numbers
     """The number that stands for the value, in `code_of`."""
     numbers: NDArray[np.float64]
     """The value if it is a number, else NaN, which no comparison holds for."""
@@ -186,14 +190,14 @@ class FactsTable:
         same = column.codes == wanted[0] if len(wanted) == 1 else np.isin(column.codes, wanted)
         return self._marked(column.places[same])
 
-    def _marked(self, places: NDArray[np.int64]) -> Mask:
+    def _marked(self, places: NDArray[np.integer[Any]]) -> Mask:
         mask = np.zeros(len(self), dtype=np.bool_)
         mask[places] = True
         return mask
 
     def _column(self, key: str) -> _Column:
         if key not in self._columns:
-            none = np.empty(0, dtype=np.int64)
+            none = np.empty(0, dtype=np.int32)
             empty = _Column(np.zeros(len(self), dtype=np.bool_), none, none, np.empty(0, dtype=np.float64), {})
             self._columns[key] = self._changed(key, empty, np.arange(len(self)))
         return self._columns[key]
@@ -220,8 +224,8 @@ class FactsTable:
         kept = ~self._marked(changed)[column.places]
         return _Column(
             present,
-            np.concatenate([column.places[kept], np.array(places, dtype=np.int64)]),
-            np.concatenate([column.codes[kept], np.array(codes, dtype=np.int64)]),
+            np.concatenate([column.places[kept], np.array(places, dtype=np.int32)]),
+            np.concatenate([column.codes[kept], np.array(codes, dtype=np.int32)]),
             np.concatenate([column.numbers[kept], np.array(numbers, dtype=np.float64)]),
             column.code_of,
         )

@@ -196,8 +196,9 @@ class Matcher:
         """The files of the index that lie in the scope, ascending."""
 
         def collect() -> tuple[Keys, Keys]:
-            live = [files_of(part.keys[part.live]) for part in (state.base, state.tail)]
-            universe: Keys = np.unique(np.concatenate(live))
+            base, tail = (files_of(part.keys[part.live]) for part in (state.base, state.tail))
+            universe: Keys = np.sort(np.concatenate([base, tail]), kind="stable")  # ascending in the main: no work
+            universe = universe[np.diff(universe, prepend=-1) > 0]
             inside = self.files_in_scope()
             if inside is not None:
                 universe = universe[contains(inside, universe)]

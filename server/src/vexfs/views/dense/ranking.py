@@ -199,7 +199,8 @@ def _scan_some(part: Part, rows: RowIds, query: Query, metric: str, depth: int) 
     if isinstance(part.matrix, CompactMatrix):
         return _worth_reading(part, rows, query, depth)
     squared = None if part.squared is None else part.squared[rows]
-    gathered = Part(part.keys[rows], part.matrix[rows], np.ones(len(rows), dtype=np.bool_), len(rows), squared)
+    matrix = part.matrix.take(rows, axis=0)
+    gathered = Part(part.keys[rows], matrix, np.ones(len(rows), dtype=np.bool_), len(rows), squared)
     return rows[_scan(gathered, query, metric, depth)]
 
 
