@@ -250,11 +250,14 @@ def test_a_batch_answers_what_its_searches_answer_one_by_one(served: Served) -> 
     assert all(one.hits for one in answer.answers[:5]) and not answer.answers[5].hits
     remembered = cache_count(served, "hits")
     assert [api.search(**fields) for fields in asked] == list(answer.answers)
-    assert cache_count(served, "hits") - remembered == len(asked), "what a batch has found single searches need not find again"
+    by_words = [fields for fields in asked if "vector" not in fields]
+    assert cache_count(served, "hits") - remembered == len(by_words), (
+        "what a batch has found single searches need not find again"
+    )
     later = api.make_directory(directory=FileRef(path="/ends-what-is-remembered")).revision
     api.wait_for_views(min_revision=later, timeout=60)
     singles = [api.search(**fields) for fields in asked]
-    assert cache_count(served, "hits") - remembered == len(asked)
+    assert cache_count(served, "hits") - remembered == len(by_words)
     for message in (*singles, *answer.answers):
         message.revision = 0
     assert singles == list(answer.answers)

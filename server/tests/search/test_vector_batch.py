@@ -12,6 +12,7 @@ from tests.views.dense.volumes import VECTOR, delete_points, make_collection, ne
 from vexfs.core.errors import DimensionMismatch, ViewUnavailable
 from vexfs.core.filters import Metadata, Range
 from vexfs.core.search import SearchAnswer, SearchEngine, VectorSearch
+from vexfs.core.search import engine as search_engine
 from vexfs.core.search.cursors import Cursor
 from vexfs.core.search.moments import VectorMoment
 from vexfs.core.search.together import TOGETHER_MAX
@@ -136,7 +137,9 @@ def test_equal_vectors_stand_in_the_order_of_their_files_in_a_batch_too(served: 
         assert answer == served.alone(asked(served.large, 0, limit=limit))
 
 
-def test_how_many_are_searched_for_at_a_time(served: Served, sizes: list[int]) -> None:
+def test_how_many_are_searched_for_at_a_time(served: Served, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_engine, "BRIEF_FLOATS_MAX", DIMENSION * COUNT // 2)
+
     def sizes_of(searches: Sequence[VectorSearch]) -> list[int]:
         sizes.clear()
         assert len(served.in_a_batch(searches)) == len(searches)
