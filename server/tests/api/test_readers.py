@@ -54,6 +54,37 @@ def test_short_reads_share_one_thread_and_keep_their_order() -> None:
 
 
 @pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("at_once", [1, 2, THREADS_MAX, THREADS_MAX + 1])
+def test_reads_outside_the_interpreter_run_at_once_on_all_processors(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(readers_module, "OUTSIDE_THREADS", at_once)
+    threads = min(at_once, THREADS_MAX)
+
+    async def test(readers: ReaderThreads) -> None:
+        running = most = 0
+        lock = threading.Lock()
+        together = threading.Barrier(threads)
+
+        def read(number: int) -> str:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            if number < threads:
+                together.wait(20)
+            time.sleep(0.002)
+            with lock:
+                running -= 1
+            return thread_name()
+
+        for _ in range(2):
+            found = await asyncio.gather(*(readers.run(lambda n=number: read(n), outside=True) for number in range(40)))  # type: ignore[misc]
+            assert most == threads == len(set(found))
+        assert len(set(await asyncio.gather(*(readers.run(thread_name) for _ in range(40))))) == 1
+
+    with_readers(test)
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_long_read_does_not_keep_the_others_waiting() -> None:
     async def test(readers: ReaderThreads) -> None:
         release = threading.Event()

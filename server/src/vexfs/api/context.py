@@ -105,9 +105,9 @@ class CallContext:
 
         return await self.run(run)
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Run `function` in a reader thread, without a snapshot."""
-        return await self.application.readers.run(function)
+    async def run(self, function: Callable[[], T], *, outside: bool = False) -> T:
+        """Run `function` in a reader thread, without a snapshot; `outside`: see `readers`."""
+        return await self.application.readers.run(function, outside=outside)
 
     async def in_turns(self, steps: turns.Steps[T]) -> T:
         """What these steps return, run in reader threads in turns with the reads of others; see `turns`."""

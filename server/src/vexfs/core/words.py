@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 PART_MAX_CHARACTERS = 60
@@ -80,16 +81,13 @@ def identifiers(text: str) -> list[Identifier]:
         parts = parts_of(word)
         if not parts:
             continue
+        starts = [start] if len(parts) == 1 else list(accumulate(map(len, parts[:-1]), initial=start))
         if start == last_end + 1 and text[last_end] in _JOINERS:
-            identifier = found[-1]
+            found[-1].parts.extend(parts)
+            found[-1].starts.extend(starts)
         else:
-            identifier = Identifier([], [])
-            found.append(identifier)
-        for part in parts:
-            identifier.parts.append(part)
-            identifier.starts.append(start)
-            start += len(part)
-        last_end = start
+            found.append(Identifier(list(parts), starts))
+        last_end = start + len(word)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from vexfs.api.context import CallContext
@@ -53,7 +54,7 @@ async def search(context: CallContext, request: pb.SearchRequest) -> pb.SearchRe
             return response_of(asked, engine.search(asked, min_revision=request.min_revision, deadline_s=deadline_s))
         return response_of(asked, engine.search_vectors(asked, min_revision=request.min_revision, deadline_s=deadline_s))
 
-    return await reached(context, request.min_revision, run)
+    return await reached(context, request.min_revision, run, outside=not request.vector_name)
 
 
 def question(request: pb.SearchRequest, find: Callable[[common_pb2.FileRef], Ino]) -> TextSearch | VectorSearch:
@@ -146,13 +147,14 @@ async def list_skipped_files(context: CallContext, request: pb.ListSkippedFilesR
     return await context.read(run)
 
 
-async def reached(context: CallContext, min_revision: int, run: Callable[[float | None], T]) -> T:
+async def reached(context: CallContext, min_revision: int, run: Callable[[float | None], T], *, outside: bool = False) -> T:
     """Run a search that may wait for a revision: `run(deadline)`, again and again while the caller's deadline allows.
 
-    Raises RevisionNotReached at the caller's deadline, and what `run` raises.
+    `outside` says that it spends half its time outside the interpreter, as a question in words does. Raises RevisionNotReached
+    at the caller's deadline, and what `run` raises.
     """
     end = context.deadline.waiting_until()
-    carry: Callable[[Callable[[], T]], Awaitable[T]] = context.wait if min_revision else context.run
+    carry: Callable[[Callable[[], T]], Awaitable[T]] = context.wait if min_revision else partial(context.run, outside=outside)
     while True:
         now = time.monotonic()
         until = now + _SLICE_SECONDS if end is None else min(end, now + _SLICE_SECONDS)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vexfs.core.words import Identifier, Span, fold, identifiers, whole, without_overlap
 from vexfs.views.lexical.query import Wanted
-from vexfs.views.lexical.stems import ENGLISH, stems
+from vexfs.views.lexical.stems import ENGLISH, stem
 
 
 class _Words(NamedTuple):
@@ -17,7 +17,11 @@ class _Words(NamedTuple):
 
     spelled: list[str]
     folded: list[str]
-    spans: list[Span]
+    starts: list[int]
+
+    def span(self, first: int, last: int) -> Span:
+        """From the one word to the other, both included."""
+        return Span(self.starts[first], self.starts[last] + len(self.spelled[last]))
 
 
 class Spotter:
@@ -25,7 +29,7 @@ class Spotter:
 
     def __init__(self, wanted: Wanted, languages: Iterable[str]) -> None:
         self._languages = (ENGLISH, *languages)
-        self._stems = {stem for language in self._languages for stem in stems(wanted.spelled, language)}
+        self._stems = {stem(word, language) for language in self._languages for word in wanted.spelled}
         self._wholes = {*wanted.wholes, *wanted.words, *wanted.joined, *(one.whole for one in wanted.phrases if one.whole)}
         self._words = {*wanted.words, *wanted.wholes, *wanted.joined, *(one.whole for one in wanted.phrases if one.whole)}
         self._runs: dict[str, list[tuple[str, ...]]] = defaultdict(list)
@@ -44,29 +48,31 @@ class Spotter:
         """Where they are: in order, without overlap; of two that overlap the longer one."""
         found = identifiers(text)
         words = _words_of(found)
-        spans = [span for span, known in zip(words.spans, self._known(words), strict=True) if known]
-        spans += [Span(one.start, one.end) for one in found if self._is_whole(whole(one))]
-        spans += self._stretches(words)
+        spans = [words.span(index, index) for index, known in enumerate(self._known(words)) if known]
+        spans += [Span(one.start, one.end) for one in found if len(one.parts) > 1 and self._is_whole(whole(one))]
+        if self._runs or self._prefixes:
+            spans += self._stretches(words)
         return without_overlap(spans)
 
     def _known(self, words: _Words) -> Iterable[bool]:
         known = [word in self._words for word in words.folded]
         for language in self._languages if self._stems else ():
-            for index, stem in enumerate(stems(words.spelled, language)):
-                known[index] = known[index] or stem in self._stems
+            for index, word in enumerate(words.spelled):
+                known[index] = known[index] or stem(word, language) in self._stems
         return known
 
     def _is_whole(self, word: str) -> bool:
         return bool(word) and (word in self._wholes or word.startswith(self._whole_prefixes))
 
     def _stretches(self, words: _Words) -> Iterable[Span]:
+        always = self._prefixes.get("", [])
         for index, word in enumerate(words.folded):
             for run in self._runs.get(word, ()):
                 if tuple(words.folded[index : index + len(run)]) == run:
-                    yield Span(words.spans[index].start, words.spans[index + len(run) - 1].end)
-            for prefix in (*self._prefixes.get(word, ()), *self._prefixes.get("", ())):
+                    yield words.span(index, index + len(run) - 1)
+            for prefix in (*self._prefixes.get(word, ()), *always) if self._prefixes else ():
                 if _begins(words.folded[index : index + len(prefix)], prefix):
-                    yield Span(words.spans[index].start, words.spans[index + len(prefix) - 1].end)
+                    yield words.span(index, index + len(prefix) - 1)
 
 
 def _begins(words: Sequence[str], prefix: tuple[str, ...]) -> bool:
@@ -76,5 +82,4 @@ def _begins(words: Sequence[str], prefix: tuple[str, ...]) -> bool:
 def _words_of(found: Sequence[Identifier]) -> _Words:
     spelled = [part for one in found for part in one.parts]
     starts = [start for one in found for start in one.starts]
-    spans = [Span(start, start + len(part)) for start, part in zip(starts, spelled, strict=True)]
-    return _Words(spelled, list(map(fold, spelled)), spans)
+    return _Words(spelled, list(map(fold, spelled)), starts)

@@ -7,7 +7,7 @@ that it meets only passages of that language. Code counts as English: its words 
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 
 import tantivy
@@ -20,6 +20,7 @@ _SHARE_MIN = 0.15
 """So many different function words of a language must stand in a text, and so large a part of its words be such, before it is
 taken for prose in that language: code has some of them by chance."""
 _LOOKED_AT_MAX = 4000
+_REMEMBERED_MAX = 32_768
 
 _STEMMERS = {
     "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french", "it": "italian",
@@ -70,6 +71,12 @@ def stems(words: Sequence[str], language: str = ENGLISH) -> list[str]:
     # The other stemmers know suffixes by their accents.
     spelled = [unicodedata.normalize("NFC", word.lower()) for word in words]
     return [f"{language}:{fold(stem)}" for stem in _stemmer(language).analyze(" ".join(spelled))]
+
+
+@lru_cache(_REMEMBERED_MAX)
+def stem(word: str, language: str) -> str:
+    """The stem of one word, which is remembered: for texts that are read again and again."""
+    return "".join(stems([word], language))
 
 
 @cache
