@@ -24,8 +24,8 @@ PATIENCE_SECONDS = 0.01
 """How long the queue may stand still before another thread joins: longer than a search of vectors, shorter than is felt."""
 
 OUTSIDE_THREADS = len(os.sched_getaffinity(0))
-"""How many reads run at once that are outside the interpreter for long. On two processors two hybrid searches at a time answer 1.7
-times what one does, and more than four or eight at a time."""
+"""How many reads run at once that are outside the interpreter for long. On two processors two hybrid searches at a time
+answer 1.7 times what one does, and more than four or eight at a time do."""
 
 T = TypeVar("T")
 
