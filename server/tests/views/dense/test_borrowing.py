@@ -102,6 +102,7 @@ def test_what_comes_is_coded_by_the_replica_itself(volume: Volume, monkeypatch: 
     monkeypatch.setattr(coding, "CODE_ROWS_MIN", 150)
     collection = make_collection(volume, b"c", DIMENSION)
     with borrowing_view(volume) as view:
+        catch_up(view, volume)  # what it reads first is no tail
         inos = put_points(volume, collection, VECTORS[:200])
         catch_up(view, volume)
         wait_until(lambda: state_of(view, collection).coded is not None, 30, "its tail is coded")
