@@ -3,9 +3,9 @@
 WHAT is `points` or `text`, to build a generation, `replaced`, to build another one of points and delete the first, `words`, to
 commit the word index, or `edited`, to do that as notes come and go. The rows are committed and never synced by their writer, as
 those of any process are for a moment; then a generation is built of them, and marked. Few rows: such a generation has no
-searcher, whose files the recorder cannot see. It cannot see when a commit of the word index gets its name, either, so what is
-marked is that one may be there from now on, with the number of the change that it reaches to. `edited` begins when it is told
-to on its standard input, and tells on its standard output the places of the notes that are committed.
+searcher, whose files the recorder cannot see. Of a commit of the word index is marked that it may be there from now on, with
+the number of the change that it reaches to. `edited` begins when it is told to on its standard input, and tells on its standard
+output the places of the notes that are committed.
 """
 
 import sys

@@ -46,6 +46,18 @@ class Mutant(NamedTuple):
         target.write_bytes(b"".join(lines))
 
 
+def replace(file: str, text: str, replacement: str) -> Mutant:
+    """Something else in the place of a stretch of source that is there once, and the event log marked there.
+
+    Raises AssertionError when it is not there once.
+    """
+    found = [(number, line) for number, line in enumerate((PACKAGE / file).read_text().splitlines(), start=1) if text in line]
+    assert len(found) == 1, f"{file} has {len(found)} lines with {text}"
+    number, line = found[0]
+    start = len(line[: line.index(text)].encode())
+    return Mutant(file, number, start, start + len(text.encode()), text, f"{_LEAVE_OUT}(); {replacement}")
+
+
 def find() -> list[Mutant]:
     """Every sync there is. Raises AssertionError if one stands in a form this does not understand."""
     files = sorted(path for area in _SEARCHED for path in (PACKAGE / area).rglob("*.py"))

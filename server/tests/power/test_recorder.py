@@ -70,6 +70,14 @@ _PROGRAMS = {
         subprocess.run(child, check=True); [thread.join() for thread in threads]
         os.waitpid(-1, 0)
     """,
+    "a word index, which renames past the C library": """
+        from pathlib import Path
+        from vexfs.views.lexical import LexicalWriter, Marker
+        words = LexicalWriter(Path(root) / "words")
+        for n in range(12):
+            words.replace(n + 1, [(0, f"text number{n}")]); words.replace(n - 2, []); words.commit(Marker(1, n))
+        words.close()
+    """,
     "an SQLite database in WAL mode": """
         import apsw
         one, two = apsw.Connection(root + "/db"), apsw.Connection(root + "/db")

@@ -1,8 +1,7 @@
 """The word index is killed before any system call of the threads that merge and name its segments: it opens, and catches up.
 
-Tantivy renames by system calls of its own, which the recorder does not see, so `strace` counts the calls of a thread and kills
-the process before the one that is asked for. `make test` does that at a few calls, `make proofs-long` (VEXFS_PROOFS=long) at
-every one. This is no proof for power cuts: what the index has synced, strace does not tell.
+`strace` counts the calls of a thread and kills the process before the one that is asked for. `make test` does that at a few
+calls, `make proofs-long` (VEXFS_PROOFS=long) at every one. Power cuts are the matter of `test_words_cut.py`.
 """
 
 import shutil

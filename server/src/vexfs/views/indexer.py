@@ -128,11 +128,9 @@ class Indexer:
             parts.words.fill(SLICE_S)
             worked = True
         committed = parts.words.commit_if_due(idle=not worked)
-        if moved or committed or worked:
-            parts.words.tell_position()
-            self._tell_embedding_position()
-        else:
-            self._tell_embedding_position()  # also what a crash kept from being told
+        parts.words.tell_position()  # in every round: a crash may have kept from being told what is done
+        self._tell_embedding_position()
+        if not (moved or committed or worked):
             for unused in self._unused:
                 unused.work(parts.writer, now)
             self._wait(parts)

@@ -16,6 +16,7 @@ import tantivy
 
 from vexfs.core.errors import ViewUnavailable
 from vexfs.core.words import fold, identifiers, whole
+from vexfs.store.blobs import sync_folder
 from vexfs.views.lexical.stems import ENGLISH, language_of, stems
 
 FORMAT = 2
@@ -23,6 +24,9 @@ FORMAT = 2
 MARKER_INO = 0
 """No file has this ino."""
 HEAP_BYTES = 32 << 20
+_ATTEMPTS = 8
+"""At a commit. One that was cut off leaves files of deletions, whose names the same one wants after a restart; the next attempt
+wants others, and finds all there was to commit."""
 
 _SPACES = "spaces"
 
@@ -71,6 +75,7 @@ class LexicalWriter:
             if fresh:
                 shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder.parent)  # else a power cut brings back what was here before
             try:
                 self._index = tantivy.Index(schema(), str(self.folder))
                 register_analyzers(self._index)
@@ -111,7 +116,7 @@ class LexicalWriter:
         self._writer.delete_all_documents()
 
     def commit(self, marker: Marker) -> None:
-        """Makes what was done since the last commit visible, with how far that is. Takes about 10 ms.
+        """Makes what was done since the last commit visible and durable, with how far that is. Takes about 10 ms.
 
         Raises ViewUnavailable when the index was removed meanwhile; the owner then makes a new writer.
         """
@@ -123,10 +128,21 @@ class LexicalWriter:
         try:
             self._writer.delete_documents_by_term("ino", MARKER_INO)
             self._writer.add_document(document)
-            self._writer.commit()
-        except ValueError as error:
+            self._commit()
+            sync_folder(self.folder)  # tantivy leaves the new name of its description to the next commit
+        except (ValueError, OSError) as error:
             raise ViewUnavailable("the word index cannot be written; it is built again") from error
         self.marker = marker
+
+    def _commit(self) -> None:
+        """Raises ValueError when the index is lost, or cannot be written."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._writer.commit()
+                return
+            except ValueError:
+                if attempt == _ATTEMPTS or self.lost():
+                    raise
 
     def close(self) -> None:
         """Ends merging and gives the index free; idempotent. What was not committed is dropped; the marker knows."""
