@@ -86,7 +86,7 @@ class Notes:
         """Makes, changes and removes so many; returns the revision they are in."""
         for _ in range(count):
             chosen = self._rng.choice(sorted(self._versions)) if self._versions and self._rng.random() < 0.6 else None
-            if chosen is not None and self._rng.random() < 0.4:
+            if chosen is not None and self._rng.random() < 0.25:
                 self._tree.remove(f"note{chosen}")
                 del self._versions[chosen]
                 continue

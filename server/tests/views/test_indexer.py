@@ -14,6 +14,7 @@ from vexfs.core.types import ROOT_INO, CollectionSchema, Ino
 from vexfs.store.volume import Volume
 from vexfs.views import derived
 from vexfs.views.embedding.model import Embedder
+from vexfs.views.indexing.writer import DerivedWriter
 
 LONG = "\n\n".join(
     f"Paragraph {index} is about subject{index}. " + "It has some more words in it. " * 20 for index in range(30)
@@ -200,6 +201,24 @@ def test_work_goes_on_where_a_stop_or_a_kill_ended_it(indexer: RunningIndexer, t
         assert len(indexer.derived.vectors(ino, indexer.derived.model())) == len(indexer.derived.passages(ino))
 
 
+def test_a_position_that_a_crash_kept_from_being_told_is_told_when_nothing_else_happens(tree: Tree, volume: Volume) -> None:
+    from vexfs.views.indexer import Indexer
+
+    tree.put("one.txt", "alpha")
+    with Volume.open(volume.folder, "indexer") as opened:
+        for _ in range(2):
+            started = Indexer(opened, 1)
+            writer = started._parts.writer
+
+            def is_told(started: Indexer = started, writer: DerivedWriter = writer) -> bool:
+                started._round()
+                return writer.position(derived.VIEW_LEXICAL) == volume.head()
+
+            eventually(is_told, 10)
+            writer.set_position(derived.VIEW_LEXICAL, 0)
+            started._parts.close()
+
+
 def test_a_removed_derived_folder_is_built_again(indexer: RunningIndexer, tree: Tree, volume: Volume) -> None:
     indexer.start()
     ino = tree.put("one.txt", "alpha")
@@ -232,8 +251,6 @@ def test_a_removed_word_index_is_built_again_from_the_passages(indexer: RunningI
 
 def test_a_database_ahead_of_the_volume_is_not_believed(indexer: RunningIndexer, tree: Tree, volume: Volume) -> None:
     """After a power cut the volume can lack revisions that the derived data has seen, and give them again to other changes."""
-    from vexfs.views.indexing.writer import DerivedWriter
-
     ino = tree.put("one.txt", "alpha")
     indexer.start()
     indexer.wait(volume)

@@ -242,6 +242,31 @@ def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_commit_that_was_cut_off_does_not_stand_in_the_way_of_the_same_one(tmp_path: Path) -> None:
+    """It leaves the files that say what was deleted, and the commit after a restart gives its own the same names."""
+    writer = LexicalWriter(tmp_path / "lexical")
+    fill(writer, "alpha", "beta")
+    writer.close()
+    shutil.copytree(tmp_path / "lexical", tmp_path / "done")
+
+    def again(folder: Path) -> LexicalWriter:
+        edited = LexicalWriter(folder)
+        edited.replace(10, [(0, "gamma")])
+        edited.commit(Marker(1, 2))
+        edited.close()
+        return edited
+
+    again(tmp_path / "done")
+    left = list((tmp_path / "done").glob("*.del"))
+    assert left
+    for path in left:
+        shutil.copy(path, tmp_path / "lexical")
+    edited = again(tmp_path / "lexical")
+    reader = LexicalReader(tmp_path / "lexical")
+    assert edited.marker == reader.marker() == Marker(1, 2)
+    assert (found(reader, "alpha"), found(reader, "beta"), found(reader, "gamma")) == ([], [11], [10])
+
+
 def test_an_index_of_another_format_is_built_anew_and_meanwhile_unavailable(tmp_path: Path) -> None:
     folder = tmp_path / "lexical"
     folder.mkdir()
