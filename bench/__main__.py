@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench import api, fairness, flush, import_corpus, ingest, million, mount, quality, sdk, search, spin, vectors
+from bench import api, fairness, flush, growth, import_corpus, ingest, million, mount, quality, sdk, search, spin, vectors
 from bench.runner import build, machine, record, report
 
-MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush, sdk, vectors, million, ingest)
+MODULES = (mount, api, import_corpus, search, quality, fairness, spin, flush, sdk, vectors, million, ingest, growth)
 BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
 RESULTS = machine.ROOT / "bench" / "results"
 PAGES = machine.ROOT / "docs" / "performance"

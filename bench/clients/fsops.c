@@ -1,4 +1,4 @@
-/* fsops PHASE DIR COUNT THREADS MAX_SECONDS: one phase of file operations, timed, as one line of JSON.
+/* fsops PHASE DIR COUNT THREADS MAX_SECONDS [OUT_OF SEED]: one phase of file operations, timed, as one line of JSON.
  *
  * In C so that the client is not what is measured. Each phase works on COUNT files of one directory, split evenly
  * among THREADS, and prints {"phase", "threads", "operations", "seconds"}; MAX_SECONDS > 0 ends it earlier. The phases that list count entries.
@@ -15,6 +15,14 @@
  *   create_fsync  DIR/fsync/fNNNNNNN    open(O_CREAT|O_EXCL), write 4 KiB (different bytes in every file), fsync, close
  *   list          DIR/create            COUNT times over: opendir, readdir to the end, closedir
  *   list_stat     DIR/create            the same with a stat of every name
+ * With OUT_OF and SEED the COUNT files are distinct ones chosen at random among OUT_OF, the same for the same seed. The phases
+ * of a tree have their files in directories of TREE_FANOUT, each of 100-200 bytes that no other file has and no text has:
+ *   tree_create   DIR/tree/dNNNNN/fNNN  open(O_CREAT|O_EXCL), write, close; a directory that is missing is made
+ *   tree_stat     DIR/tree/d…/f…        stat
+ *   tree_read     DIR/tree/d…/f…        open, read, check what was read, close
+ *   tree_rename   DIR/tree/d…/f… -> g…  rename
+ *   tree_unlink   DIR/tree/d…/g…        unlink
+ *   tree_list     DIR/tree/d…           opendir, readdir to the end, closedir: COUNT and OUT_OF are directories
  * Any error ends the program with its message and status 1: a failed operation is never counted.
  */
 #define _GNU_SOURCE
@@ -32,6 +40,8 @@
 #include <unistd.h>
 
 enum { BLOCK = 4096, STAT_PASSES = 100, PATH_BYTES = 4096 };
+/* A tree: files in a directory, what the head of a file takes, the smallest file, one more than what others have above it. */
+enum { TREE_FANOUT = 1000, TREE_MARK = 17, TREE_MIN = 100, TREE_MORE = 101 };
 
 typedef void (*operation)(const char *directory, long index, unsigned char *block);
 
@@ -47,6 +57,7 @@ struct worker {
     const struct phase *phase;
     const char *directory;
     long first, last, done;
+    const long *chosen;
     double deadline_s, timed_s, began_s, ended_s;
     pthread_barrier_t *start;
 };
@@ -55,6 +66,8 @@ struct worker {
 static _Thread_local double timed_s;
 /* What the phases that list have seen in this thread: their operations are entries. */
 static _Thread_local long entries;
+/* What tells the contents of two runs of tree_create over the same files apart. */
+static uint64_t seed;
 
 static void fail(const char *what, const char *path) {
     fprintf(stderr, "fsops: %s %s: %s\n", what, path, strerror(errno));
@@ -71,13 +84,21 @@ static void name_of(char *path, const char *directory, char letter, long index) 
     snprintf(path, PATH_BYTES, "%s/%c%07ld", directory, letter, index);
 }
 
+static uint64_t next_random(uint64_t *x) {
+    *x ^= *x << 13, *x ^= *x >> 7, *x ^= *x << 17;
+    return *x;
+}
+
+static void fill_from(unsigned char *block, int size, uint64_t x) {
+    for (int i = 0; i < size; i += 8) {
+        uint64_t found = next_random(&x);
+        memcpy(block + i, &found, 8);
+    }
+}
+
 /* 4 KiB no other file has: xorshift64 seeded by the index. */
 static void fill(unsigned char *block, long index) {
-    uint64_t x = (uint64_t)index * 0x9E3779B97F4A7C15u + 0x2545F4914F6CDD1Du;
-    for (int i = 0; i < BLOCK; i += 8) {
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-        memcpy(block + i, &x, 8);
-    }
+    fill_from(block, BLOCK, (uint64_t)index * 0x9E3779B97F4A7C15u + 0x2545F4914F6CDD1Du);
 }
 
 static void create_file(const char *directory, long index, const unsigned char *content, int durable) {
@@ -167,6 +188,78 @@ static void do_unlink(const char *directory, long index, unsigned char *block) {
     if (unlink(path)) fail("unlink", path);
 }
 
+static void tree_name(char *path, const char *directory, char letter, long index) {
+    snprintf(path, PATH_BYTES, "%s/d%05ld/%c%03ld", directory, index / TREE_FANOUT, letter, index % TREE_FANOUT);
+}
+
+/* The content of a file of a tree, and its size: a zero byte, which makes it no text; the index and the seed it was made with;
+ * random bytes. */
+static int tree_content(unsigned char *block, long index, uint64_t made_with) {
+    uint64_t mark = (uint64_t)index;
+    fill_from(block, TREE_MIN + TREE_MORE, mark * 0x9E3779B97F4A7C15u + made_with * 0xD1342543DE82EF95u + 0x2545F4914F6CDD1Du);
+    block[0] = 0;
+    memcpy(block + 1, &mark, 8);
+    memcpy(block + 9, &made_with, 8);
+    return TREE_MIN + (int)(index % TREE_MORE);
+}
+
+static int open_new_in_tree(const char *path) {
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd >= 0 || errno != ENOENT) return fd;
+    char folder[PATH_BYTES];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (mkdir(folder, 0755) && errno != EEXIST) fail("mkdir", folder);
+    return open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+}
+
+static void do_tree_create(const char *directory, long index, unsigned char *block) {
+    char path[PATH_BYTES];
+    tree_name(path, directory, 'f', index);
+    int size = tree_content(block, index, seed), fd = open_new_in_tree(path);
+    if (fd < 0) fail("open", path);
+    if (write(fd, block, (size_t)size) != size) fail("write", path);
+    if (close(fd)) fail("close", path);
+}
+
+static void do_tree_stat(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    struct stat st;
+    tree_name(path, directory, 'f', index);
+    if (stat(path, &st)) fail("stat", path);
+    if (st.st_size != TREE_MIN + index % TREE_MORE) errno = EIO, fail("size of", path);
+}
+
+static void do_tree_read(const char *directory, long index, unsigned char *block) {
+    char path[PATH_BYTES];
+    unsigned char expected[BLOCK];
+    uint64_t made_with;
+    tree_name(path, directory, 'f', index);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) fail("open", path);
+    ssize_t got = read(fd, block, BLOCK);
+    if (got < TREE_MARK) fail("read", path);
+    if (close(fd)) fail("close", path);
+    memcpy(&made_with, block + 9, 8);
+    if (got != tree_content(expected, index, made_with) || memcmp(block, expected, (size_t)got))
+        errno = EIO, fail("content of", path);
+}
+
+static void do_tree_rename(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char from[PATH_BYTES], to[PATH_BYTES];
+    tree_name(from, directory, 'f', index);
+    tree_name(to, directory, 'g', index);
+    if (rename(from, to)) fail("rename", from);
+}
+
+static void do_tree_unlink(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    tree_name(path, directory, 'g', index);
+    if (unlink(path)) fail("unlink", path);
+}
+
 static void list(const char *directory, int with_stat) {
     struct stat st;
     DIR *handle = opendir(directory);
@@ -192,6 +285,13 @@ static void do_list_stat(const char *directory, long index, unsigned char *block
     list(directory, 1);
 }
 
+static void do_tree_list(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/d%05ld", directory, index);
+    list(path, 0);
+}
+
 static const struct phase PHASES[] = {
     {"create", "create", do_create, 1, 1},       {"create_4k", "write", do_create_4k, 1, 1},
     {"stat", "write", do_stat, STAT_PASSES, 0},  {"open_read", "write", do_open_read, 1, 0},
@@ -201,13 +301,20 @@ static const struct phase PHASES[] = {
     {"close_read", "write", do_close_read, 1, 0},
     {"create_fsync", "fsync", do_create_fsync, 1, 1},
     {"list", "create", do_list, 1, 0},           {"list_stat", "create", do_list_stat, 1, 0},
+    {"tree_create", "tree", do_tree_create, 1, 1}, {"tree_stat", "tree", do_tree_stat, 1, 0},
+    {"tree_read", "tree", do_tree_read, 1, 0},   {"tree_rename", "tree", do_tree_rename, 1, 0},
+    {"tree_unlink", "tree", do_tree_unlink, 1, 0}, {"tree_list", "tree", do_tree_list, 1, 0},
 };
+
+static void run_one(struct worker *w, long index, unsigned char *block) {
+    w->phase->run(w->directory, w->chosen ? w->chosen[index] : index, block);
+}
 
 static void run_passes(struct worker *w, unsigned char *block) {
     for (long pass = 0; pass < w->phase->passes; pass++) {
         for (long index = w->first; index < w->last; index++) {
             if (w->deadline_s > 0 && now_s() >= w->deadline_s) return;
-            w->phase->run(w->directory, index, block);
+            run_one(w, index, block);
             w->done++;
         }
     }
@@ -217,7 +324,7 @@ static void *work(void *argument) {
     struct worker *w = argument;
     unsigned char block[BLOCK];
     if (w->phase->passes > 1)
-        for (long index = w->first; index < w->last; index++) w->phase->run(w->directory, index, block);
+        for (long index = w->first; index < w->last; index++) run_one(w, index, block);
     pthread_barrier_wait(w->start);
     w->began_s = now_s();
     run_passes(w, block);
@@ -234,9 +341,22 @@ static const struct phase *find_phase(const char *name) {
     exit(2);
 }
 
+/* COUNT distinct indices of OUT_OF in random order: the first steps of a Fisher-Yates shuffle. */
+static long *choose(long count, long out_of) {
+    long *all = malloc((size_t)out_of * sizeof *all);
+    if (!all) fail("memory", "for the choice");
+    uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15u;
+    for (long i = 0; i < out_of; i++) all[i] = i;
+    for (long i = 0; i < count; i++) {
+        long j = i + (long)(next_random(&x) % (uint64_t)(out_of - i)), kept = all[i];
+        all[i] = all[j], all[j] = kept;
+    }
+    return all;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        fprintf(stderr, "usage: fsops PHASE DIR COUNT THREADS MAX_SECONDS\n");
+    if (argc != 6 && argc != 8) {
+        fprintf(stderr, "usage: fsops PHASE DIR COUNT THREADS MAX_SECONDS [OUT_OF SEED]\n");
         return 2;
     }
     const struct phase *phase = find_phase(argv[1]);
@@ -245,6 +365,16 @@ int main(int argc, char **argv) {
     if (count < 1 || threads < 1 || threads > 64) {
         fprintf(stderr, "fsops: COUNT ≥ 1, THREADS 1–64\n");
         return 2;
+    }
+    const long *chosen = NULL;
+    if (argc == 8) {
+        long out_of = atol(argv[6]);
+        seed = strtoull(argv[7], NULL, 10);
+        if (out_of < count) {
+            fprintf(stderr, "fsops: OUT_OF ≥ COUNT\n");
+            return 2;
+        }
+        chosen = choose(count, out_of);
     }
     char directory[PATH_BYTES];
     snprintf(directory, sizeof directory, "%s/%s", argv[2], phase->folder);
@@ -256,6 +386,7 @@ int main(int argc, char **argv) {
     double deadline_s = limit_s > 0 ? now_s() + limit_s : 0;
     for (long t = 0; t < threads; t++) {
         workers[t] = (struct worker){.phase = phase, .directory = directory, .start = &start, .deadline_s = deadline_s};
+        workers[t].chosen = chosen;
         workers[t].first = count * t / threads;
         workers[t].last = count * (t + 1) / threads;
         if (pthread_create(&workers[t].thread, NULL, work, &workers[t])) fail("thread", "start");

@@ -71,9 +71,15 @@ class Sample:
 More = Callable[["Running", Sample], None]
 
 
-def fsops(phase: str, directory: Path, files: int, pinning: str, *, threads: int = 1) -> tuple[int, float]:
-    """Runs one phase of the C client; operations done and seconds taken. CalledProcessError when an operation failed."""
-    return fsops_result(run_client(fsops_command(phase, directory, files, threads=threads), pinning))
+def fsops(
+    phase: str, directory: Path, files: int, pinning: str, *, threads: int = 1, chosen: tuple[int, int] | None = None
+) -> tuple[int, float]:
+    """Runs one phase of the C client; operations done and seconds taken. CalledProcessError when an operation failed.
+
+    `chosen` (out of how many, seed): the files are chosen at random, instead of the first ones.
+    """
+    command = fsops_command(phase, directory, files, threads=threads) + [str(number) for number in chosen or ()]
+    return fsops_result(run_client(command, pinning))
 
 
 def run_client(command: list[str], pinning: str) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import growth
 from bench.peers import agentfs, passthrough_hp
 from bench.peers.vectors.engines import PEERS
 from bench.runner import build, labelled, machine, report
@@ -263,3 +264,19 @@ def test_the_benchmark_of_putting_points_measures_one_request_at_a_time_and_four
     assert measured == {(name, unit) for name in workloads for unit in ("rows/s", "p50 ms", "p99 ms", "CPU ms per 1,000 rows")}
     assert {target["bound"] for target in document["targets"]} == {10_000}
     assert len(document["targets"]) == 2
+
+
+@needs_fuse
+@pytest.mark.usefixtures("client")
+def test_the_growth_benchmark_holds_every_operation_of_a_large_tree_against_a_small_one(tmp_path: Path) -> None:
+    document = run_tiny("growth", tmp_path / "growth.json")
+    operations = set(growth.PHASES.values())
+    measured = {(row["workload"], row["system"]) for row in document["rows"] if row["unit"] == growth.COST}
+    named = {growth.workload_of(name, files) for name in (*operations, growth.FILL) for files in (100, 2000)}
+    assert measured == {(name, system) for name in named for system in (VEXFS, PLAIN)}
+    assert all(row["min"] > 0 for row in document["rows"] if row["workload"] in named)
+    assert [target["bound"] for target in document["targets"]] == [growth.LARGEST_GROWTH] * len(operations)
+    taken = {(row["workload"], row["system"]): row["min"] for row in document["rows"] if row["unit"] == growth.BYTES}
+    assert set(taken) == {(growth.MEMORY_A_FILE, VEXFS), (growth.DISK_A_FILE, VEXFS), (growth.DISK_A_FILE, PLAIN)}
+    assert taken[growth.DISK_A_FILE, VEXFS] > 100, "no file is smaller"
+    assert f"## Medians, {VEXFS}" in growth.summary(document)

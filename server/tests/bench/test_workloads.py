@@ -12,6 +12,8 @@ from bench.runner.systems import AGENTFS, PLAIN, VEXFS, Running
 from bench.workloads import rows, trees
 from bench.workloads.workload import Workload, attempt
 
+from vexfs.views.embedding.extract import Skipped, extract
+
 BLOCK = 4096
 
 
@@ -70,6 +72,44 @@ def test_a_listing_counts_its_entries(tmp_path: Path) -> None:
         entries, seconds = fsops(phase, tmp_path, 3, "free")
         assert entries == 3 * 70
         assert seconds > 0
+
+
+def test_a_tree_keeps_its_size_when_chosen_files_are_renamed_unlinked_and_made_again_with_other_bytes(tmp_path: Path) -> None:
+    fsops("tree_create", tmp_path, 2500, "free")
+    before = contents_of(tmp_path / "tree")
+    assert len(before) == len(set(before.values())) == 2500
+    for phase in ("tree_rename", "tree_unlink", "tree_create"):
+        assert fsops(phase, tmp_path, 300, "free", chosen=(2500, 7))[0] == 300
+    after = contents_of(tmp_path / "tree")
+    assert after.keys() == before.keys()
+    assert len(set(after.values())) == 2500
+    made_again = [file for file in after if after[file] != before[file]]
+    assert len(made_again) == 300
+    assert {file.parent.name for file in made_again} == {"d00000", "d00001", "d00002"}, "not the first ones, but any"
+    for phase in ("tree_stat", "tree_read"):
+        assert fsops(phase, tmp_path, 2500, "free", chosen=(2500, 1))[0] == 2500
+    assert fsops("tree_list", tmp_path, 2, "free")[0] == 2000
+
+
+def test_a_tree_has_no_text_to_be_indexed(tmp_path: Path) -> None:
+    fsops("tree_create", tmp_path, 1000, "free")
+    for file, content in contents_of(tmp_path / "tree").items():
+        assert 100 <= len(content) <= 200
+        assert isinstance(extract(file.name.encode(), content), Skipped)
+
+
+@pytest.mark.parametrize("phase", ["tree_stat", "tree_read"])
+def test_a_wrong_file_of_a_tree_fails(phase: str, tmp_path: Path) -> None:
+    fsops("tree_create", tmp_path, 10, "free")
+    file = tmp_path / "tree" / "d00000" / "f003"
+    file.write_bytes(file.read_bytes()[:-1] + (b"" if phase == "tree_stat" else b"!"))
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        fsops(phase, tmp_path, 10, "free")
+    assert b"f003" in failed.value.stderr
+
+
+def contents_of(tree: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in tree.rglob("*") if file.is_file()}
 
 
 def test_durable_files_are_whole(tmp_path: Path) -> None:
