@@ -31,7 +31,7 @@ from bench.runner.systems import (
     VexfsServe,
     tmpfs,
 )
-from bench.workloads import bigfile, bounds, durable, listing, rows, threads, trees
+from bench.workloads import bigfile, bounds, durable, listing, packages, rows, threads, trees
 from bench.workloads.workload import Workload, attempt, let_rest, not_measured
 
 ABOUT = """
@@ -49,7 +49,9 @@ processes used while the workload ran, all of them together.
 
 Large reads and random reads begin with nothing of the file in the kernel's cache, neither the mount's pages nor those of the
 server's own files; *cached* is the same read once more. Writes end with an fsync that counts. `git` works on a clone of this
-project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. Each kind of work begins when the
+project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. `node_modules` is a made tree of 1,000
+packages, about 11,000 files, in the shape of npm's own packages: each file is written under another name and renamed, then all
+manifests are read, then `rm -rf`; VexFS does not index what lies in a folder of that name. Each kind of work begins when the
 server has been quiet for half a second, or after ten seconds: VexFS may still be indexing the repository then. A directory
 to be listed is filled once for each system, and listed by each in turn: it was used before. A peer that needs more than
 ten seconds for that is listed in one round.
@@ -115,6 +117,7 @@ def _workloads(prepared: Path, options: Options, record: Record) -> Iterator[Wor
     yield rows.workload(options.size(200, 50, 5), options.size(20_000, 5000, 500))
     needing_tools: dict[str, Callable[[], Workload]] = {
         "a large file": lambda: bigfile.workload(options.size(128, 16, 2), options.size(2000, 500, 50)),
+        "a tree of packages": lambda: packages.workload(options.size(1000, 100, 8)),
         "git": lambda: trees.git(prepared),
         "tar, grep and rm": lambda: trees.sources(prepared, options.size(0, 100, 20)),
     }

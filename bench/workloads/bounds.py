@@ -11,7 +11,7 @@ from bench.runner import processes
 from bench.runner.mounted import PHASES, RATE, WORKLOADS
 from bench.runner.record import Key, Ratio, Relation, Target, ratio_of_systems
 from bench.runner.systems import AGENTFS, FUSER_MEMORY, PASSTHROUGH_HP, PLAIN, VEXFS
-from bench.workloads import bigfile, durable, listing, rows, threads, trees
+from bench.workloads import bigfile, durable, listing, packages, rows, threads, trees
 
 SERVERS = (FUSER_MEMORY, PASSTHROUGH_HP, AGENTFS)
 
@@ -44,6 +44,7 @@ SHOWN = (
     (rows.ONE_ROW, rows.TRANSACTIONS),
     (rows.BULK, rows.ROWS),
     *((name, trees.SECONDS) for name in (trees.CLONE, trees.STATUS, trees.CHECKOUT, trees.TAR, trees.GREP, trees.REMOVE)),
+    *((name, packages.SECONDS) for name in (packages.UNPACK, packages.WALK, packages.REMOVE)),
     (listing.LIST, listing.RATE),
     (listing.LIST_STAT, listing.RATE),
 )

@@ -14,13 +14,13 @@ from bench.peers.vectors.engines import PEERS
 from bench.runner import build, labelled, machine, report
 from bench.runner.systems import AGENTFS, FUSER_MEMORY, PASSTHROUGH_HP, PLAIN, VEXFS
 from bench.vectors import summary
-from bench.workloads import bounds, threads, trees
+from bench.workloads import bounds, packages, threads, trees
 
 METADATA = {"create", "create+4 KiB", "stat (cached)", "open+read+close", "rename", "unlink"}
 WORKLOADS = METADATA | {f"{name}, {count} threads" for name in METADATA for count in threads.COUNTS}
 WORKLOADS |= {workload for workload, _ in bounds.SHOWN}
-# passthrough_hp of libfuse 3.14 cannot set the time of an open file.
-CANNOT = {AGENTFS: set[str](), PASSTHROUGH_HP: {"tar x", "grep -r", "rm -rf"}}
+# passthrough_hp of libfuse 3.14 cannot set the time of an open file, nor open one that was renamed.
+CANNOT = {AGENTFS: set[str](), PASSTHROUGH_HP: {"tar x", "grep -r", "rm -rf", packages.WALK, packages.REMOVE}}
 GIT = {trees.CLONE, trees.STATUS, trees.CHECKOUT}
 BUILT = {AGENTFS: agentfs.binary, PASSTHROUGH_HP: passthrough_hp.binary}
 

@@ -9,7 +9,7 @@ from bench.runner import build
 from bench.runner.mounted import Sample, fsops
 from bench.runner.record import Record
 from bench.runner.systems import AGENTFS, PLAIN, VEXFS, Running
-from bench.workloads import rows, trees
+from bench.workloads import packages, rows, trees
 from bench.workloads.workload import Workload, attempt
 
 from vexfs.views.embedding.extract import Skipped, extract
@@ -135,3 +135,35 @@ def test_grep_finds_on_the_system_what_it_finds_on_the_disk(tmp_path: Path) -> N
     assert attempt(workload, Running(directory), Sample(record, PLAIN, "free", 0), record)
     assert {key.workload for key in record.samples} == {trees.TAR, trees.GREP, trees.REMOVE}
     assert list(directory.iterdir()) == []
+
+
+def test_a_tree_of_packages_is_the_same_each_time_and_no_two_files_are(tmp_path: Path) -> None:
+    tree = packages.make_tree(200)
+    assert tree == packages.make_tree(200)
+    assert tree != packages.make_tree(200, seed=packages.SEED + 1)
+    expected = {path: content for package in tree for path, content in package.files.items()}
+    assert len(set(expected.values())) == len(expected)
+    assert any(path.count(packages.ROOT) == 2 for path in expected), "some lie below another package"
+    packages.unpack(tmp_path, tree)
+    links = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_symlink()}
+    assert links == {package.link[0] for package in tree if package.link}
+    assert links
+    found = {str(file.relative_to(tmp_path)): content for file, content in contents_of(tmp_path).items()}
+    assert {path: content for path, content in found.items() if path not in links} == expected
+
+
+def test_a_tree_of_packages_that_lost_a_manifest_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workload, record = packages.workload(30), Record()
+    assert attempt(workload, Running(tmp_path), Sample(record, PLAIN, "free", 0), record)
+    assert {key.workload for key in record.samples} == {packages.UNPACK, packages.WALK, packages.REMOVE}
+    assert list(tmp_path.iterdir()) == []
+    unpack = packages.unpack
+
+    def losing_one(directory: Path, tree: list[packages.Package]) -> float:
+        seconds = unpack(directory, tree)
+        next(directory.rglob(packages.MANIFEST)).unlink()
+        return seconds
+
+    monkeypatch.setattr(packages, "unpack", losing_one)
+    assert not attempt(workload, Running(tmp_path), Sample(record, PLAIN, "free", 1), record)
+    assert "29 manifests" in record.notes[0]
