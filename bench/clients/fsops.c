@@ -18,6 +18,7 @@
  * With OUT_OF and SEED the COUNT files are distinct ones chosen at random among OUT_OF, the same for the same seed. The phases
  * of a tree have their files in directories of TREE_FANOUT, each of 100-200 bytes that no other file has and no text has:
  *   tree_create   DIR/tree/dNNNNN/fNNN  open(O_CREAT|O_EXCL), write, close; a directory that is missing is made
+ *   tree_folders  DIR/tree/d…           stat of the directories the files lie in, so that the kernel knows them
  *   tree_stat     DIR/tree/d…/f…        stat
  *   tree_read     DIR/tree/d…/f…        open, read, check what was read, close
  *   tree_rename   DIR/tree/d…/f… -> g…  rename
@@ -221,6 +222,14 @@ static void do_tree_create(const char *directory, long index, unsigned char *blo
     if (close(fd)) fail("close", path);
 }
 
+static void do_tree_folders(const char *directory, long index, unsigned char *block) {
+    (void)block;
+    char path[PATH_BYTES];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/d%05ld", directory, index / TREE_FANOUT);
+    if (stat(path, &st)) fail("stat", path);
+}
+
 static void do_tree_stat(const char *directory, long index, unsigned char *block) {
     (void)block;
     char path[PATH_BYTES];
@@ -301,9 +310,10 @@ static const struct phase PHASES[] = {
     {"close_read", "write", do_close_read, 1, 0},
     {"create_fsync", "fsync", do_create_fsync, 1, 1},
     {"list", "create", do_list, 1, 0},           {"list_stat", "create", do_list_stat, 1, 0},
-    {"tree_create", "tree", do_tree_create, 1, 1}, {"tree_stat", "tree", do_tree_stat, 1, 0},
-    {"tree_read", "tree", do_tree_read, 1, 0},   {"tree_rename", "tree", do_tree_rename, 1, 0},
-    {"tree_unlink", "tree", do_tree_unlink, 1, 0}, {"tree_list", "tree", do_tree_list, 1, 0},
+    {"tree_create", "tree", do_tree_create, 1, 1}, {"tree_folders", "tree", do_tree_folders, 1, 0},
+    {"tree_stat", "tree", do_tree_stat, 1, 0},   {"tree_read", "tree", do_tree_read, 1, 0},
+    {"tree_rename", "tree", do_tree_rename, 1, 0}, {"tree_unlink", "tree", do_tree_unlink, 1, 0},
+    {"tree_list", "tree", do_tree_list, 1, 0},
 };
 
 static void run_one(struct worker *w, long index, unsigned char *block) {
