@@ -45,6 +45,7 @@ enum { BLOCK = 4096, STAT_PASSES = 100, PATH_BYTES = 4096 };
 enum { TREE_FANOUT = 1000, TREE_MARK = 17, TREE_MIN = 100, TREE_MORE = 101 };
 
 typedef void (*operation)(const char *directory, long index, unsigned char *block);
+typedef void (*naming)(char *path, const char *directory, char letter, long index);
 
 struct phase {
     const char *name, *folder;
@@ -174,19 +175,27 @@ static void do_close_read(const char *directory, long index, unsigned char *bloc
     timed_close(directory, index, O_RDONLY, NULL);
 }
 
+static void rename_file(naming name, const char *directory, long index) {
+    char from[PATH_BYTES], to[PATH_BYTES];
+    name(from, directory, 'f', index);
+    name(to, directory, 'g', index);
+    if (rename(from, to)) fail("rename", from);
+}
+
+static void unlink_file(naming name, const char *directory, long index) {
+    char path[PATH_BYTES];
+    name(path, directory, 'g', index);
+    if (unlink(path)) fail("unlink", path);
+}
+
 static void do_rename(const char *directory, long index, unsigned char *block) {
     (void)block;
-    char from[PATH_BYTES], to[PATH_BYTES];
-    name_of(from, directory, 'f', index);
-    name_of(to, directory, 'g', index);
-    if (rename(from, to)) fail("rename", from);
+    rename_file(name_of, directory, index);
 }
 
 static void do_unlink(const char *directory, long index, unsigned char *block) {
     (void)block;
-    char path[PATH_BYTES];
-    name_of(path, directory, 'g', index);
-    if (unlink(path)) fail("unlink", path);
+    unlink_file(name_of, directory, index);
 }
 
 static void tree_name(char *path, const char *directory, char letter, long index) {
@@ -256,17 +265,12 @@ static void do_tree_read(const char *directory, long index, unsigned char *block
 
 static void do_tree_rename(const char *directory, long index, unsigned char *block) {
     (void)block;
-    char from[PATH_BYTES], to[PATH_BYTES];
-    tree_name(from, directory, 'f', index);
-    tree_name(to, directory, 'g', index);
-    if (rename(from, to)) fail("rename", from);
+    rename_file(tree_name, directory, index);
 }
 
 static void do_tree_unlink(const char *directory, long index, unsigned char *block) {
     (void)block;
-    char path[PATH_BYTES];
-    tree_name(path, directory, 'g', index);
-    if (unlink(path)) fail("unlink", path);
+    unlink_file(tree_name, directory, index);
 }
 
 static void list(const char *directory, int with_stat) {

@@ -177,18 +177,10 @@ class SearchEngine:
         trust = self.progress.of_vectors()
         if self._vectors_only and trust.reasons:
             return [None] * len(requests)
-        indexes: dict[tuple[Ino, str], tuple[VectorSpec, IndexState | None]] = {}
-        brief = []
-        for place, request in enumerate(requests):
-            key = (request.collection, request.vector_name)
-            if key not in indexes:
-                spec = self.vector_spec(view, request)
-                indexes[key] = (spec, self.dense.index_state(request.collection, spec.name))
-            state = indexes[key][1]
-            if state is not None and _is_brief(request, state):
-                brief.append(place)
+        moment = VectorMoment(view, trust, self._indexes(self._specs(view, requests)))
+        brief = [place for place, request in enumerate(requests) if is_brief_at(moment, request)]
         answers: list[SearchAnswer | None] = [None] * len(requests)
-        found = self.search_vectors_at(VectorMoment(view, trust, indexes), [requests[place] for place in brief])
+        found = self.search_vectors_at(moment, [requests[place] for place in brief])
         for place, answer in zip(brief, found, strict=True):
             answers[place] = answer
         return answers
@@ -199,13 +191,21 @@ class SearchEngine:
         In a process beside the one that keeps the views it waits for what has changed. Raises CollectionNotFound,
         InvalidSchema.
         """
-        specs = {(request.collection, request.vector_name): self.vector_spec(view, request) for request in requests}
+        specs = self._specs(view, requests)
         trust = self.progress.of_vectors()
         if self._vectors_only and trust.reasons:
             self.dense.wait(lambda: self.dense.revision >= view.revision, time.monotonic() + CATCH_UP_S)
             trust = self.progress.of_vectors()
-        indexes = {key: (spec, self.dense.index_state(key[0], spec.name)) for key, spec in specs.items()}
-        return VectorMoment(view, trust, indexes)
+        return VectorMoment(view, trust, self._indexes(specs))
+
+    def _specs(self, view: Snapshot, requests: Iterable[VectorSearch]) -> dict[tuple[Ino, str], VectorSpec]:
+        """What the searches compare with, by collection and the name that was asked for."""
+        one_of_each = {(request.collection, request.vector_name): request for request in requests}
+        return {key: self.vector_spec(view, request) for key, request in one_of_each.items()}
+
+    def _indexes(self, specs: dict[tuple[Ino, str], VectorSpec]) -> dict[tuple[Ino, str], tuple[VectorSpec, IndexState | None]]:
+        """The same with the indexes as they are now."""
+        return {key: (spec, self.dense.index_state(key[0], spec.name)) for key, spec in specs.items()}
 
     def search_vectors_at(self, moment: VectorMoment, requests: Sequence[VectorSearch]) -> list[SearchAnswer]:
         """As `search_vectors` each, at a moment that was made for these searches, too, without a wait."""

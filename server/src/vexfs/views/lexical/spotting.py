@@ -70,7 +70,7 @@ class Spotter:
             for run in self._runs.get(word, ()):
                 if tuple(words.folded[index : index + len(run)]) == run:
                     yield words.span(index, index + len(run) - 1)
-            for prefix in (*self._prefixes.get(word, ()), *always) if self._prefixes else ():
+            for prefix in (*self._prefixes.get(word, ()), *always):
                 if _begins(words.folded[index : index + len(prefix)], prefix):
                     yield words.span(index, index + len(prefix) - 1)
 
