@@ -142,6 +142,27 @@ def watching(running: Server) -> tuple[Path, Watch]:
     return query, watch
 
 
+def test_a_name_whose_end_is_told_is_gone_for_who_looks_at_once(make_server: Callable[..., Server]) -> None:
+    """The watcher runs on the helper's own processor and before it, and stops it before it can say that it is done."""
+    running = make_server(mounted=True)
+    query, watch = watching(running)
+    assert running.mount is not None
+    (helper,) = helpers_of(running.pid_of("mount"))
+    mine = os.sched_getaffinity(0)
+    os.sched_setscheduler(helper, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setaffinity(helper, {min(mine)})
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        (running.mount / "comet.md").unlink()
+        gone = watch.wait(IN_DELETE, "_comet.md")
+        os.kill(helper, signal.SIGSTOP)
+        assert not os.path.lexists(query / gone)
+    finally:
+        os.kill(helper, signal.SIGCONT)
+        os.sched_setaffinity(0, mine)
+        watch.close()
+
+
 def test_stopping_never_hangs_while_links_come_and_go(make_server: Callable[..., Server]) -> None:
     running = make_server(mounted=True)
     _, watch = watching(running)

@@ -94,7 +94,10 @@ class LiveQueries:
     def unlink(self, _unique: int, nodeid: int, end: int, _uid: int, _gid: int) -> Answer:
         name = self._buffer.name(BODY, end)
         query = self._announced(nodeid)
-        return -errno.EROFS if query is None or name not in query.leaving else DONE
+        if query is None or name not in query.leaving:
+            return -errno.EROFS
+        query.left(name)
+        return DONE
 
     def _announced(self, nodeid: int) -> Query | None:
         """The live query whose directory the helper wants to change; None for anybody else."""

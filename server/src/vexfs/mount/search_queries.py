@@ -80,6 +80,10 @@ class Query:
         self.failure = self.refused = ""
         self.changed_ns = results.time_ns
 
+    def left(self, name: bytes) -> None:
+        """A name has been removed: who is told looks for it at once, before the newer result is shown."""
+        self.hidden |= {name}
+
     def fresh(self, age_s: float, question: Question) -> ResultSet | None:
         """The newest result when it is young enough and answers that question."""
         if not self.sets or self.sets[0].question != question:
