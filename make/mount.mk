@@ -1,8 +1,9 @@
 # Suites of others on a real mount, as root.
 # make suites-mount [FSX_OPERATIONS=5000] [FSX_SEED=…]: pjdfstest (what POSIX says of each system call) and fsx (random reads, writes,
 # mappings and truncations of one file); a part of `make test`, some minutes, with cargo.
-# make suites-mount-long [STRESS_SECONDS=10]: the pjdfstest in C, which has 8,798 tests, fio with verification, and the stressors of
-# stress-ng; no part of `make test`, a quarter of an hour, with git, autoconf, automake, prove (Perl), fio and stress-ng.
+# make suites-mount-long [STRESS_SECONDS=10]: the pjdfstest in C, which has 8,798 tests, fio with verification, PostgreSQL, and the
+# stressors of stress-ng; no part of `make test`, a quarter of an hour, with git, autoconf, automake, prove (Perl), fio, stress-ng and
+# PostgreSQL.
 
 SUITES := .cache/suites
 PJDFSTEST_VERSION := 0.2.2
@@ -19,6 +20,7 @@ suites-mount: setup $(SUITES)/bin/pjdfstest-$(PJDFSTEST_VERSION) $(SUITES)/bin/f
 	@scripts/on-a-mount scripts/suites-mount $(SUITES)/bin/pjdfstest-$(PJDFSTEST_VERSION) $(SUITES)/bin/fsx-$(FSX_VERSION) $(FSX_OPERATIONS) $(FSX_SEED)
 
 suites-mount-long: setup $(PJDFSTEST_C)-$(PJDFSTEST_C_COMMIT)/pjdfstest ## the long ones: pjdfstest in C, fio, stress-ng (root)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "initdb is missing: install PostgreSQL" >&2; exit 1; }
 	@for program in prove fio stress-ng; do command -v $$program >/dev/null || { echo "$$program is missing: install it" >&2; exit 1; }; done
 	@scripts/on-a-mount scripts/suites-mount-long $(PJDFSTEST_C)-$(PJDFSTEST_C_COMMIT) $(STRESS_SECONDS)
 
