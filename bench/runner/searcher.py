@@ -84,7 +84,7 @@ def _grid(vectors: Matrix, queries: list[Query]) -> Iterator[Way]:
             for depth in DEPTHS:
                 effort = Effort(searched, depth)
                 settings = Settings("", *layout, effort, effort, 0.0, 0.0)
-                state = _state(vectors, ScannSearcher(searcher, settings))
+                state = _state(vectors, ScannSearcher(searcher, settings, vectors.shape[1]))
                 yield Way(f"{_described(layout)}, {_asked(effort)}", _nearest(state), truth)
 
 
@@ -92,7 +92,7 @@ def _chosen(vectors: Matrix, queries: list[Query]) -> Iterator[Way]:
     began = time.thread_time()
     trained, settings = engine.build(vectors, metrics.COSINE)
     sys.stdout.write(f"{len(vectors):,} rows: {settings}, built in {time.thread_time() - began:.1f} s of CPU\n")
-    searcher = None if trained is None else ScannSearcher(trained, settings)
+    searcher = None if trained is None else ScannSearcher(trained, settings, vectors.shape[1])
     state = _state(vectors, searcher)
     yield Way("nearest 10", _nearest(state), _truth(vectors, queries, NEAR))
     yield Way("nearest 100", _nearest(state, FAR), _truth(vectors, queries, FAR))
@@ -129,7 +129,7 @@ def _coded(state: IndexState) -> IndexState:
     searcher = engine.code(state.tail.matrix, state.spec.metric)
     rows = len(state.tail.keys)
     sys.stderr.write(f"a tail of {rows:,} rows: coded in {time.thread_time() - began:.2f} s of CPU\n")
-    return state if searcher is None else state._replace(coded=Coded(searcher, rows))
+    return state if searcher is None else state._replace(coded=(Coded(searcher, 0, rows),))
 
 
 def _rows(vectors: Matrix, first: int) -> Rows:

@@ -33,7 +33,7 @@ def state() -> IndexState:
     trained, settings = engine.build(VECTORS[:COUNT], metrics.COSINE)
     assert trained is not None
     index = DenseIndex(IndexSpec(1, "v", DIMENSION, metrics.COSINE))
-    index.load(rows(0, COUNT), 1, engine.ScannSearcher(trained, settings), "g")
+    index.load(rows(0, COUNT), 1, engine.ScannSearcher(trained, settings, VECTORS.shape[1]), "g")
     index.apply({number + 1: rows(number, number + 1) for number in range(COUNT, COUNT + TAIL)}, 2)
     index.apply({ino: rows(0, 0) for ino in range(1, 101)}, 3)
     return index.state

@@ -105,7 +105,7 @@ def test_what_comes_is_coded_by_the_replica_itself(volume: Volume, monkeypatch: 
         catch_up(view, volume)  # what it reads first is no tail
         inos = put_points(volume, collection, VECTORS[:200])
         catch_up(view, volume)
-        wait_until(lambda: state_of(view, collection).coded is not None, 30, "its tail is coded")
+        wait_until(lambda: state_of(view, collection).coded_rows > 0, 30, "its tail is coded")
         inos += put_points(volume, collection, VECTORS[200:210], first=200)
         catch_up(view, volume)
         assert [nearest(view, collection, VECTORS[number]) for number in (7, 205)] == [inos[7], inos[205]]

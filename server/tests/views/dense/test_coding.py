@@ -48,15 +48,15 @@ def test_a_large_tail_is_coded_and_finds_what_an_exact_search_finds(vectors: np.
     index, coder = DenseIndex(SPEC), Coder()
     put(index, vectors[: coding.CODE_ROWS_MIN], 1, 1)
     code(coder, index)
-    assert index.state.coded is None, "so few are compared"
+    assert not index.state.coded, "so few are compared"
     put(index, vectors[coding.CODE_ROWS_MIN : 6_000], coding.CODE_ROWS_MIN + 1, 2)
     code(coder, index)
-    assert index.state.coded is not None and index.state.coded.rows == 6_000 and coder.coded_count == 1
+    assert index.state.coded_rows == 6_000 and coder.coded_count == 1
     assert recall(index, vectors[8_000:]) >= 0.98
 
     put(index, vectors[6_000:8_000], 6_001, 3)
     code(coder, index)
-    assert index.state.coded.rows == 6_000, "so few more are compared"
+    assert index.state.coded_rows == 6_000, "so few more are compared"
     query = metrics.prepare_query(vectors[7_000].tobytes(), DIMENSION, metrics.COSINE)
     assert files_of(ranking.nearest(index.state, query, 1).keys).tolist() == [7_001], "what has just come is found"
     index.apply({ino: Rows(np.empty(0, np.int64), np.empty((0, DIMENSION), np.float32)) for ino in range(1, 3_001)}, 4)
@@ -66,7 +66,9 @@ def test_a_large_tail_is_coded_and_finds_what_an_exact_search_finds(vectors: np.
         assert files_of(ranking.nearest(index.state, query, 50).keys).min() > 3_000, "what was deleted is not found"
 
 
-def test_a_condition_is_met_by_coded_rows_too(vectors: np.ndarray) -> None:
+def test_a_condition_is_met_by_coded_rows_too(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "RUN_ROWS_MAX", 2_600)
+    monkeypatch.setattr(coding, "CODE_ROWS_MIN", 2_000)
     index, coder = DenseIndex(SPEC), Coder()
     put(index, vectors[:3_000], 1, 1)
     base = index.live_rows()
@@ -75,7 +77,8 @@ def test_a_condition_is_met_by_coded_rows_too(vectors: np.ndarray) -> None:
     index.load(base, 1, searcher, "g")
     put(index, vectors[3_000:8_000], 3_001, 2)
     code(coder, index)
-    assert index.state.coded is not None
+    code(coder, index)
+    assert len(index.state.coded) == 2
     subset = ranking.subset_of(index.state, np.arange(1, 8_001, 2))
     hits = sifted = 0
     for vector in vectors[8_000:]:
@@ -88,6 +91,38 @@ def test_a_condition_is_met_by_coded_rows_too(vectors: np.ndarray) -> None:
     assert hits >= 0.98 * 10 * ASKED and sifted > 0.9 * ASKED
 
 
+def test_a_run_that_is_full_is_not_coded_again(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "RUN_ROWS_MAX", 3_000)
+    index, coder = DenseIndex(SPEC), Coder()
+    put(index, vectors[:7_000], 1, 1)
+    code(coder, index)
+    assert [(run.first, run.end) for run in index.state.coded] == [(0, 3_000)]
+    full = index.state.coded[0].searcher
+    code(coder, index)
+    assert [(run.first, run.end) for run in index.state.coded] == [(0, 3_000), (3_000, 6_000)]
+    assert index.state.coded[0].searcher is full
+    code(coder, index)
+    assert index.state.coded_rows == 6_000, "so few are compared"
+    put(index, vectors[7_000:8_000], 7_001, 2)
+    put(index, vectors[:1_000], 8_001, 3)
+    code(coder, index)
+    assert [(run.first, run.end) for run in index.state.coded] == [(0, 3_000), (3_000, 6_000), (6_000, 9_000)]
+    assert recall(index, vectors[8_000:]) >= 0.98
+
+
+def test_a_full_run_that_cannot_be_coded_is_not_tried_again(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "RUN_ROWS_MAX", 3_000)
+    asked: list[int] = []
+    monkeypatch.setattr(engine, "code", lambda matrix, metric: asked.append(len(matrix)))
+    index, coder = DenseIndex(SPEC), Coder()
+    put(index, vectors[:7_000], 1, 1)
+    for _ in range(3):
+        code(coder, index)
+    assert asked == [3_000] and not index.state.coded
+    query = metrics.prepare_query(vectors[6_500].tobytes(), DIMENSION, metrics.COSINE)
+    assert files_of(ranking.nearest(index.state, query, 1).keys).tolist() == [6_501]
+
+
 def test_codes_of_a_tail_that_is_gone_are_dropped(vectors: np.ndarray) -> None:
     index, coder = DenseIndex(SPEC), Coder()
     put(index, vectors[:3_000], 1, 1)
@@ -95,7 +130,7 @@ def test_codes_of_a_tail_that_is_gone_are_dropped(vectors: np.ndarray) -> None:
     index.compact(1)
     put(index, vectors[3_000:3_010], 3_001, 2)
     code(coder, index)
-    assert index.state.coded is None and coder.coded_count == 0
+    assert not index.state.coded and coder.coded_count == 0
     query = metrics.prepare_query(vectors[3_005].tobytes(), DIMENSION, metrics.COSINE)
     assert files_of(ranking.nearest(index.state, query, 1).keys).tolist() == [3_006]
 
@@ -108,7 +143,7 @@ def test_what_no_searcher_can_find_is_compared_and_tried_again_only_when_there_i
     index, coder = DenseIndex(SPEC), Coder()
     put(index, scattered, 1, 1)
     code(coder, index)
-    assert index.state.coded is None
+    assert not index.state.coded
     asked: list[int] = []
     monkeypatch.setattr(engine, "code", lambda matrix, metric: asked.append(len(matrix)))
     code(coder, index)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dense.vectors import DIMENSION, text_vectors
+from dense.volumes import wait_until
 from vexfs.core.errors import DataLoss
-from vexfs.views.dense import calibration, engine, generation, metrics, ranking
+from vexfs.views.dense import calibration, engine, generation, metrics, ranking, rowfiles
 from vexfs.views.dense.index import DenseIndex, IndexSpec
 from vexfs.views.dense.rows import Rows, key_of
 
@@ -121,12 +122,26 @@ def test_other_metrics_reach_the_same_recall(tmp_path: Path, metric: str) -> Non
     assert hits >= 0.98 * 600
 
 
+def test_rows_that_were_read_to_train_over_them_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def resident_kib() -> int:
+        mapped = Path("/proc/self/smaps").read_text().split(str(tmp_path / rowfiles.VECTORS))[1]
+        return int(mapped.split("Rss:")[1].split()[0])
+
+    monkeypatch.setattr(rowfiles, "GIVE_BACK_S", 0.05)
+    rows = all_rows()
+    assert rowfiles.write(tmp_path, pages(rows)) == COUNT
+    with rowfiles.mapped(tmp_path) as matrix:
+        sums = matrix.sum(axis=1)
+        wait_until(lambda: resident_kib() == 0, 10, "the pages are given back")
+        assert np.array_equal(matrix, rows.matrix) and np.array_equal(matrix.sum(axis=1), sums), "they are read again"
+
+
 def held_out_recall(matrix: np.ndarray, queries: np.ndarray, settings: engine.Settings, searcher: object, wanted: int) -> float:
     """Of the true `wanted` nearest of queries that were never stored, found by an index with this searcher."""
     spec = SPEC._replace(dimension=matrix.shape[1])
     index = DenseIndex(spec)
     keys = np.array([key_of(ino, 0) for ino in range(1, len(matrix) + 1)], np.int64)
-    index.load(Rows(keys, matrix), 1, engine.ScannSearcher(searcher, settings), "g")
+    index.load(Rows(keys, matrix), 1, engine.ScannSearcher(searcher, settings, matrix.shape[1]), "g")
     hits = 0
     for row in queries:
         query = metrics.prepare_query(row.tobytes(), matrix.shape[1], metrics.COSINE)

@@ -17,6 +17,7 @@ from vexfs.views.dense.metrics import Query
 from vexfs.views.dense.rows import RowIds, Rows, files_of, key_of, rows_from
 
 DIMENSION = 4
+RUN_ROWS = 5
 _SMALL = st.integers(-3, 3).map(float)
 _VECTORS = st.lists(_SMALL, min_size=DIMENSION, max_size=DIMENSION).map(lambda values: np.array(values, np.float32))
 _FILES = st.dictionaries(st.integers(1, 12), st.lists(_VECTORS, max_size=4), min_size=1, max_size=4)
@@ -99,6 +100,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert adopted == (position >= self.index.known_since)
         self.frozen = None
 
+    @precondition(lambda self: len(self.index.state.tail.keys) > 0)
     @rule()
     def code_tail(self) -> None:
         self.coding = (self.index.tail, len(self.index.state.tail.keys))
@@ -107,10 +109,14 @@ class IndexMachine(RuleBasedStateMachine):
     @rule()
     def adopt_codes(self) -> None:
         tail, count = self.coding
-        adopted = self.index.adopt_codes(tail, EveryRow(count), count)
+        # The first run stays as it is once it is full, and a second one grows.
+        is_full = tail is self.index.tail and any(run.end == RUN_ROWS for run in self.index.state.coded)
+        rows = range(RUN_ROWS, max(RUN_ROWS, count)) if is_full else range(min(count, RUN_ROWS))
+        adopted = self.index.adopt_codes(tail, EveryRow(len(rows)), rows)
         assert adopted == (tail is self.index.tail)
         if adopted:
-            assert self.index.state.coded is not None and self.index.state.coded.rows == count
+            assert self.index.state.coded_rows == rows.stop
+            assert [run.first for run in self.index.state.coded] == ([0, RUN_ROWS] if is_full else [0])
         self.coding = None
 
     @rule()

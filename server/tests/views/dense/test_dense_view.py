@@ -258,13 +258,13 @@ def test_an_index_that_grows_is_coded_and_gets_its_next_generation_once_it_rests
         monkeypatch.setattr(upkeep, "PACE_S", 0.5)
         wait_until(lambda: generation_of(view, collection.ino) not in ("", first), BUILD_S, "the next generation")
         state = view.index_state(collection.ino, VECTOR)
-        assert state is not None and len(state.base.keys) == 12_000 and state.coded is None
+        assert state is not None and len(state.base.keys) == 12_000 and not state.coded
         assert not view.indexes()[0].building
 
 
 def coded_rows(view: DenseView, collection: int) -> int:
     state = view.index_state(collection, VECTOR)
-    return 0 if state is None or state.coded is None else state.coded.rows
+    return 0 if state is None else state.coded_rows
 
 
 def test_a_build_that_does_not_fit_into_memory_is_put_off_and_searches_go_on(

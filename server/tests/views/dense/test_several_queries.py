@@ -27,7 +27,7 @@ def state(request: pytest.FixtureRequest) -> IndexState:
     effort = Effort(2 if layout.leaves else 0, 300)
     settings = Settings("tree" if layout.leaves else "hash", *layout, effort, effort, 1.0, 1.0)
     index = DenseIndex(IndexSpec(1, "v", VECTORS.shape[1], metrics.COSINE))
-    index.load(rows(0, COUNT), 1, ScannSearcher(trained, settings), "g")
+    index.load(rows(0, COUNT), 1, ScannSearcher(trained, settings, VECTORS.shape[1]), "g")
     index.apply({number + 1: rows(number, number + 1) for number in range(COUNT, COUNT + TAIL)}, 2)
     index.apply({ino: rows(0, 0) for ino in [*range(1, 51), *range(COUNT + 1, COUNT + TAIL, TAIL // 20)]}, 3)
     return index.state
@@ -35,7 +35,8 @@ def state(request: pytest.FixtureRequest) -> IndexState:
 
 def hashed(matrix: Matrix, metric: str) -> ScannSearcher:
     effort = Effort(0, 300)
-    return ScannSearcher(engine.train(matrix, metric, Layout(0, 3)), Settings("hash", 0, 3, effort, effort, 1.0, 1.0))
+    settings = Settings("hash", 0, 3, effort, effort, 1.0, 1.0)
+    return ScannSearcher(engine.train(matrix, metric, Layout(0, 3)), settings, matrix.shape[1])
 
 
 def test_several_queries_find_what_each_finds_by_itself(state: IndexState) -> None:
@@ -56,7 +57,7 @@ def test_several_queries_of_a_tail_find_what_each_finds_by_itself(metric: str, i
     index.apply({number + 1: rows(number, number + 1) for number in range(CODED, CODED + TAIL)}, 2)
     index.apply({ino: rows(0, 0) for ino in range(1, CODED + TAIL, 9)}, 3)
     if is_coded:
-        assert index.adopt_codes(index.tail, hashed(index.tail_matrix[:CODED], metric), CODED)
+        assert index.adopt_codes(index.tail, hashed(index.tail_matrix[:CODED], metric), range(CODED))
     state = index.state
     queries = [Query(row) for row in VECTORS[COUNT + TAIL :]][:count]
     for depth in (1, 11, TAIL):

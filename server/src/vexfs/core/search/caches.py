@@ -23,7 +23,7 @@ ENTRY_OVERHEAD_BYTES = 200
 
 _HITS = Counter(
     "vexfs_search_cache_hits",
-    "Look-ups that a cache of the search answered, by cache: query_vectors or results.",
+    "Look-ups that a cache of the search answered, by cache: query_vectors, results or filtered_rows.",
     ("cache",),
     registry=REGISTRY,
 )

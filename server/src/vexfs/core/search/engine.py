@@ -313,7 +313,7 @@ def _is_brief(request: VectorSearch, state: IndexState) -> bool:
     if isinstance(state.base.matrix, CompactMatrix):
         return False  # it reads from the disk
     approximate = state.searcher is not None and not request.exact
-    coded = 0 if state.coded is None or request.exact else state.coded.rows
+    coded = 0 if request.exact else state.coded_rows
     compared = len(state.tail.keys) - coded + (0 if approximate else len(state.base.keys))
     return compared * state.spec.dimension <= BRIEF_FLOATS_MAX
 

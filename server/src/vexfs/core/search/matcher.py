@@ -15,6 +15,7 @@ import numpy as np
 
 from vexfs.core import files, filters
 from vexfs.core.filters import Compiled
+from vexfs.core.search.caches import BoundedCache
 from vexfs.core.search.directories import DirectoryPaths
 from vexfs.core.search.facts import FactsTables, OpenView
 from vexfs.core.types import Ino
@@ -27,6 +28,8 @@ from vexfs.views.dense.rows import Keys, contains, files_of
 
 T = TypeVar("T")
 _ENTRIES_MAX = 64
+_SUBSETS_BYTES = 64 << 20
+"""The rows that pass, of 800 filters that let 10,000 rows pass each."""
 _ROW_BY_ROW_MAX = 1_000
 """So few files are looked at one by one; of more a table is made."""
 
@@ -65,10 +68,12 @@ class RevisionCache:
 
 
 class MatchCache(RevisionCache):
-    """What searches of one volume share: small results, a few tables, and the paths of directories."""
+    """What searches of one volume share: small results, the rows that passed a condition, a few tables, and the paths of
+    directories."""
 
     def __init__(self) -> None:
         super().__init__(_ENTRIES_MAX)
+        self.subsets: BoundedCache[tuple[Subset, Keys]] = BoundedCache("filtered_rows", _SUBSETS_BYTES)
         self.tables = FactsTables()
         self.directories = DirectoryPaths()
 
@@ -119,17 +124,20 @@ class Matcher:
         """What `subset` would answer, if that costs little: it is known, or its table is."""
         if self._has_table(state):
             return self.subset(state)
-        found = self._cache.get(self._subset_key(state), self._valid_for(state))
+        found = self._cache.subsets.get(self._subset_key(state), self._valid_for(state))
         return None if found is None else found[0]
 
     def subset(self, state: IndexState) -> Subset:
         """All rows of the index whose files pass. Looks at every file, unless it is known: the last resort."""
 
-        def evaluate() -> tuple[Subset, Keys]:
-            # The keys are kept with the answer, so that their id stays their own.
-            return subset_of(state, self._all_passing(state)), state.base.keys
-
-        return self._cache.obtain(self._subset_key(state), self._valid_for(state), evaluate)[0]
+        key, valid_for = self._subset_key(state), self._valid_for(state)
+        known = self._cache.subsets.get(key, valid_for)
+        if known is not None:
+            return known[0]
+        found = subset_of(state, self._all_passing(state))
+        # The keys are kept with the answer, so that their id stays their own.
+        self._cache.subsets.put(key, (found, state.base.keys), found.size_bytes, valid_for)
+        return found
 
     def paths_of(self, files: Iterable[FoundFile]) -> dict[int, bytes]:
         """A path to each of the files, inside the scope when there is one; files that no name leads to any more have none."""
@@ -208,7 +216,7 @@ class Matcher:
         return self._cache.obtain(("candidates", self._table_key(state)), (revision, *_shape_of(state)), collect)[0]
 
     def _subset_key(self, state: IndexState) -> Hashable:
-        return ("subset", self._key, state.spec.key)
+        return (self._key, state.spec.key)
 
     def _table_key(self, state: IndexState) -> Hashable:
         return (self.scope and self.scope.ino, state.spec.key)

@@ -22,9 +22,10 @@ PROBE_ROWS = 200
 """Rows looked at first when it is not known how many files pass."""
 OVERFETCH_DEVIATIONS = 3.0
 """So many standard deviations more than needed on average are asked for, as if rows passed independently of each other."""
-OVERFETCH_COST_ROWS = 600
-OVERFETCH_COST_ROWS_PER_WANTED = 2.5
-"""What an over-fetch costs, in rows that could be compared exactly instead: to start, and for each wanted row."""
+COMPARE_NS = 1.0
+"""What a number of a row that passes costs to fetch and compare: of a million rows .65 where 10,000 pass, 1.5 where 50,000."""
+OVERFETCH_NS = 100_000.0
+"""What an over-fetch costs beside the search of each searcher: calls, and picking those that pass."""
 RESTRICT_FILES_MAX = 2_000
 """A word search is told the files it may answer up to so many; beyond, it answers more and is sifted."""
 
@@ -54,9 +55,10 @@ def _sifted(found: Ranked, matcher: Matcher, depth: int) -> Ranked:
 
 def among(state: IndexState, query: Query, depth: int, subset: Subset) -> Ranked:
     """Under a condition whose rows are known."""
-    if state.searcher is not None and subset.rows > OVERFETCH_COST_ROWS:
+    if state.searcher is not None and subset.rows > depth:
         wanted = math.ceil((depth + OVERFETCH_DEVIATIONS * math.sqrt(depth)) * state.live_count / subset.rows)
-        if OVERFETCH_COST_ROWS + OVERFETCH_COST_ROWS_PER_WANTED * wanted < subset.rows:
+        searchers = [state.searcher, *(run.searcher for run in state.coded)]
+        if sum(OVERFETCH_NS + one.cost_ns(wanted) for one in searchers) < COMPARE_NS * state.spec.dimension * subset.rows:
             found = ranking.nearest_sifted(state, query, depth, subset, wanted)
             if found is not None:
                 return found

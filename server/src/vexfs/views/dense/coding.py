@@ -1,7 +1,8 @@
 """Coding tails: when does a searcher over what came since the generation pay, and who trains it?
 
 A row that was just written is compared exactly by every search, until its tail is large: then a thread trains a searcher over
-the whole tail, in memory (`engine.code`), and searches compare exactly only what has come since. Codes are nobody's truth and
+it, in memory (`engine.code`), and searches compare exactly only what has come since. It is coded again as it grows, up to
+RUN_ROWS_MAX rows; that run then stays as it is, and what comes after it begins the next one. Codes are nobody's truth and
 are not stored: they are made again after a restart or a new generation, in less time than a builder takes to start. The rows
 stay where they are, so nothing changes for a search but the time it takes.
 
@@ -22,30 +23,37 @@ logger = logging.getLogger(__name__)
 CODE_ROWS_MIN = APPROXIMATE_FROM_ROWS
 """Rows of a tail that are not coded, up to which coding does not pay: comparing them takes 200 µs at most, 384 wide."""
 CODE_SHARE = 0.25
-"""Beyond, as a share of the rows that are coded: all are coded again, so this bounds what a new row costs in all, 0.15 ms."""
+"""Beyond, as a share of the rows of a run: all of it is coded again, so this bounds what a new row costs in all, 0.15 ms."""
+RUN_ROWS_MAX = 100_000
+"""Coding copies the rows, so this bounds the memory that it takes (170 MB, 384 wide). A search looks at every code of a tail
+however it is divided: that of a full run takes five times as long as what each run costs besides."""
 
 
-def wants_coding(index: DenseIndex) -> bool:
-    """Whether so much has come to the tail that coding it again pays."""
-    return len(index.state.tail.keys) - index.coding_tried > max(CODE_ROWS_MIN, CODE_SHARE * index.coding_tried)
+def next_run(index: DenseIndex) -> range | None:
+    """The rows of the tail to code next; None while it does not pay, or when it is known that they cannot be coded."""
+    first = index.state.coded_rows // RUN_ROWS_MAX * RUN_ROWS_MAX
+    count, tried = len(index.state.tail.keys), max(first, index.coding_tried)
+    end = min(count, first + RUN_ROWS_MAX)
+    pays = count - tried > max(CODE_ROWS_MIN, CODE_SHARE * (tried - first))
+    return range(first, end) if pays and end > tried else None
 
 
 class _Job(threading.Thread):
-    """Coding all rows that a tail has now."""
+    """Coding rows of the tail that an index has now."""
 
-    def __init__(self, index: DenseIndex) -> None:
+    def __init__(self, index: DenseIndex, rows: range) -> None:
         super().__init__(name="vexfs-coding", daemon=True)
         self.index = index
         self.tail = index.tail
-        self.rows = len(index.state.tail.keys)
+        self.rows = rows
         self.searcher: ScannSearcher | None = None
-        self._matrix = index.tail_matrix
+        self._matrix = index.tail_matrix[rows.start : rows.stop]
 
     def run(self) -> None:
         try:
             self.searcher = engine.code(self._matrix, self.index.spec.metric)
         except Exception:
-            logger.exception("the newest vectors could not be coded: they are compared exactly", extra={"rows": self.rows})
+            logger.exception("the newest vectors could not be coded: they are compared exactly", extra={"rows": len(self.rows)})
 
 
 class Coder:
@@ -63,8 +71,9 @@ class Coder:
             self.coded_count += self._job.index.adopt_codes(self._job.tail, self._job.searcher, self._job.rows)
             self._job = None
         for index in indexes:
-            if wants_coding(index):
-                self._job = _Job(index)
+            rows = next_run(index)
+            if rows is not None:
+                self._job = _Job(index, rows)
                 self._job.start()
                 return
 

@@ -93,9 +93,10 @@ EXACT_SETTINGS = Settings(EXACT, 0, 0, Effort(0, 0), Effort(0, 0), 1.0, 1.0)
 class ScannSearcher:
     """An opened searcher over the rows of one generation."""
 
-    def __init__(self, searcher: Any, settings: Settings) -> None:
+    def __init__(self, searcher: Any, settings: Settings, dimension: int) -> None:
         self._searcher = searcher
         self._settings = settings
+        self._dimension = dimension
         self._rows = int(searcher.size())
 
     def candidates(self, query: Query, wanted: int) -> RowIds:
@@ -109,6 +110,11 @@ class ScannSearcher:
         return [
             found for start in starts for found in _candidates_of_each(self._searcher, queries[start:][:_SEVERAL_MAX], effort)
         ]
+
+    def cost_ns(self, wanted: int) -> float:
+        """As `effort_ns`."""
+        layout = Layout(self._settings.leaves, self._settings.dimensions_per_block)
+        return effort_ns(self._rows, self._dimension, layout, self._effort(wanted))
 
     def _effort(self, wanted: int) -> Effort:
         effort = calibration.effort_for(self._settings.near, self._settings.far, wanted)
@@ -131,7 +137,7 @@ def code(matrix: Matrix, metric: str) -> ScannSearcher | None:
     """A searcher without a tree over some ten thousand prepared rows, trained in some tenths of a second; None if none is good
     enough."""
     searcher, settings = _first_good(matrix, metric, _hash_layouts(matrix))
-    return None if searcher is None else ScannSearcher(searcher, settings)
+    return None if searcher is None else ScannSearcher(searcher, settings, matrix.shape[1])
 
 
 def _first_good(matrix: Matrix, metric: str, layouts: Iterable[Layout]) -> tuple[Any, Settings]:
@@ -173,14 +179,14 @@ def calibrate(searcher: Any, truth: calibration.Sample, layout: Layout) -> Calib
 
     leaves = {max(1, layout.leaves // share) for share in _LEAVES_SHARES} if layout.leaves else {0}
     rows, dimension = truth.matrix.shape
+    return calibration.calibrate(truth, candidates_of, leaves, lambda effort: effort_ns(rows, dimension, layout, effort))
+
+
+def effort_ns(rows: int, dimension: int, layout: Layout, effort: Effort) -> float:
+    """What a search of so many rows costs, about, in ns of CPU: reading the codes of its leaves, and scoring its candidates."""
     blocks = math.ceil(dimension / layout.dimensions_per_block)
-    coded = rows * blocks * (2 / layout.leaves if layout.leaves else 1.0)
-    return calibration.calibrate(
-        truth,
-        candidates_of,
-        leaves,
-        lambda effort: _CODE_NS * coded * (effort.leaves or 1) + _CANDIDATE_NS * effort.depth,
-    )
+    codes = rows * blocks * (2 * effort.leaves / layout.leaves if layout.leaves else 1.0)
+    return _CODE_NS * codes + _CANDIDATE_NS * effort.depth
 
 
 def save(searcher: Any, folder: Path) -> None:
@@ -188,9 +194,9 @@ def save(searcher: Any, folder: Path) -> None:
     searcher.serialize(str(folder), relative_path=True)
 
 
-def open_searcher(folder: Path, settings: Settings) -> ScannSearcher:
+def open_searcher(folder: Path, settings: Settings, dimension: int) -> ScannSearcher:
     """Read a stored searcher into memory. The caller has checked the files."""
-    return ScannSearcher(scann_ops_pybind.load_searcher(str(folder), assets_backcompat_shim=False), settings)
+    return ScannSearcher(scann_ops_pybind.load_searcher(str(folder), assets_backcompat_shim=False), settings, dimension)
 
 
 def _layouts(matrix: Matrix) -> Iterable[Layout]:

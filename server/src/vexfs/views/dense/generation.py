@@ -110,7 +110,8 @@ def write(root: Path, spec: IndexSpec, pages: Iterable[Rows], *, source: str, po
     if not count:
         shutil.rmtree(building)
         return None
-    searcher, settings = engine.build(rowfiles.mapped(building), spec.metric)
+    with rowfiles.mapped(building) as matrix:
+        searcher, settings = engine.build(matrix, spec.metric)
     if searcher is not None:
         engine.save(searcher, building / _SEARCHER)
     manifest = Manifest(
@@ -161,7 +162,7 @@ def open_generation(folder: Path) -> Generation:
     try:
         rows = CompactRows(rowfiles.read_keys(folder), _compact_matrix(folder, manifest)) if compact else rowfiles.read(folder)
         exact = manifest.kind == engine.EXACT
-        searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings)
+        searcher = None if exact else engine.open_searcher(folder / _SEARCHER, manifest.settings, manifest.dimension)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataLoss(f"the generation {manifest.id} cannot be opened: {error}") from error
     coded = manifest.rows if searcher is None else searcher.row_count

@@ -3,7 +3,7 @@
 A search reads one `IndexState`, an immutable value, without a lock. One writer (the view's thread) makes the next state and
 publishes it by one assignment, so a search sees the whole of a change or nothing of it. A state has a *base* (rows sorted by
 key; with a ScaNN searcher once a generation was adopted, else searched exactly) and a *tail* (what came since; with a searcher
-over the first of its rows once these were coded, the rest always exact). A removed row stays where it is and is marked dead,
+over runs of its first rows once these were coded, the rest always exact). A removed row stays where it is and is marked dead,
 until the next base leaves it out.
 
 `apply` tells the index what a file's rows are now; telling it twice changes nothing. `adopt` takes a new base and keeps
@@ -60,6 +60,9 @@ class Searcher(Protocol):
     def candidates_of_each(self, queries: Sequence[Query], wanted: int) -> list[RowIds]:
         """The same of several queries."""
 
+    def cost_ns(self, wanted: int) -> float:
+        """About what `candidates` takes with the scoring of what it finds, in nanoseconds of CPU."""
+
 
 class Part(NamedTuple):
     """Rows that are scored together."""
@@ -73,10 +76,11 @@ class Part(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """A searcher over the first rows of a tail."""
+    """A searcher over the rows of a tail from `first` up to `end`."""
 
     searcher: Searcher
-    rows: int
+    first: int
+    end: int
 
 
 class IndexState(NamedTuple):
@@ -89,16 +93,21 @@ class IndexState(NamedTuple):
     """None when the base is searched exactly."""
     generation: str
     """Id of the generation the base came from; empty when it came from none."""
-    coded: Coded | None = None
-    """None when the whole tail is searched exactly."""
+    coded: tuple[Coded, ...] = ()
+    """The first rows of the tail in runs, one behind the other; the rows behind them are searched exactly."""
 
     @property
     def live_count(self) -> int:
         return self.base.live_count + self.tail.live_count
 
+    @property
+    def coded_rows(self) -> int:
+        """So many rows of the tail, the first ones, are coded."""
+        return self.coded[-1].end if self.coded else 0
+
     def exactly(self) -> "IndexState":
         """The same rows, all of which a search compares."""
-        return self._replace(searcher=None, coded=None)
+        return self._replace(searcher=None, coded=())
 
 
 class _Tail:
@@ -108,7 +117,7 @@ class _Tail:
         self._metric = metric
         self.count = 0
         self.tried = 0
-        """The first so many rows were coded, or could not be."""
+        """Coding has been tried up to this row."""
         self.keys: Keys = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self.matrix: Matrix = np.empty((_FIRST_CAPACITY, dimension), dtype=np.float32)
         self.squared: Scores | None = None if metric == metrics.COSINE else np.empty(_FIRST_CAPACITY, dtype=np.float32)
@@ -191,20 +200,22 @@ class DenseIndex:
 
     @property
     def coding_tried(self) -> int:
-        """So many rows of the tail were coded, or could not be."""
+        """So far coding the rows of the tail has been tried, with or without success."""
         return self._tail.tried
 
-    def adopt_codes(self, tail: object, searcher: Searcher | None, rows: int) -> bool:
-        """Search the first rows of this tail with this searcher from now on; None when they could not be coded.
+    def adopt_codes(self, tail: object, searcher: Searcher | None, rows: range) -> bool:
+        """Search these rows of this tail with this searcher from now on; None when they could not be coded. They follow a run
+        that stays, or are the first.
 
         False when nothing changes for a search, or the index has another tail by now.
         """
         if tail is not self._tail:
             return False
-        self._tail.tried = rows
+        self._tail.tried = rows.stop
         if searcher is None:
             return False
-        self._state = self._state._replace(coded=Coded(searcher, rows))
+        before = tuple(run for run in self._state.coded if run.end <= rows.start)
+        self._state = self._state._replace(coded=(*before, Coded(searcher, rows.start, rows.stop)))
         return True
 
     def adopt(self, rows: Rows | CompactRows, position: int, searcher: Searcher | None, generation: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from vexfs.views.dense import metrics
 from vexfs.views.dense.compact import CompactMatrix
-from vexfs.views.dense.index import IndexState, Part, Searcher
+from vexfs.views.dense.index import Coded, IndexState, Part, Searcher
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.quantization import Bounds
 from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
@@ -24,16 +24,19 @@ _READ_ROWS = 4_096
 
 
 class Subset(NamedTuple):
-    """The live rows of some files, of one index state."""
+    """The live rows of some files, of one index state: their ids in the base and in the tail, ascending."""
 
-    base: Mask
-    tail: Mask
-    base_count: int
-    tail_count: int
+    base: RowIds
+    tail: RowIds
 
     @property
     def rows(self) -> int:
-        return self.base_count + self.tail_count
+        return len(self.base) + len(self.tail)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that this takes."""
+        return self.base.nbytes + self.tail.nbytes
 
 
 class Ranked(NamedTuple):
@@ -75,20 +78,28 @@ def _nearest_with(state: IndexState, query: Query, candidates: RowIds | None, ta
         found = _alive(state.base, candidates)
         all_of_base = len(found) == state.base.live_count
         found = _worth_reading(state.base, found, query, depth)
-    exact = all_of_base and state.coded is None
+    exact = all_of_base and not state.coded
     return _ranked(state, query, found, tail, depth, state.live_count, exact)
 
 
 def _nearest_of_tail(state: IndexState, queries: Sequence[Query], depth: int) -> list[RowIds]:
     """Of each query, approximately of those that are coded, exactly of the rest."""
-    if state.coded is None:
+    if not state.coded:
         return _scan_for_each(state.tail, queries, state.spec.metric, depth)
-    rows, searcher = state.coded.rows, state.coded.searcher
-    coded = _slice(state.tail, slice(rows))
-    wanted = _with_dead(coded, depth)
-    found = searcher.candidates_of_each(queries, wanted) if len(queries) > 1 else [searcher.candidates(queries[0], wanted)]
+    runs = [_nearest_of_run(state.tail, run, queries, depth) for run in state.coded]
+    rows = state.coded_rows
     rest = _scan_for_each(_slice(state.tail, slice(rows, None)), queries, state.spec.metric, depth)
-    return [np.concatenate([_alive(coded, one), other + rows]) for one, other in zip(found, rest, strict=True)]
+    return [np.concatenate([*found, other + rows]) for *found, other in zip(*runs, rest, strict=True)]
+
+
+def _nearest_of_run(tail: Part, run: Coded, queries: Sequence[Query], depth: int) -> list[RowIds]:
+    part = _slice(tail, slice(run.first, run.end))
+    wanted = _with_dead(part, depth)
+    if len(queries) > 1:
+        found = run.searcher.candidates_of_each(queries, wanted)
+    else:
+        found = [run.searcher.candidates(queries[0], wanted)]
+    return [_alive(part, rows) + run.first for rows in found]
 
 
 def _alive(part: Part, rows: RowIds) -> RowIds:
@@ -98,8 +109,8 @@ def _alive(part: Part, rows: RowIds) -> RowIds:
 def nearest_among(state: IndexState, query: Query, depth: int, subset: Subset) -> Ranked:
     """The `depth` nearest rows of the subset, exactly, by comparing all of them."""
     base, tail = (
-        _scan_some(part, np.flatnonzero(mask), query, state.spec.metric, depth)
-        for part, mask in ((state.base, subset.base), (state.tail, subset.tail))
+        _scan_some(part, rows, query, state.spec.metric, depth)
+        for part, rows in ((state.base, subset.base), (state.tail, subset.tail))
     )
     return _ranked(state, query, base, tail, depth, subset.rows, exact=True)
 
@@ -120,35 +131,43 @@ def nearest_sifted(state: IndexState, query: Query, depth: int, subset: Subset, 
 
 
 def _sifted_tail(state: IndexState, query: Query, depth: int, subset: Subset, wanted: int) -> RowIds:
-    """Like `_nearest_of_tail`, of the subset; exactly when too few of the coded rows that are found belong to it."""
-    if state.coded is not None:
-        rows = state.coded.rows
-        coded = _slice(state.tail, slice(rows))
-        found = _sifted(state.coded.searcher, coded, subset.tail[:rows], query, depth, wanted)
-        if found is not None:
-            rest = _slice(state.tail._replace(live=subset.tail), slice(rows, None))
-            return np.concatenate([found, _scan(rest, query, state.spec.metric, depth) + rows])
-    return _scan(state.tail._replace(live=subset.tail, live_count=subset.tail_count), query, state.spec.metric, depth)
+    """Like `_nearest_of_tail`, of the subset; exactly of a run where too few of the rows that are found belong to it."""
+    passing = state.tail._replace(live=_marked(len(state.tail.keys), subset.tail), live_count=len(subset.tail))
+    if not state.coded:
+        return _scan(passing, query, state.spec.metric, depth)
+    found = []
+    for run in state.coded:
+        rows = slice(run.first, run.end)
+        inside = subset.tail[slice(*np.searchsorted(subset.tail, (run.first, run.end)))] - run.first
+        sifted = _sifted(run.searcher, _slice(state.tail, rows), inside, query, depth, wanted)
+        found.append(run.first + (_scan(_slice(passing, rows), query, state.spec.metric, depth) if sifted is None else sifted))
+    rest = slice(state.coded_rows, None)
+    return np.concatenate([*found, _scan(_slice(passing, rest), query, state.spec.metric, depth) + rest.start])
 
 
-def _sifted(searcher: Searcher, part: Part, passing: Mask, query: Query, depth: int, wanted: int) -> RowIds | None:
-    """Those that pass of the `wanted` nearest rows; None when these are too few."""
+def _sifted(searcher: Searcher, part: Part, passing: RowIds, query: Query, depth: int, wanted: int) -> RowIds | None:
+    """Those of the `wanted` nearest rows that are among those that pass; None when these are too few."""
     asked = _with_dead(part, wanted)
     found = searcher.candidates(query, asked)
-    passed = passing[found]
+    passed = contains(passing, found)
     # What lies beyond the rows that were asked for is incomplete, so it only serves to better what is found.
-    if int(passed[:asked].sum()) < min(depth, int(np.count_nonzero(passing))):
+    if int(passed[:asked].sum()) < min(depth, len(passing)):
         return None
     return found[passed]
 
 
 def subset_of(state: IndexState, files: Keys) -> Subset:
     """The live rows of the given files (ids ascending)."""
-    base = np.zeros(len(state.base.keys), dtype=np.bool_)
-    base[rows_of_files(state.base.keys, files)] = True
-    base &= state.base.live
-    tail = contains(files, files_of(state.tail.keys)) & state.tail.live
-    return Subset(base, tail, int(np.count_nonzero(base)), int(np.count_nonzero(tail)))
+    base = _alive(state.base, rows_of_files(state.base.keys, files))
+    tail = np.flatnonzero(contains(files, files_of(state.tail.keys)) & state.tail.live)
+    return Subset(base, tail)
+
+
+def _marked(count: int, rows: RowIds) -> Mask:
+    """A mask of so many rows, true at these."""
+    mask = np.zeros(count, dtype=np.bool_)
+    mask[rows] = True
+    return mask
 
 
 def _slice(part: Part, rows: slice) -> Part:

@@ -4,12 +4,15 @@
     vectors.npy    the rows, prepared for the metric
 
 The builder writes the pages of a source as they come, and maps what it wrote to train over it: mapped rows are the kernel's to
-drop and read again, so they need no memory when there is little. Who serves the rows reads them whole (`read`): a mapped file
-that is cut short kills the process, which a builder may suffer and a server may not.
+drop and read again, and the builder gives them back itself, for ScaNN has copied them. Who serves the rows reads them whole
+(`read`): a mapped file that is cut short kills the process, which a builder may suffer and a server may not.
 """
 
+import contextlib
+import mmap
 import struct
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from vexfs.views.dense.rows import Keys, Matrix, Rows
 KEYS, VECTORS = "keys.npy", "vectors.npy"
 _HEADER_BYTES = 128
 """Whatever the number of rows: that of `vectors.npy` is filled in at the end."""
+GIVE_BACK_S = 0.25
+"""A disk's worth of rows in that time is what stays, at most."""
 
 
 def write(folder: Path, pages: Iterable[Rows]) -> int:
@@ -47,9 +52,28 @@ def write(folder: Path, pages: Iterable[Rows]) -> int:
     return count
 
 
-def mapped(folder: Path) -> Matrix:
-    """The vectors that `write` has written, as pages of their file; there is at least one."""
-    return np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+@contextlib.contextmanager
+def mapped(folder: Path) -> Iterator[Matrix]:
+    """The vectors that `write` has written, as pages of their file; there is at least one.
+
+    While the context lasts, a thread gives back what was read of them: what is used again is read again.
+    """
+    with (folder / VECTORS).open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    matrix = np.frombuffer(pages, dtype=np.float32, offset=_HEADER_BYTES).reshape(len(read_keys(folder)), -1)
+    ended = threading.Event()
+
+    def give_back() -> None:
+        while not ended.wait(GIVE_BACK_S):
+            pages.madvise(mmap.MADV_DONTNEED)
+
+    thread = threading.Thread(target=give_back, name="vexfs-give-back", daemon=True)
+    thread.start()
+    try:
+        yield matrix
+    finally:
+        ended.set()
+        thread.join()
 
 
 def read(folder: Path) -> Rows:
