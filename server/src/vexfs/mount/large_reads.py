@@ -3,7 +3,8 @@
 Called by the loop's content operations. What the page cache has is read and answered in the loop, into one buffer that is used
 again: no thread is woken and no memory made for it. What has to come from the disk is read by a worker, for the loop does not
 wait for that. Blobs stay open while their file is open here, so that the kernel sees them read in sequence and reads ahead.
-Never reads rows: a range of which a part stands in rows is the caller's.
+Never reads rows: a range of which a part stands in rows is the caller's. Never gives the kernel a blob to read by itself
+(FUSE_PASSTHROUGH): as long as a file is open like that, the kernel refuses to open it for writing.
 """
 
 import errno

@@ -49,7 +49,7 @@ _TREE_DIMENSIONS_PER_BLOCK = 3
 _HASH_DIMENSIONS_PER_BLOCK = (4, 2)
 """Cheapest first."""
 _SOAR_LAMBDA = 1.0
-_TREE_TRAINING_ROWS_MAX = 100_000
+TREE_TRAINING_ROWS_MAX = 100_000
 """Half as many made trees, at 200,000 rows, that search twice the leaves; a fifth of them codes that find a little less."""
 _HASH_TRAINING_ROWS_MAX = 5_000
 """Of 20,000 rows .9955 are found instead of .9960, and training takes a third of the time."""
@@ -157,7 +157,7 @@ def train(matrix: Matrix, metric: str, layout: Layout) -> Any:
     """A searcher of ScaNN's over prepared rows."""
     measure = "squared_l2" if metric == metrics.EUCLIDEAN else "dot_product"
     builder = scann_ops_pybind.builder(matrix, _NEIGHBOURS, measure).set_n_training_threads(1)
-    sample = min(len(matrix), _TREE_TRAINING_ROWS_MAX if layout.leaves else _HASH_TRAINING_ROWS_MAX)
+    sample = min(len(matrix), TREE_TRAINING_ROWS_MAX if layout.leaves else _HASH_TRAINING_ROWS_MAX)
     if layout.leaves:
         # Spilling every row into a second leaf needs inner products; spherical leaves need unit length.
         spill = {} if metric == metrics.EUCLIDEAN else {"soar_lambda": _SOAR_LAMBDA}
