@@ -13,6 +13,8 @@ from .test_budget import FORGETTING, Cost, Meter, make_meter, read
 ENTRIES = 3000
 ENTRIES_A_REQUEST = 170
 """So many fit into the 32 KiB that a C library asks for at a time."""
+IDLE_CALLS = 4
+"""A signal with which the meter asks can wake the loop, which then finds nothing to read: so many calls may be no request's."""
 FOLDERS, FILES_A_FOLDER = 20, 20
 
 
@@ -68,7 +70,7 @@ def test_a_large_directory_is_listed_by_the_bufferful_and_is_known_then(make_mou
         cost = meter.measure_once(lambda: os.listdir(top), 1)  # noqa: PTH208
         assert cost.requests["READDIRPLUS"] <= ENTRIES / ENTRIES_A_REQUEST + 1, cost
         assert sum(cost.requests.values()) - cost.requests["READDIRPLUS"] <= 4, cost
-        assert cost.calls <= 2 * sum(cost.requests.values()), cost
+        assert cost.calls <= 2 * sum(cost.requests.values()) + IDLE_CALLS, cost
     check(meter.measure_once(each(top, os.stat), ENTRIES), set())
     check(meter.measure_once(each(top, read), ENTRIES), {"OPEN", "READ", "RELEASE"})
 
