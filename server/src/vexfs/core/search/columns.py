@@ -7,7 +7,7 @@ means what `filters.compile` means; a test holds one against the other. One thre
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from vexfs.core.filters import (
     Range,
     SizeBytes,
 )
+from vexfs.core.search.growing import Growing
 from vexfs.core.types import Ino
 from vexfs.store.reader import Reader
 from vexfs.views.dense.rows import Keys, Mask, contains
@@ -42,27 +43,81 @@ _FILE_TYPE = 0o170000
 _VALUES_SLACK = 1_000
 
 
-_Numbers = NDArray[np.int32]
-"""Half as long as other integers here: equality with a code reads all of them, which is most of what a known filter costs."""
+_NO_CODE = -1
+"""Of a value that is no file's any more."""
 
 
-class _Column(NamedTuple):
+class _Column:
     """The values at one metadata key, each with the place of its file in the table; a file can have several."""
 
-    present: Mask
-    """By place: whether the key leads to anything."""
-    places: _Numbers
-    codes: _Numbers
-    """The number that stands for the value, in `code_of`."""
-    numbers: NDArray[np.float64]
-    """The value if it is a number, else NaN, which no comparison holds for."""
-    code_of: dict[Any, int]
-    """Numbers of scalar values; only ever grows."""
+    def __init__(self, key: str) -> None:
+        self._keys = key.split(".")
+        self._present: Growing[np.bool_] = Growing(np.bool_)
+        # Half as long as other integers here: equality with a code reads all of them, most of what a known filter costs.
+        self._places: Growing[np.int32] = Growing(np.int32)
+        self._codes: Growing[np.int32] = Growing(np.int32)
+        self._numbers: Growing[np.float64] = Growing(np.float64)
+        self._gone = 0
+        self.code_of: dict[Any, int] = {}
+        """Numbers of scalar values; only ever grows."""
+
+    @property
+    def present(self) -> Mask:
+        """By place: whether the key leads to anything."""
+        return self._present.values
+
+    @property
+    def places(self) -> NDArray[np.int32]:
+        return self._places.values
+
+    @property
+    def codes(self) -> NDArray[np.int32]:
+        """The number that stands for the value, in `code_of`; _NO_CODE if its file has it no more."""
+        return self._codes.values
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """The value if it is a number, else NaN, which no comparison holds for."""
+        return self._numbers.values
 
     @property
     def is_stale(self) -> bool:
-        """Whether most of the values that have a number are those of no file any more."""
-        return len(self.code_of) > 2 * len(self.places) + _VALUES_SLACK
+        """Whether most of the values, or of those that have a number, are those of no file any more."""
+        live = len(self.places) - self._gone
+        return max(len(self.code_of) - live, self._gone) > live + _VALUES_SLACK
+
+    def put(self, metadata: Sequence[Any], changed: NDArray[np.int64]) -> None:
+        """Take in what the files at these places have now, some of which may be new; `metadata` is that of all places."""
+        before = len(self.present)
+        self._present.append(np.zeros(len(metadata) - before, dtype=np.bool_))
+        self._remove(changed[changed < before])
+        places: list[int] = []
+        codes: list[int] = []
+        numbers: list[float] = []
+        for place in changed.tolist():
+            for found in filters.values_at(metadata[place], self._keys):
+                self.present[place] = True
+                for value in filters.elements(found):
+                    if isinstance(value, dict):
+                        continue
+                    places.append(place)
+                    codes.append(self.code_of.setdefault(filters.comparable(value), len(self.code_of)))
+                    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                    numbers.append(float(value) if is_number else np.nan)
+        self._places.append(np.array(places, dtype=np.int32))
+        self._codes.append(np.array(codes, dtype=np.int32))
+        self._numbers.append(np.array(numbers, dtype=np.float64))
+
+    def _remove(self, places: NDArray[np.int64]) -> None:
+        if not len(places):
+            return
+        removed = np.zeros(len(self.present), dtype=np.bool_)
+        removed[places] = True
+        self.present[places] = False
+        gone = np.flatnonzero(removed[self.places] & (self.codes != _NO_CODE))
+        self.codes[gone] = _NO_CODE
+        self.numbers[gone] = np.nan
+        self._gone += len(gone)
 
 
 class FactsTable:
@@ -71,11 +126,11 @@ class FactsTable:
     def __init__(self, inos: Keys, *, with_names: bool) -> None:
         self.with_names = with_names
         """Whether filters on names can be asked."""
-        self._inos: Keys = np.empty(0, dtype=np.int64)
+        self._inos: Growing[np.int64] = Growing(np.int64)
         self._ascending = True
         self._place_of: dict[int, int] = {}
-        self._found = np.zeros(0, dtype=np.bool_)
-        self._attributes = np.zeros((6, 0), dtype=np.int64)
+        self._found: Growing[np.bool_] = Growing(np.bool_)
+        self._attributes: tuple[Growing[np.int64], ...] = tuple(Growing(np.int64) for _ in range(6))
         self._metadata: list[Any] = []
         self._names: list[tuple[str, ...]] = []
         self._columns: dict[str, _Column] = {}
@@ -89,7 +144,7 @@ class FactsTable:
 
     def without(self, inos: Keys) -> list[int]:
         """Those of the files that the table does not have."""
-        known = self._inos if self._ascending else np.sort(self._inos)
+        known = self._inos.values if self._ascending else np.sort(self._inos.values)
         lacking: list[int] = inos[~contains(known, inos)].tolist()
         return lacking
 
@@ -100,18 +155,18 @@ class FactsTable:
             return
         self._extend([ino for ino in wanted if ino not in self._place_of])
         places = np.array([self._place_of[ino] for ino in wanted], dtype=np.int64)
-        self._found[places] = False
+        self._found.values[places] = False
         for place in places.tolist():
             self._metadata[place], self._names[place] = {}, ()
         for start in range(0, len(wanted), _BATCH_FILES):
             self._fill(view, [Ino(ino) for ino in wanted[start : start + _BATCH_FILES]])
-        self._columns = {
-            key: self._changed(key, column, places) for key, column in self._columns.items() if not column.is_stale
-        }
+        self._columns = {key: column for key, column in self._columns.items() if not column.is_stale}
+        for column in self._columns.values():
+            column.put(self._metadata, places)
 
     def passing(self, compiled: Compiled) -> Keys:
         """The files that pass, ascending."""
-        passed: Keys = self._inos[self._mask(compiled.source) & self._found]
+        passed: Keys = self._inos.values[self._mask(compiled.source) & self._found.values]
         return passed if self._ascending else np.sort(passed)
 
     # -- inside ----------------------------------------------------------------------------------------
@@ -122,10 +177,11 @@ class FactsTable:
             return
         before, count = len(self._inos), len(inos)
         self._place_of.update((ino, place) for place, ino in enumerate(inos, before))
-        self._inos = np.concatenate([self._inos, np.array(inos, dtype=np.int64)])
-        self._ascending = self._ascending and bool(np.all(np.diff(self._inos[max(0, before - 1) :]) > 0))
-        self._found = np.concatenate([self._found, np.zeros(count, dtype=np.bool_)])
-        self._attributes = np.concatenate([self._attributes, np.zeros((6, count), dtype=np.int64)], axis=1)
+        self._inos.append(np.array(inos, dtype=np.int64))
+        self._ascending = self._ascending and bool(np.all(np.diff(self._inos.values[max(0, before - 1) :]) > 0))
+        self._found.append(np.zeros(count, dtype=np.bool_))
+        for attribute in self._attributes:
+            attribute.append(np.zeros(count, dtype=np.int64))
         self._metadata += [{}] * count
         self._names += [()] * count
 
@@ -138,8 +194,9 @@ class FactsTable:
             rows.append((node.size_bytes, node.mtime_ns, node.btime_ns, node.uid, node.gid, node.mode))
             self._metadata[place], self._names[place] = metadata, names
         if places:
-            self._found[places] = True
-            self._attributes[:, places] = np.array(rows, dtype=np.int64).T
+            self._found.values[places] = True
+            for attribute, values in zip(self._attributes, np.array(rows, dtype=np.int64).T, strict=True):
+                attribute.values[places] = values
 
     def _mask(self, node: Filter) -> Mask:
         if isinstance(node, All):
@@ -155,7 +212,7 @@ class FactsTable:
         return self._attribute_mask(node)
 
     def _attribute_mask(self, node: SizeBytes | ModifiedTime | CreatedTime | Name | Owner | Group | Kind) -> Mask:
-        size, mtime, btime, uid, gid, mode = self._attributes
+        size, mtime, btime, uid, gid, mode = (attribute.values for attribute in self._attributes)
         if isinstance(node, SizeBytes):
             return _within(size, node.range)
         if isinstance(node, (ModifiedTime, CreatedTime)):
@@ -196,39 +253,11 @@ class FactsTable:
         return mask
 
     def _column(self, key: str) -> _Column:
-        if key not in self._columns:
-            none = np.empty(0, dtype=np.int32)
-            empty = _Column(np.zeros(len(self), dtype=np.bool_), none, none, np.empty(0, dtype=np.float64), {})
-            self._columns[key] = self._changed(key, empty, np.arange(len(self)))
-        return self._columns[key]
-
-    def _changed(self, key: str, column: _Column, changed: NDArray[np.int64]) -> _Column:
-        """The column after the files at these places have changed, or come to the table."""
-        present = np.zeros(len(self), dtype=np.bool_)
-        present[: len(column.present)] = column.present
-        present[changed] = False
-        keys = key.split(".")
-        places: list[int] = []
-        codes: list[int] = []
-        numbers: list[float] = []
-        for place in changed.tolist():
-            for found in filters.values_at(self._metadata[place], keys):
-                present[place] = True
-                for value in filters.elements(found):
-                    if isinstance(value, dict):
-                        continue
-                    places.append(place)
-                    codes.append(column.code_of.setdefault(filters.comparable(value), len(column.code_of)))
-                    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-                    numbers.append(float(value) if is_number else np.nan)
-        kept = ~self._marked(changed)[column.places]
-        return _Column(
-            present,
-            np.concatenate([column.places[kept], np.array(places, dtype=np.int32)]),
-            np.concatenate([column.codes[kept], np.array(codes, dtype=np.int32)]),
-            np.concatenate([column.numbers[kept], np.array(numbers, dtype=np.float64)]),
-            column.code_of,
-        )
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = _Column(key)
+            column.put(self._metadata, np.arange(len(self)))
+        return column
 
 
 def _within(values: NDArray[Any], bounds: Range) -> Mask:

@@ -84,7 +84,7 @@ class FollowedFacts:
                 return table, set(universe.tolist())
         stale = {ino for ino in changed if ino in table}
         if universe is not self._known:
-            stale.update(table.without(universe))
+            stale.update(table.without(_beyond(self._known, universe)))
         if view.revision < self._position:
             return table, stale
         table.put(view, sorted(stale))
@@ -150,6 +150,13 @@ def changed_files(view: Snapshot, after: int, until: int) -> set[int] | None:
             found.update(change.parent for change in record.changes if change.kind in _ENTRY_CHANGES)
         position = records[-1].revision
     return found
+
+
+def _beyond(known: Keys | None, universe: Keys) -> Keys:
+    """The files of the universe that are not known: those at its end, if it begins with what is known. Else any may be new."""
+    if known is None or not np.array_equal(universe[: len(known)], known):
+        return universe
+    return universe[len(known) :]
 
 
 def _outgrown(table: FactsTable, universe: Keys) -> bool:

@@ -22,7 +22,7 @@ from vexfs.core.types import Ino
 from vexfs.store import dentries
 from vexfs.store.found_files import FoundFile
 from vexfs.store.reader import Snapshot
-from vexfs.views.dense.index import IndexState
+from vexfs.views.dense.index import IndexState, Part
 from vexfs.views.dense.ranking import Subset, subset_of
 from vexfs.views.dense.rows import Keys, contains, files_of
 
@@ -203,16 +203,22 @@ class Matcher:
     def _candidates(self, state: IndexState) -> Keys:
         """The files of the index that lie in the scope, ascending."""
 
-        def collect() -> tuple[Keys, Keys]:
-            base, tail = (files_of(part.keys[part.live]) for part in (state.base, state.tail))
-            universe: Keys = np.sort(np.concatenate([base, tail]), kind="stable")  # ascending in the main: no work
-            universe = universe[np.diff(universe, prepend=-1) > 0]
-            inside = self.files_in_scope()
-            if inside is not None:
-                universe = universe[contains(inside, universe)]
-            return universe, state.base.keys  # kept with them, so that its id stays its own
-
         revision = 0 if self.scope is None else self._view.revision
+        base_shape = (revision, id(state.base.keys), state.base.live_count)
+
+        def of_part(part: Part) -> Keys:
+            found = np.sort(files_of(part.keys[part.live]), kind="stable")  # ascending in the main: no work
+            found = found[np.diff(found, prepend=-1) > 0]
+            inside = self.files_in_scope()
+            return found if inside is None else found[contains(inside, found)]
+
+        def of_base() -> tuple[Keys, Keys]:
+            return of_part(state.base), state.base.keys  # kept with them, so that its id stays its own
+
+        def collect() -> tuple[Keys, Keys]:
+            base = self._cache.obtain(("base", self._table_key(state)), base_shape, of_base)[0]
+            return _union(base, of_part(state.tail)), state.base.keys
+
         return self._cache.obtain(("candidates", self._table_key(state)), (revision, *_shape_of(state)), collect)[0]
 
     def _subset_key(self, state: IndexState) -> Hashable:
@@ -224,6 +230,14 @@ class Matcher:
     def _valid_for(self, state: IndexState) -> tuple[int, ...]:
         """The same revision, and an index that has not moved since."""
         return (self._view.revision, *_shape_of(state))
+
+
+def _union(many: Keys, few: Keys) -> Keys:
+    """What is in either, ascending as both are."""
+    if not len(many) or not len(few) or few[0] > many[-1]:
+        return np.concatenate([many, few])
+    more = few[~contains(many, few)]
+    return np.insert(many, np.searchsorted(many, more), more)
 
 
 def _shape_of(state: IndexState) -> tuple[int, int, int]:
