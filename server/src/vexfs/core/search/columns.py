@@ -36,7 +36,7 @@ from vexfs.core.filters import (
 from vexfs.core.search.growing import Growing
 from vexfs.core.types import Ino
 from vexfs.store.reader import Reader
-from vexfs.views.dense.rows import Keys, Mask, contains
+from vexfs.views.dense.rows import Keys, Mask, contains, marked
 
 _BATCH_FILES = 500
 _FILE_TYPE = 0o170000
@@ -111,8 +111,7 @@ class _Column:
     def _remove(self, places: NDArray[np.int64]) -> None:
         if not len(places):
             return
-        removed = np.zeros(len(self.present), dtype=np.bool_)
-        removed[places] = True
+        removed = marked(len(self.present), places)
         self.present[places] = False
         gone = np.flatnonzero(removed[self.places] & (self.codes != _NO_CODE))
         self.codes[gone] = _NO_CODE
@@ -238,19 +237,14 @@ class FactsTable:
         if isinstance(test, Exists):
             return column.present if test.wanted else ~column.present
         if isinstance(test, Range):
-            return self._marked(column.places[_within(column.numbers, test)])
+            return marked(len(self), column.places[_within(column.numbers, test)])
         if isinstance(test, Prefix):
             wanted = [code for value, code in column.code_of.items() if isinstance(value, str) and value.startswith(test.text)]
         else:
             values = test.values if isinstance(test, OneOf) else (test.value,) if isinstance(test, Equals) else ()
             wanted = [code for value in values if (code := column.code_of.get(filters.comparable(value))) is not None]
         same = column.codes == wanted[0] if len(wanted) == 1 else np.isin(column.codes, wanted)
-        return self._marked(column.places[same])
-
-    def _marked(self, places: NDArray[np.integer[Any]]) -> Mask:
-        mask = np.zeros(len(self), dtype=np.bool_)
-        mask[places] = True
-        return mask
+        return marked(len(self), column.places[same])
 
     def _column(self, key: str) -> _Column:
         column = self._columns.get(key)

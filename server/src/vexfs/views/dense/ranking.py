@@ -16,7 +16,7 @@ from vexfs.views.dense.compact import CompactMatrix
 from vexfs.views.dense.index import Coded, IndexState, Part, Searcher
 from vexfs.views.dense.metrics import Query, Scores
 from vexfs.views.dense.quantization import Bounds
-from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, rows_of_files
+from vexfs.views.dense.rows import Keys, Mask, RowIds, contains, files_of, marked, rows_of_files
 
 _NO_ROWS: RowIds = np.empty(0, dtype=np.int64)
 _READ_ROWS = 4_096
@@ -132,9 +132,7 @@ def nearest_sifted(state: IndexState, query: Query, depth: int, subset: Subset, 
 
 def _sifted_tail(state: IndexState, query: Query, depth: int, subset: Subset, wanted: int) -> RowIds:
     """Like `_nearest_of_tail`, of the subset; exactly of a run where too few of the rows that are found belong to it."""
-    passing = state.tail._replace(live=_marked(len(state.tail.keys), subset.tail), live_count=len(subset.tail))
-    if not state.coded:
-        return _scan(passing, query, state.spec.metric, depth)
+    passing = state.tail._replace(live=marked(len(state.tail.keys), subset.tail), live_count=len(subset.tail))
     found = []
     for run in state.coded:
         rows = slice(run.first, run.end)
@@ -161,13 +159,6 @@ def subset_of(state: IndexState, files: Keys) -> Subset:
     base = _alive(state.base, rows_of_files(state.base.keys, files))
     tail = np.flatnonzero(contains(files, files_of(state.tail.keys)) & state.tail.live)
     return Subset(base, tail)
-
-
-def _marked(count: int, rows: RowIds) -> Mask:
-    """A mask of so many rows, true at these."""
-    mask = np.zeros(count, dtype=np.bool_)
-    mask[rows] = True
-    return mask
 
 
 def _slice(part: Part, rows: slice) -> Part:

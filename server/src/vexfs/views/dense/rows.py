@@ -6,7 +6,7 @@ published; the writer of an index makes new ones.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,3 +104,10 @@ def contains(inos: Keys, wanted: Keys) -> Mask:
     places = np.minimum(np.searchsorted(inos, wanted), len(inos) - 1)
     result: Mask = inos[places] == wanted
     return result
+
+
+def marked(count: int, places: NDArray[np.integer[Any]]) -> Mask:
+    """A mask of so many, true at these places."""
+    mask: Mask = np.zeros(count, dtype=np.bool_)
+    mask[places] = True
+    return mask
