@@ -27,6 +27,7 @@ REPLICA = "api-replica-1"
 PROCESSES = ("api", REPLICA)
 DEADLINE_S = 20.0
 _CONNECTIONS_MAX = 60
+_REFUSED_AT_THE_END = 300
 
 
 class Connection:
@@ -282,6 +283,16 @@ def test_a_stream_that_is_refused_before_its_end_says_why(both: dict[str, Connec
         failures.append(told_by(raised.value))
     assert failures[0] == failures[1]
     assert failures[0][0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_stream_that_is_refused_just_as_it_ends_says_why(both: dict[str, Connection]) -> None:
+    """Who refuses a whole stream does so while the replica passes its end on: every one of many callers is told."""
+    message = content_pb2.WriteFileRequest(header=content_pb2.WriteFileHeader())
+    calls = [
+        both[REPLICA].stream("FilesService/WriteFile", iter([message]), content_pb2.WriteFileResponse)
+        for _ in range(_REFUSED_AT_THE_END)
+    ]
+    assert {call.code() for call in calls} == {grpc.StatusCode.INVALID_ARGUMENT}
 
 
 def told_by(error: Any) -> tuple[Any, ...]:

@@ -72,12 +72,14 @@ class Forwarder:
             call.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
             try:
                 await ended.wait()
+                # Who refuses may do so while the caller's stream is being read here: grpc takes the answer only after that.
+                await pulled.stop()
                 if call.code() is grpc.StatusCode.OK:
                     yield call.result()
                 await self._end(context, call.code(), call.details(), call.trailing_metadata())
             finally:
                 call.cancel()
-                pulled.stop()
+                await pulled.stop()
 
         return grpc.stream_stream_rpc_method_handler(handle)
 
@@ -105,6 +107,7 @@ class _Pulled(Iterator[bytes]):
         self._loop = loop
         self._lock = threading.Lock()
         self._waiting: concurrent.futures.Future[bytes | None] | None = None
+        self._pulling: asyncio.Task[Any] | None = None
         self._stopped = False
         self.give_up: Callable[[], object] = lambda: None
         """Called on the event loop when the caller's stream breaks, before it ends here: cancels the call that gets it."""
@@ -123,18 +126,22 @@ class _Pulled(Iterator[bytes]):
         return request
 
     async def _pull(self) -> bytes | None:
+        self._pulling = asyncio.current_task()
         try:
             return await anext(self._requests, None)
         except asyncio.CancelledError:
             self.give_up()
             raise
 
-    def stop(self) -> None:
-        """Nothing more is wanted: the call has ended."""
+    async def stop(self) -> None:
+        """Nothing more is wanted: the call has ended. Nothing is read from the caller when it returns."""
         with self._lock:
             self._stopped = True
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._pulling is not None and not self._pulling.done():
+            self._pulling.cancel()
+            await asyncio.wait({self._pulling})
 
 
 async def _read(call: Any) -> bytes | None:

@@ -16,11 +16,17 @@ async def whole(stream: AsyncIterator[bytes], context: Any) -> AsyncGenerator[by
 
     grpc.aio tells of a broken stream in two steps: the messages end, as if the caller had ended them, and then the call is
     cancelled. Who believed the first would take half of a file for a whole one. What is broken cannot be answered any more,
-    though, so beginning the answer shows which it is.
+    though, so beginning the answer shows which it is. What was begun is brought to its end even when it is cancelled: a call
+    that is refused while its beginning is being sent could not be told so.
     """
     async for data in stream:
         yield data
+    beginning = asyncio.ensure_future(context.send_initial_metadata(()))
     try:
-        await context.send_initial_metadata(())
+        await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        await asyncio.wait({beginning})
+        beginning.exception()
+        raise
     except (ExecuteBatchError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
         raise asyncio.CancelledError from error
