@@ -9,13 +9,14 @@
 // Every method takes a context first. A context with a deadline brings the call's own time-out; without one the client's
 // time-out holds (30 seconds unless said otherwise), and [WithCallTimeout] sets another for calls under a context. It covers
 // all attempts of the call and the pauses between them; for a stream ([FilesClient.Open], [FilesClient.Create]), everything
-// until it is closed. Cancelling the context ends the call on the server, too.
+// until it is closed. Only [PointsClient.UpsertStream], which takes as long as its points do, has no time-out but the call's
+// own. Cancelling the context ends the call on the server, too.
 //
 // # Trying again
 //
 // A call that failed with an error that can pass by itself is tried again, four attempts at most unless said otherwise. That is
 // safe: what writes carries a request id that is the same on every attempt. A stream that writes is not tried again once it
-// took a byte. [WithCallInfo] tells how often a call was tried.
+// took a byte or a point. [WithCallInfo] tells how often a call was tried.
 //
 // # Errors
 //

@@ -20,14 +20,19 @@ import (
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
 
+// pointsStream is what a server sees of UpsertPointsStream.
+type pointsStream = grpc.ClientStreamingServer[pb.UpsertPointsStreamRequest, pb.UpsertPointsStreamResponse]
+
 // faultyServer answers as a test tells it, and keeps what it saw. Real gRPC, over a pipe in memory.
 type faultyServer struct {
 	pb.UnimplementedFilesServiceServer
+	pb.UnimplementedPointsServiceServer
 	pb.UnimplementedSearchServiceServer
 	stat   func(ctx context.Context, attempt int) error
 	list   func(request *pb.ListFilesRequest) (*pb.ListFilesResponse, error)
 	read   func(request *pb.ReadFileRequest, attempt int, stream grpc.ServerStreamingServer[pb.ReadFileResponse]) error
 	write  func(attempt int, stream grpc.ClientStreamingServer[pb.WriteFileRequest, pb.WriteFileResponse]) error
+	upsert func(attempt int, stream pointsStream) error
 	search func(request *pb.SearchRequest) (*pb.SearchResponse, error)
 	views  []*pb.ViewPosition
 
@@ -83,12 +88,17 @@ func (s *faultyServer) WriteFile(stream grpc.ClientStreamingServer[pb.WriteFileR
 	return s.write(s.saw(stream.Context(), ""), stream)
 }
 
+func (s *faultyServer) UpsertPointsStream(stream pointsStream) error {
+	return s.upsert(s.saw(stream.Context(), ""), stream)
+}
+
 // connect serves s and makes a client of it.
 func connect(t testing.TB, s *faultyServer, options ...Option) *Client {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
 	grpcServer := grpc.NewServer()
 	pb.RegisterFilesServiceServer(grpcServer, s)
+	pb.RegisterPointsServiceServer(grpcServer, s)
 	pb.RegisterSearchServiceServer(grpcServer, s)
 	served := make(chan error, 1)
 	go func() { served <- grpcServer.Serve(listener) }()

@@ -4,10 +4,20 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
+)
+
+// A message of a stream of points has so many at most, which the server puts in one transaction, and so many bytes; a point of
+// more goes alone.
+const (
+	streamedPoints = 250
+	streamedBytes  = 1 << 20
 )
 
 // PointsClient has the methods about vectors with a payload; it is [Client.Points]. A point is a file in the collection's
@@ -74,8 +84,8 @@ type DeleteResult struct {
 	Revision int64
 }
 
-// Upsert makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure
-// leaves those before it.
+// Upsert makes points, or replaces those of the same id: 10,000 points and 16 MiB at most, see [PointsClient.UpsertStream] for
+// more. More than 250 are put in several transactions, in order: a failure leaves those before it.
 func (p *PointsClient) Upsert(
 	ctx context.Context, collection FileRef, points []PointInput, options ...ChangeOptions,
 ) (*UpsertResult, error) {
@@ -95,6 +105,66 @@ func (p *PointsClient) Upsert(
 	if err := p.c.invoke(ctx, pb.PointsService_UpsertPoints_FullMethodName, request, &response); err != nil {
 		return nil, err
 	}
+	return &UpsertResult{response.GetUpserted(), response.GetRevision()}, nil
+}
+
+// UpsertStream makes points, or replaces those of the same id: any number of them, of which few are in memory at a time. They
+// are put in order, as they come: a failure leaves those before it, and "upserted" of the Metadata of the server's [*Error]
+// says how many, at least, those are. When UpsertStream returns without an error all of them are durable.
+//
+// An error that points gives is returned as it is, and cancels the call. The stream is sent once: unlike [PointsClient.Upsert]
+// it is never tried again, but it is safe to send all of it again. The client's time-out does not hold here: give a context
+// with a deadline, or [WithCallTimeout], to limit the time of all of it.
+func (p *PointsClient) UpsertStream(
+	ctx context.Context, collection FileRef, points iter.Seq2[PointInput, error], options ...ChangeOptions,
+) (*UpsertResult, error) {
+	o, err := option(options)
+	if err != nil {
+		return nil, err
+	}
+	if _, own := ctx.Value(timeoutKey).(time.Duration); !own {
+		ctx = WithCallTimeout(ctx, 0)
+	}
+	request := &pb.UpsertPointsStreamRequest{Collection: collection.message(), RequestId: requestIDOr(o.RequestID)}
+	upload, err := openUpload(
+		p.c.begin(ctx, pb.PointsService_UpsertPointsStream_FullMethodName, request.GetRequestId()),
+		pb.NewPointsServiceClient(p.c.conn).UpsertPointsStream,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer upload.o.cancel() // also where the loop over points panics
+	size := 0
+	for point, err := range points {
+		if err != nil {
+			upload.o.end(0, err)
+			return nil, err
+		}
+		if err := upload.o.ctx.Err(); err != nil {
+			return nil, upload.fail(status.FromContextError(err).Err())
+		}
+		message, err := point.message()
+		if err != nil {
+			return nil, upload.fail(err)
+		}
+		more := proto.Size(message)
+		if n := len(request.GetPoints()); n == streamedPoints || n > 0 && size+more > streamedBytes {
+			if err := upload.send(request); err != nil {
+				return nil, err
+			}
+			request, size = &pb.UpsertPointsStreamRequest{}, 0
+		}
+		request.Points = append(request.Points, message)
+		size += more
+	}
+	if err := upload.send(request); err != nil {
+		return nil, err
+	}
+	response, err := upload.finish()
+	if err != nil {
+		return nil, err
+	}
+	upload.o.end(response.GetRevision(), nil)
 	return &UpsertResult{response.GetUpserted(), response.GetRevision()}, nil
 }
 

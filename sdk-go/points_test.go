@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"reflect"
 	"testing"
 	"time"
@@ -111,6 +113,66 @@ func TestCollectionsAndPoints(t *testing.T) {
 	must(client.Collections.Delete(ctx, ref))(t)
 	_, err = client.Collections.Get(ctx, ref)
 	is(t, err, vexfs.ErrNotFound, vexfs.ReasonCollectionNotFound)
+}
+
+func TestAStreamOfPointsIsPutAsTheyCome(t *testing.T) {
+	client := newClient(t)
+	ctx, ref := t.Context(), vexfs.Path(newDirectory(t, client)+"/points")
+	must(client.Collections.Create(ctx, ref, vexfs.CollectionSchema{Vectors: []vexfs.VectorSpec{{Name: "v", Dimension: 2}}}))(t)
+	// points gives so many, of which the one at wrong does not fit, and err behind them if it is not nil.
+	points := func(count, wrong int, err error) iter.Seq2[vexfs.PointInput, error] {
+		return func(yield func(vexfs.PointInput, error) bool) {
+			for i := range count {
+				vector := []float32{float32(i), 1}
+				if i == wrong {
+					vector = vector[:1]
+				}
+				point := vexfs.PointInput{
+					ID: fmt.Sprintf("%04d", i), Vectors: map[string][]float32{"v": vector}, Metadata: map[string]any{"i": i},
+				}
+				if !yield(point, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(vexfs.PointInput{}, err)
+			}
+		}
+	}
+	count := func() int64 {
+		t.Helper()
+		return must(client.Collections.Get(ctx, ref))(t).PointCount
+	}
+
+	_, err := client.Points.UpsertStream(ctx, ref, points(1000, 550, nil))
+	is(t, err, vexfs.ErrInvalidArgument, vexfs.ReasonDimensionMismatch)
+	var refused *vexfs.Error
+	if !errors.As(err, &refused) || refused.Metadata["upserted"] != "500" || refused.Attempts != 1 || refused.RequestID == "" {
+		t.Errorf("%+v", refused)
+	}
+	equal(t, "points before the one that was refused", count(), 500)
+
+	if _, err := client.Points.UpsertStream(ctx, ref, points(300, -1, io.ErrClosedPipe)); err != io.ErrClosedPipe {
+		t.Error("the error of the source:", err)
+	}
+
+	options := vexfs.ChangeOptions{RequestID: "id of " + ref.String()}
+	put := must(client.Points.UpsertStream(ctx, ref, points(600, -1, nil), options))(t)
+	equal(t, "upserted", put.Upserted, 600)
+	equal(t, "points", count(), 600)
+	got := must(client.Points.Get(ctx, ref, []string{"0599"}, vexfs.PointOptions{WithVectors: true, MinRevision: put.Revision}))(t)
+	if len(got) != 1 || !reflect.DeepEqual(got[0].Vectors["v"], []float32{599, 1}) || got[0].Metadata["i"] != 599.0 {
+		t.Errorf("%+v", got)
+	}
+	equal(t, "sent again", *must(client.Points.UpsertStream(ctx, ref, points(600, -1, nil), options))(t), *put)
+	_, err = client.Points.UpsertStream(ctx, ref, points(599, -1, nil), options)
+	is(t, err, vexfs.ReasonRequestIDReused)
+
+	equal(t, "upserted of none", must(client.Points.UpsertStream(ctx, ref, points(0, -1, nil)))(t).Upserted, 0)
+	_, err = client.Points.UpsertStream(ctx, vexfs.Path("/none"), points(0, -1, nil))
+	is(t, err, vexfs.ErrNotFound)
+	_, err = client.Points.UpsertStream(ctx, ref, points(1, -1, nil), options, options)
+	is(t, err, vexfs.ErrInvalidArgument)
 }
 
 func TestFiltersChooseFiles(t *testing.T) {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
+	"strconv"
 	"testing"
 	"time"
 
@@ -183,6 +186,156 @@ func TestAbortEndsAWriterOnTheServer(t *testing.T) {
 	}
 	if err := writer.Close(); !errors.Is(err, ErrCancelled) || writer.File() != nil {
 		t.Error("Close after Abort:", err)
+	}
+}
+
+// numbered gives so many points with content of so many bytes each, and err behind them if it is not nil.
+func numbered(count, size int, err error) iter.Seq2[PointInput, error] {
+	return func(yield func(PointInput, error) bool) {
+		for i := range count {
+			if !yield(PointInput{ID: strconv.Itoa(i), Content: make([]byte, size)}, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(PointInput{}, err)
+		}
+	}
+}
+
+func TestPointsAreSentInMessagesOfFewPointsAndBytes(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		count, size int
+		want        string
+	}{
+		{"none", 0, 0, "[0]"}, {"a message", 250, 10, "[250]"}, {"several", 600, 10, "[250 250 100]"},
+		{"large points", 7, 300 << 10, "[3 3 1]"}, {"points too large for a message", 3, 2 << 20, "[1 1 1]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var requests []*pb.UpsertPointsStreamRequest
+			var counts []int
+			server := &faultyServer{upsert: func(_ int, stream pointsStream) error {
+				for {
+					request, err := stream.Recv()
+					if err == io.EOF {
+						return stream.SendAndClose(&pb.UpsertPointsStreamResponse{Revision: 9, Upserted: 1 << 40})
+					}
+					if err != nil {
+						return err
+					}
+					requests, counts = append(requests, request), append(counts, len(request.GetPoints()))
+				}
+			}}
+			var info CallInfo
+			result, err := connect(t, server).Points.UpsertStream(WithCallInfo(t.Context(), &info), Path("/c"),
+				numbered(test.count, test.size, nil))
+			if err != nil || *result != (UpsertResult{1 << 40, 9}) {
+				t.Fatal(result, err)
+			}
+			if fmt.Sprint(counts) != test.want {
+				t.Errorf("messages of %v points instead of %s", counts, test.want)
+			}
+			next := 0
+			for i, request := range requests {
+				if first := i == 0; (request.GetCollection() != nil) != first || (request.GetRequestId() != "") != first {
+					t.Errorf("message %d has the collection %v and the request id %q", i, request.GetCollection(), request.GetRequestId())
+				}
+				for _, point := range request.GetPoints() {
+					if point.GetId() != strconv.Itoa(next) {
+						t.Fatalf("%s comes in the place of %d", point.GetId(), next)
+					}
+					next++
+				}
+			}
+			if next != test.count || info != (CallInfo{1, requests[0].GetRequestId(), 9}) {
+				t.Errorf("%d points, %+v", next, info)
+			}
+		})
+	}
+}
+
+func TestARefusedStreamOfPointsIsNotTriedAgain(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"the server goes away": failure(codes.Unavailable, "", 0),
+		"a point is refused":   failure(codes.InvalidArgument, "DIMENSION_MISMATCH", 0, "upserted", "500"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &faultyServer{upsert: func(_ int, stream pointsStream) error {
+				for range 2 {
+					if _, err := stream.Recv(); err != nil {
+						return err
+					}
+				}
+				return refusal
+			}}
+			_, err := connect(t, server).Points.UpsertStream(t.Context(), Path("/c"), numbered(1<<40, 1000, nil),
+				ChangeOptions{RequestID: "mine"})
+			e, want := asError(t, err), toError(refusal)
+			if server.attempts != 1 || e.Attempts != 1 || e.RequestID != "mine" || e.Code != want.Code || e.Reason != want.Reason ||
+				e.Metadata["upserted"] != want.Metadata["upserted"] || e.Retryable != want.Retryable {
+				t.Errorf("%d attempts, %+v", server.attempts, e)
+			}
+		})
+	}
+}
+
+func TestPointsThatFailCancelTheirStream(t *testing.T) {
+	broken := errors.New("the source is broken")
+	cancelled, cancel := context.WithCancel(t.Context())
+	for _, test := range []struct {
+		name   string
+		ctx    context.Context
+		points iter.Seq2[PointInput, error]
+		want   error
+	}{
+		{"an error of the source", t.Context(), numbered(600, 10, broken), broken},
+		{"a point that cannot be sent", t.Context(), func(yield func(PointInput, error) bool) {
+			numbered(600, 10, nil)(yield)
+			yield(PointInput{Metadata: map[string]any{"a": t}}, nil)
+		}, ReasonInvalidArgument},
+		{"a context that is cancelled", cancelled, func(yield func(PointInput, error) bool) {
+			numbered(600, 10, nil)(yield)
+			cancel()
+			numbered(1<<40, 10, nil)(yield)
+		}, ErrCancelled},
+		{"a panic", t.Context(), func(yield func(PointInput, error) bool) {
+			numbered(600, 10, nil)(yield)
+			panic(broken)
+		}, broken},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			server := &faultyServer{upsert: func(_ int, stream pointsStream) error {
+				for {
+					if _, err := stream.Recv(); err != nil {
+						ended <- err
+						return err
+					}
+				}
+			}}
+			client := connect(t, server)
+			err := func() (err error) {
+				defer func() {
+					if fault := recover(); fault != nil {
+						err = fault.(error)
+					}
+				}()
+				_, err = client.Points.UpsertStream(test.ctx, Path("/c"), test.points)
+				return err
+			}()
+			if !errors.Is(err, test.want) || test.want == broken && err != broken {
+				t.Error(err)
+			}
+			select {
+			case err := <-ended:
+				if status.Code(err) != codes.Canceled {
+					t.Error("the server was not told that the points were given up:", err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the server was told nothing")
+			}
+		})
 	}
 }
 

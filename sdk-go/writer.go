@@ -2,11 +2,8 @@ package vexfs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
-
-	"google.golang.org/grpc"
 
 	pb "github.com/vexfs/vexfs/sdk-go/internal/vexfspb"
 )
@@ -17,8 +14,7 @@ const pieceBytes = 256 << 10
 // Writer writes content as a stream; [FilesClient.Create] makes it. The file changes when Close succeeds, as a whole, and not
 // at all if Abort comes before. It is not for use by several goroutines at once.
 type Writer struct {
-	o      *operation
-	stream grpc.ClientStreamingClient[pb.WriteFileRequest, pb.WriteFileResponse]
+	upload *upload[pb.WriteFileRequest, pb.WriteFileResponse]
 	header *pb.WriteFileRequest
 	buffer []byte
 	file   *File
@@ -35,24 +31,19 @@ func (f *FilesClient) Create(ctx context.Context, file FileRef, options ...Write
 		return nil, err
 	}
 	requestID := requestIDOr(o.RequestID)
-	w := &Writer{
-		o: f.c.begin(ctx, pb.FilesService_WriteFile_FullMethodName, requestID),
+	upload, err := openUpload(
+		f.c.begin(ctx, pb.FilesService_WriteFile_FullMethodName, requestID), pb.NewFilesServiceClient(f.c.conn).WriteFile,
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{
+		upload: upload,
 		header: &pb.WriteFileRequest{
 			Part:      &pb.WriteFileRequest_Header{Header: &pb.WriteFileHeader{File: file.message(), Options: o.message()}},
 			RequestId: requestID,
 		},
-	}
-	for {
-		stream, err := pb.NewFilesServiceClient(f.c.conn).WriteFile(w.o.ctx)
-		if err == nil {
-			w.stream = stream
-			return w, nil
-		}
-		if err = w.o.again(err); err != nil {
-			w.o.end(0, err)
-			return nil, err
-		}
-	}
+	}, nil
 }
 
 // Write takes the next bytes and sends them in pieces of 256 KiB. An error is an [*Error] and ends the stream.
@@ -88,12 +79,12 @@ func (w *Writer) Close() error {
 	if err := w.send(w.buffer); err != nil {
 		return err
 	}
-	response, err := w.stream.CloseAndRecv()
+	response, err := w.upload.finish()
 	if err != nil {
 		return w.fail(err)
 	}
 	w.file, w.err, w.buffer = toFile(response.GetFile()), fs.ErrClosed, nil
-	w.o.end(response.GetRevision(), nil)
+	w.upload.o.end(response.GetRevision(), nil)
 	return nil
 }
 
@@ -102,9 +93,7 @@ func (w *Writer) Abort() {
 	if w.err != nil {
 		return
 	}
-	w.err = &Error{Code: ErrCancelled, Message: "the writer was aborted", RequestID: w.o.requestID, Attempts: w.o.attempts}
-	w.o.end(0, w.err)
-	w.buffer = nil
+	_ = w.fail(w.upload.fail(&Error{Code: ErrCancelled, Message: "the writer was aborted"}))
 }
 
 // File is the file as written, once Close has succeeded; nil before.
@@ -113,7 +102,7 @@ func (w *Writer) File() *File { return w.file }
 // send sends the header if that was not done yet, then data if there is any.
 func (w *Writer) send(data []byte) error {
 	if w.header != nil {
-		if err := w.stream.Send(w.header); err != nil {
+		if err := w.upload.send(w.header); err != nil {
 			return w.fail(err)
 		}
 		w.header = nil
@@ -121,24 +110,16 @@ func (w *Writer) send(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	if err := w.stream.Send(&pb.WriteFileRequest{Part: &pb.WriteFileRequest_Data{Data: data}}); err != nil {
+	if err := w.upload.send(&pb.WriteFileRequest{Part: &pb.WriteFileRequest_Data{Data: data}}); err != nil {
 		return w.fail(err)
 	}
 	return nil
 }
 
-// fail ends the stream with what the server said; gRPC's Send only says io.EOF when the server has ended the call.
+// fail keeps the error that ended the stream, and returns it.
 func (w *Writer) fail(err error) error {
-	if errors.Is(err, io.EOF) {
-		_, err = w.stream.CloseAndRecv()
-		if err == nil {
-			err = errors.New("the server ended the call before it had all bytes")
-		}
-	}
-	w.err = w.o.failure(err)
-	w.o.end(0, w.err)
-	w.buffer = nil
-	return w.err
+	w.err, w.buffer = err, nil
+	return err
 }
 
 var _ io.WriteCloser = (*Writer)(nil)

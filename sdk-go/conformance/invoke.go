@@ -32,8 +32,8 @@ var handlers = map[string]handler{
 	"RemoveXattr": with(removeXattr), "GetMetadata": with(getMetadata), "SetMetadata": with(setMetadata),
 	"CreateCollection": with(createCollection), "GetCollection": with(getCollection),
 	"ListCollections": with(listCollections), "DeleteCollection": with(deleteCollection),
-	"UpsertPoints": with(upsertPoints), "GetPoints": with(getPoints), "DeletePoints": with(deletePoints),
-	"ListPoints": with(listPoints), "QueryPoints": with(queryPoints), "Search": with(search),
+	"UpsertPoints": with(upsertPoints), "UpsertPointsStream": upsertPointsStream,
+	"GetPoints": with(getPoints), "DeletePoints": with(deletePoints), "ListPoints": with(listPoints), "QueryPoints": with(queryPoints), "Search": with(search),
 	"BatchQueryPoints": with(batchQueryPoints), "BatchSearch": with(batchSearch),
 	"WaitForViews": with(waitForViews), "ListSkippedFiles": with(listSkippedFiles), "GetServerInfo": with(getServerInfo),
 }

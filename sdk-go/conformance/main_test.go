@@ -115,6 +115,22 @@ func TestTheAdapterMakesCallsThroughTheSDK(t *testing.T) {
 			t.Errorf("call %d: %v", id, results[id])
 		}
 	}
+
+	converse(t, call("CreateCollection", `{"collection": {"path": "/c"}, "schema": {"vectors": [{"name": "v", "dimension": 1}]}}`))
+	stream := func(requests ...string) *adapterpb.Call { return call("UpsertPointsStream", requests...) }
+	_, results = converse(t,
+		stream(`{"collection": {"path": "/c"}}`, `{"points": [{"id": "a"}, {"id": "b"}]}`, `{"points": [{"id": "c"}]}`),
+		stream(`{"collection": {"path": "/c"}}`, `{"points": [{"id": "d", "vectors": {"v": {"values": "AAAAAAAAAAA="}}}]}`),
+		stream(`{"collection": {"path": "/c"}}`, `{"collection": {"path": "/c"}}`),
+	)
+	var put struct{ Revision, Upserted int64 }
+	if messages := results[0].GetResponse().GetMessages(); len(messages) != 1 || json.Unmarshal([]byte(messages[0]), &put) != nil ||
+		put.Upserted != 3 || put.Revision == 0 {
+		t.Error(results[0])
+	}
+	if results[1].GetSdkError().GetReason() != "DIMENSION_MISMATCH" || results[2].GetUnsupported() == "" {
+		t.Error(results[1], results[2])
+	}
 }
 
 func TestABrokenFrameIsAnError(t *testing.T) {

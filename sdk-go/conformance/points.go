@@ -81,32 +81,74 @@ func deleteCollection(ctx context.Context, v *invocation, r *struct {
 	return object{"revision": revision}, err
 }
 
-func upsertPoints(ctx context.Context, v *invocation, r *struct {
-	Collection *fileRef `json:"collection"`
-	Points     []struct {
-		ID       string             `json:"id"`
-		Vectors  map[string]*vector `json:"vectors"`
-		Metadata map[string]any     `json:"metadata"`
-		Content  []byte             `json:"content"`
-	} `json:"points"`
-	RequestID string `json:"request_id"`
-},
-) (object, error) {
+// upsertRequest is the request of UpsertPoints, and a message of UpsertPointsStream.
+type upsertRequest struct {
+	Collection *fileRef     `json:"collection"`
+	Points     []pointInput `json:"points"`
+	RequestID  string       `json:"request_id"`
+}
+
+type pointInput struct {
+	ID       string             `json:"id"`
+	Vectors  map[string]*vector `json:"vectors"`
+	Metadata map[string]any     `json:"metadata"`
+	Content  []byte             `json:"content"`
+}
+
+// input is the point as the SDK takes it.
+func (p *pointInput) input() (vexfs.PointInput, error) {
+	input := vexfs.PointInput{ID: p.ID, Metadata: p.Metadata, Content: p.Content}
+	if len(p.Vectors) > 0 {
+		input.Vectors = map[string][]float32{}
+	}
+	for name, packed := range p.Vectors {
+		floats, err := packed.floats()
+		if err != nil {
+			return input, err
+		}
+		input.Vectors[name] = floats
+	}
+	return input, nil
+}
+
+func upsertPoints(ctx context.Context, v *invocation, r *upsertRequest) (object, error) {
 	points := make([]vexfs.PointInput, len(r.Points))
 	for i, point := range r.Points {
-		points[i] = vexfs.PointInput{ID: point.ID, Metadata: point.Metadata, Content: point.Content}
-		if len(point.Vectors) > 0 {
-			points[i].Vectors = map[string][]float32{}
-		}
-		for name, packed := range point.Vectors {
-			floats, err := packed.floats()
-			if err != nil {
-				return nil, err
-			}
-			points[i].Vectors[name] = floats
+		var err error
+		if points[i], err = point.input(); err != nil {
+			return nil, err
 		}
 	}
-	result, err := v.client.Points.Upsert(ctx, r.Collection.ref(), points, vexfs.ChangeOptions{RequestID: r.RequestID})
+	return upserted(v.client.Points.Upsert(ctx, r.Collection.ref(), points, vexfs.ChangeOptions{RequestID: r.RequestID}))
+}
+
+func upsertPointsStream(ctx context.Context, v *invocation) (object, error) {
+	requests := make([]upsertRequest, len(v.call.GetRequests()))
+	for i, text := range v.call.GetRequests() {
+		var err error
+		if requests[i], err = decode[upsertRequest](text); err != nil {
+			return nil, err
+		}
+		if i > 0 && (requests[i].Collection != nil || requests[i].RequestID != "") {
+			return nil, unsupported("a second collection or request id in a stream of points")
+		}
+	}
+	points := func(yield func(vexfs.PointInput, error) bool) {
+		for _, request := range requests {
+			for _, point := range request.Points {
+				if !yield(point.input()) {
+					return
+				}
+			}
+		}
+	}
+	first := requests[0]
+	return upserted(
+		v.client.Points.UpsertStream(ctx, first.Collection.ref(), points, vexfs.ChangeOptions{RequestID: first.RequestID}))
+}
+
+// upserted is the response of both.
+func upserted(result *vexfs.UpsertResult, err error) (object, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -103,6 +103,17 @@ const unary = {
     const all = { ...options(r, ["request_id"]), ...o };
     return client.points.upsert(ref(r.collection, "collection"), (r.points ?? []).map(decode.pointInput), all);
   },
+  UpsertPointsStream: async (client, _, o, call) => {
+    const [first = {}, ...rest] = call.requests.map((text) => JSON.parse(text));
+    if (rest.some((part) => Object.keys(part).some((name) => name !== "points"))) {
+      throw new Unsupported("the SDK names the collection first, and then gives points");
+    }
+    const points = (async function* () {
+      yield* [first, ...rest].flatMap((part) => part.points ?? []).map(decode.pointInput);
+    })();
+    const all = { ...options(first, ["request_id"]), ...o };
+    return client.points.upsertStream(ref(first.collection, "collection"), points, all);
+  },
   GetPoints: async (client, r, o) => {
     const all = { ...options(r, ["with_vectors", "min_revision"]), ...o };
     const found = await client.points.get(ref(r.collection, "collection"), r.ids ?? [], all);

@@ -2,7 +2,7 @@
 
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { BaseClient, commonHeader } from "./client.js";
-import { largeWriteByFetch } from "./fetch-write.js";
+import { uploadByFetch } from "./fetch-upload.js";
 import { type CommonSettings, commonSettings } from "./settings.js";
 import { version } from "./version.js";
 
@@ -24,7 +24,7 @@ export class Client extends BaseClient {
     const checked = commonSettings(settings, {});
     const transport = { baseUrl: checked.url, useBinaryFormat: true };
     super(
-      { transport: createConnectTransport(transport), sendLarge: largeWriteByFetch(transport), close: () => {} },
+      { transport: createConnectTransport(transport), upload: uploadByFetch(transport), close: () => {} },
       {
         timeout: checked.timeout,
         maxAttempts: checked.maxAttempts,

@@ -3,7 +3,7 @@
 import type { Transport } from "@connectrpc/connect";
 import { Caller, type CallerSettings } from "./caller.js";
 import { Collections } from "./collections.js";
-import { ContentWriter, type SendLarge, streamingWrite } from "./content-writer.js";
+import { ContentWriter } from "./content-writer.js";
 import { Files } from "./files.js";
 import type { List } from "./list.js";
 import type { ReadOptions } from "./options.js";
@@ -26,12 +26,13 @@ import {
 } from "./search.js";
 import type { Found } from "./search-answer.js";
 import { type ServerInfo, serverInfo } from "./server-info.js";
+import { streamingUpload, type Upload } from "./upload.js";
 
 /** What carries a client's calls. */
 export interface Wire {
   transport: Transport;
-  /** How large content is written, if not as a stream of the transport. */
-  sendLarge?: SendLarge;
+  /** How a stream of requests is sent, if not as one of the transport. */
+  upload?: Upload;
   /** Ends all connections. */
   close(): void;
 }
@@ -52,9 +53,10 @@ export abstract class BaseClient {
     const caller = new Caller(wire.transport, settings);
     this.#caller = caller;
     this.#wire = wire;
-    this.files = new Files(caller, new ContentWriter(caller, wire.sendLarge ?? streamingWrite(caller)));
+    const upload = wire.upload ?? streamingUpload(caller);
+    this.files = new Files(caller, new ContentWriter(caller, upload));
     this.collections = new Collections(caller);
-    this.points = new Points(caller);
+    this.points = new Points(caller, upload);
   }
 
   /**

@@ -74,7 +74,6 @@ export {
   type Point,
   type PointExample,
   type PointHit,
-  type PointInput,
   Points,
   type PointsQuery,
   type PointsQueryOptions,
@@ -84,6 +83,7 @@ export {
   type ReadPointsOptions,
   type UpsertResult,
 } from "./points.js";
+export type { PointInput, PointInputs } from "./points-stream.js";
 export type { FileRef, FileRefObject } from "./references.js";
 export type {
   BatchedSearch,

@@ -68,8 +68,9 @@ function* cut(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
   }
 }
 
-function iterable(stream: Stream): AsyncIterable<Uint8Array | string> {
-  return Symbol.asyncIterator in stream ? (stream as AsyncIterable<Uint8Array | string>) : chunksOf(stream);
+/** The stream as what `for await` takes, in every browser. */
+export function iterable<T>(stream: ReadableStream<T> | AsyncIterable<T>): AsyncIterable<T> {
+  return Symbol.asyncIterator in stream ? stream : chunksOf(stream);
 }
 
 // Not every browser can iterate over a ReadableStream.

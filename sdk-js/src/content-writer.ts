@@ -1,16 +1,16 @@
 // Writing content: in one request when it is small, in a stream when it is large or its size is not known.
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Call, Caller } from "./caller.js";
+import type { Caller } from "./caller.js";
 import { asArray, type Bytes, type Content, inHand, join, pieces, sizeOf } from "./content-source.js";
-import { missingFromAnswer } from "./errors.js";
 import type { FileResult } from "./file-attributes.js";
 import { toFileInfo } from "./file-info.js";
-import { type WriteFileRequestSchema, type WriteFileResponse, WriteOptionsSchema } from "./gen/vexfs/v1/content_pb.js";
+import { type WriteFileRequestSchema, WriteOptionsSchema } from "./gen/vexfs/v1/content_pb.js";
 import { FilesService } from "./gen/vexfs/v1/files_pb.js";
 import type { WriteOptions } from "./options.js";
 import { type FileRef, toFileRef } from "./references.js";
 import { requestIdOr } from "./request-id.js";
+import { Source, type Upload } from "./upload.js";
 
 /** Content up to this size goes in one request, in bytes. */
 export const UNARY_BYTES = 1024 * 1024;
@@ -30,8 +30,8 @@ export interface WriteContentOptions extends WriteOptions {
   mode?: number | undefined;
 }
 
-/** One large write, ready to be sent. */
-export interface LargeWrite {
+/** One large write. */
+interface LargeWrite {
   file: FileRef;
   options: WriteContentOptions;
   requestId: string;
@@ -39,17 +39,14 @@ export interface LargeWrite {
   content: Bytes | AsyncIterable<Uint8Array>;
 }
 
-/** How a transport sends content that is too large for one request. Throws what the transport throws. */
-export type SendLarge = (write: LargeWrite, call: Call) => Promise<WriteFileResponse>;
-
 /** Writes content for one client. */
 export class ContentWriter {
   readonly #caller: Caller;
-  readonly #sendLarge: SendLarge;
+  readonly #upload: Upload;
 
-  constructor(caller: Caller, sendLarge: SendLarge) {
+  constructor(caller: Caller, upload: Upload) {
     this.#caller = caller;
-    this.#sendLarge = sendLarge;
+    this.#upload = upload;
   }
 
   /** Writes it all; see `client.files.write`. */
@@ -86,7 +83,8 @@ export class ContentWriter {
     try {
       for (;;) {
         try {
-          const response = await this.#sendLarge({ ...write, content: source ?? write.content }, call);
+          const sent = messages({ ...write, content: source ?? write.content });
+          const response = await this.#upload(FilesService.method.writeFile, sent, call);
           call.end();
           return { revision: response.revision, file: toFileInfo(response.file) };
         } catch (thrown) {
@@ -99,52 +97,11 @@ export class ContentWriter {
   }
 }
 
-/** A caller's stream. What it throws is kept: the caller gets that, and not what the broken call makes of it. */
-class Source implements AsyncIterable<Uint8Array> {
-  failure: { thrown: unknown } | undefined;
-  readonly #content: AsyncIterable<Uint8Array>;
-
-  constructor(content: AsyncIterable<Uint8Array>) {
-    this.#content = content;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      yield* this.#content;
-    } catch (thrown) {
-      this.failure = { thrown };
-      throw thrown;
-    }
-  }
-}
-
-/** Sends it as a WriteFile stream. */
-export function streamingWrite(caller: Caller): SendLarge {
-  return (write, call) => onlyResponse(caller.stream(FilesService.method.writeFile, messages(write), call));
-}
-
-/** The one response of a stream that has one. */
-export async function onlyResponse(responses: AsyncIterable<WriteFileResponse>): Promise<WriteFileResponse> {
-  let last: WriteFileResponse | undefined;
-  for await (const response of responses) {
-    last = response;
-  }
-  if (last === undefined) {
-    throw missingFromAnswer("message");
-  }
-  return last;
-}
-
-/** The first message of the stream. */
-export function writeHeader(write: LargeWrite): MessageInitShape<typeof WriteFileRequestSchema> {
-  const header = { file: toFileRef(write.file), options: toWireOptions(write.options) };
-  return { part: { case: "header", value: header }, requestId: write.requestId };
-}
-
 async function* messages(
   write: LargeWrite,
 ): AsyncGenerator<MessageInitShape<typeof WriteFileRequestSchema>, void, undefined> {
-  yield writeHeader(write);
+  const header = { file: toFileRef(write.file), options: toWireOptions(write.options) };
+  yield { part: { case: "header", value: header }, requestId: write.requestId };
   const { content } = write;
   for await (const data of content instanceof Uint8Array || content instanceof Blob ? pieces(content) : content) {
     yield { part: { case: "data", value: data } };

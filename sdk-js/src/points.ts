@@ -8,22 +8,12 @@ import { type Filter, toWireFilter } from "./filters.js";
 import { PointsService, type QueryPointsResponse, type Point as WirePoint } from "./gen/vexfs/v1/points_pb.js";
 import { List } from "./list.js";
 import type { ListOptions, ReadOptions, WriteOptions } from "./options.js";
+import { type PointInput, type PointInputs, pointMessages, toWirePoint, wirePoints } from "./points-stream.js";
 import { type FileRef, toFileRef } from "./references.js";
 import { requestIdOr } from "./request-id.js";
 import { type Found, type HitsOptions, toFound, toHits } from "./search-answer.js";
+import { Source, type Upload } from "./upload.js";
 import { packVector, unpackVector, type VectorInput } from "./vectors.js";
-
-/** A point to put. */
-export interface PointInput {
-  /** The name of its file in the collection's directory. */
-  readonly id: string;
-  /** Its vectors by name. A name that is left out keeps no vector. */
-  readonly vectors?: Readonly<Record<string, VectorInput>> | undefined;
-  /** Its payload, at most 64 KiB as JSON. */
-  readonly metadata?: JsonObject | undefined;
-  /** Content of its file, a string as UTF-8; if not set, a new file is empty and an old one keeps what it has. */
-  readonly content?: Uint8Array | string | undefined;
-}
 
 /** A point as it is stored. */
 export interface Point {
@@ -127,14 +117,16 @@ export interface PointHit {
 /** Points of collections, as `client.points`. Every method can throw {@link VexfsError}, with reason `COLLECTION_NOT_FOUND`. */
 export class Points {
   readonly #caller: Caller;
+  readonly #upload: Upload;
 
   /** @internal */
-  constructor(caller: Caller) {
+  constructor(caller: Caller, upload: Upload) {
     this.#caller = caller;
+    this.#upload = upload;
   }
 
   /**
-   * Makes points, or replaces those of the same id; at most 10,000. More than 250 are put in several transactions, in
+   * Makes points, or replaces those of the same id; at most 10,000, and 16 MiB in all. More than 250 are put in several transactions, in
    * order: a failure leaves those before it. `upserted` counts the points.
    *
    * Reasons: `INVALID_VECTOR`, `DIMENSION_MISMATCH`, `INVALID_METADATA`, `IS_A_DIRECTORY`, `NOT_A_REGULAR_FILE`.
@@ -147,6 +139,29 @@ export class Points {
     };
     const { revision, upserted } = await this.#caller.unary(PointsService.method.upsertPoints, request, options);
     return { revision, upserted: Number(upserted) };
+  }
+
+  /**
+   * Makes points, or replaces those of the same id, as they come: any number of them. They are put in order, and the source
+   * is asked for more when the server takes them, so memory stays small; a browser collects them first. A failure leaves
+   * those before it, and `upserted` of the error's metadata says how many, at least, those are. All are durable in the end.
+   *
+   * The time-out is for the whole stream; the client's does not hold here. It is sent once, and not tried again; it is safe
+   * to send all of it again. What the source throws ends the call, and is thrown. Reasons: those of `upsert`.
+   */
+  async upsertStream(collection: FileRef, points: PointInputs, options?: WriteOptions): Promise<UpsertResult> {
+    const method = PointsService.method.upsertPointsStream;
+    const requestId = requestIdOr(options?.requestId);
+    const first = { collection: toFileRef(collection), requestId };
+    const source = new Source(wirePoints(points));
+    const call = this.#caller.begin(method, { ...options, timeout: options?.timeout ?? 0 }, requestId, false);
+    try {
+      const { revision, upserted } = await this.#upload(method, pointMessages(first, source), call);
+      call.end();
+      return { revision, upserted: Number(upserted) };
+    } catch (thrown) {
+      throw call.fail(source.failure === undefined ? call.attempts.toFailure(thrown).error : source.failure.thrown);
+    }
   }
 
   /** Reads points by their ids, at most 10,000, in the order of the request; an id that is not there is left out. */
@@ -252,20 +267,6 @@ function toWireExample(example: PointExample) {
   return typeof example === "string"
     ? { example: { case: "pointId", value: example } as const }
     : { example: { case: "vector", value: { values: packVector(example) } } as const };
-}
-
-function toWirePoint(point: PointInput) {
-  const { id, vectors = {}, metadata, content } = point;
-  return {
-    id,
-    vectors: Object.fromEntries(
-      Object.entries(vectors).map(([name, vector]) => [name, { values: packVector(vector) }]),
-    ),
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(content === undefined
-      ? {}
-      : { content: typeof content === "string" ? new TextEncoder().encode(content) : content }),
-  };
 }
 
 function toPoint(point: WirePoint | undefined): Point {

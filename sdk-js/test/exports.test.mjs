@@ -40,7 +40,7 @@ const methods = {
     ...["setXattr", "stat", "symlink", "write"],
   ],
   Collections: ["create", "delete", "get", "list"],
-  Points: ["batchQuery", "delete", "get", "list", "query", "queryHits", "upsert"],
+  Points: ["batchQuery", "delete", "get", "list", "query", "queryHits", "upsert", "upsertStream"],
   List: ["pages", "toArray"],
   ContentStream: ["bytes", "opened", "toReadableStream"],
 };
@@ -91,7 +91,7 @@ test("the types are those that stood here before", () => {
       ...["FileRefObject", "FileResult", "Filter", "Found", "JsonObject", "JsonValue", "Limits", "ListFilesOptions"],
       ...["ListOptions", "ListPointsOptions", "ListSkippedFilesOptions", "MakeDirectoryOptions", "Match"],
       ...["MetadataCondition", "Metric", "MoveOptions", "NumberRange", "OpenedContent", "Page", "Passage"],
-      ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointsQuery"],
+      ...["PastOptions", "Point", "PointExample", "PointHit", "PointInput", "PointInputs", "PointsQuery"],
       ...["PointsQueryOptions", "QueryPointsOptions", "SearchQueryOptions"],
       ...["HitsOptions", "QueryHitsOptions", "SearchHitsOptions"],
       ...["ReadContentOptions", "ReadOptions", "ReadPointsOptions", "RemoveOptions", "Scalar", "SearchHit"],

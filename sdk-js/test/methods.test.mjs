@@ -35,6 +35,7 @@ const calls = {
   "CollectionsService/ListCollections": (client) => client.collections.list().toArray(),
   "CollectionsService/DeleteCollection": (client) => client.collections.delete("/a"),
   "PointsService/UpsertPoints": (client) => client.points.upsert("/a", [{ id: "a" }]),
+  "PointsService/UpsertPointsStream": (client) => client.points.upsertStream("/a", [{ id: "a" }]),
   "PointsService/GetPoints": (client) => client.points.get("/a", ["a"]),
   "PointsService/DeletePoints": (client) => client.points.delete("/a", ["a"]),
   "PointsService/ListPoints": (client) => client.points.list("/a").toArray(),

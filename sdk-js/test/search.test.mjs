@@ -53,6 +53,60 @@ for (const [name, makeClient] of Object.entries(transports)) {
       await assert.rejects(client.collections.get(at("/c")), { reason: "COLLECTION_NOT_FOUND", name: "NotFoundError" });
     });
 
+    test("points of any number are put as they come", async () => {
+      const { collection } = await client.collections.create(at("/streamed"), {
+        vectors: [{ name: "v", dimension: 2 }],
+      });
+      function* numbered(count) {
+        for (let n = 0; n < count; n += 1) {
+          yield { id: String(n).padStart(5, "0"), vectors: { v: [1, n] } };
+        }
+      }
+      const ids = async () => (await client.points.list(collection).toArray()).map((point) => point.id);
+      assert.equal((await client.points.upsertStream(collection, numbered(600))).upserted, 600);
+      assert.equal((await ids()).length, 600);
+      assert.equal((await client.points.upsertStream(collection, [])).upserted, 0);
+      const large = Array.from({ length: 20 }, (_, n) => ({ id: `l${n}`, content: new Uint8Array(1_000_000) }));
+      await assert.rejects(client.points.upsert(collection, large), { reason: "TOO_LARGE" });
+      assert.equal((await client.points.upsertStream(collection, ReadableStream.from(large))).upserted, 20);
+      const again = { requestId: `${name}-streamed` };
+      const first = await client.points.upsertStream(collection, numbered(300), again);
+      await client.points.delete(collection, ["00000"]);
+      assert.deepEqual(await client.points.upsertStream(collection, numbered(300), again), first);
+      assert.equal((await client.points.get(collection, ["00000"])).points.length, 0);
+    });
+
+    test("a stream of points that is refused says how many are put", { timeout: 60_000 }, async () => {
+      const { collection } = await client.collections.create(at("/refused"), {
+        vectors: [{ name: "v", dimension: 2 }],
+      });
+      let left = false;
+      async function* points() {
+        try {
+          for (let n = 0; n < 100_000; n += 1) {
+            yield { id: `${n}`, vectors: { v: n === 600 ? [1] : [1, n] } };
+          }
+        } finally {
+          left = true;
+        }
+      }
+      await assert.rejects(client.points.upsertStream(collection, points()), (error) => {
+        assert.equal(error.reason, "DIMENSION_MISMATCH");
+        assert.equal(error.metadata.upserted, "500");
+        return true;
+      });
+      assert.ok(left);
+      assert.equal((await client.points.list(collection).toArray()).length, 500);
+      async function* breaking() {
+        yield* Array.from({ length: 300 }, (_, n) => ({ id: `b${n}` }));
+        throw new RangeError("no more");
+      }
+      await assert.rejects(client.points.upsertStream(collection, breaking()), RangeError);
+      const notANumber = [{ id: "x", vectors: { v: [Number.NaN, 0] } }];
+      await assert.rejects(client.points.upsertStream(collection, notANumber), { reason: "INVALID_VECTOR" });
+      await assert.rejects(client.points.upsertStream(at("/none"), [{ id: "x" }]), { reason: "FILE_NOT_FOUND" });
+    });
+
     test("points are put, read, listed, queried and deleted", async () => {
       const { collection } = await client.collections.create(at("/points"), { vectors: [{ name: "v", dimension: 3 }] });
       const axis = Float32Array.of(1, 0, 0);

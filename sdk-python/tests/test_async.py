@@ -61,6 +61,21 @@ async def test_pieces_that_fail_or_are_cancelled_leave_nothing(async_client: Asy
         await async_client.files.write(f"{folder}/none/f", iter([BIG] * 20))
 
 
+async def test_points_come_asynchronously_and_end_with_their_source(async_client: AsyncClient, folder: str) -> None:
+    await async_client.collections.create(f"{folder}/c", vectors=[VectorSpec("v", 2)])
+
+    async def points(count: int, failure: Exception | None = None) -> AsyncIterator[PointInput]:
+        for number in range(count):
+            yield PointInput(f"{number}", {"v": [1.0, number]})
+        if failure is not None:
+            raise failure
+
+    assert (await async_client.points.upsert_stream(f"{folder}/c", points(600))).upserted == 600
+    assert (await async_client.points.upsert_stream(f"{folder}/c", [PointInput("one")])).upserted == 1
+    with pytest.raises(KeyError):
+        await async_client.points.upsert_stream(f"{folder}/c", points(700, KeyError("the source")))
+
+
 async def test_a_stream_that_is_refused_while_it_is_written_says_why(server: Server, transport: str) -> None:
     async with AsyncClient(**server.reach(transport), token="wrong") as stranger:
         for _ in range(100):

@@ -1,5 +1,7 @@
 """client.collections and client.points against a real server."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from vexfs_client import (
     PointInput,
     PointsQuery,
     Reason,
+    ResourceExhaustedError,
     VectorSpec,
     VectorStorage,
 )
@@ -166,3 +169,58 @@ def test_what_is_no_vector(client: Client, collection: str) -> None:
     with pytest.raises(NotFoundError) as error:
         client.points.query(collection, point_id="none")
     assert error.value.reason == Reason.POINT_NOT_FOUND
+
+
+def numbered(count: int) -> Iterator[PointInput]:
+    return (PointInput(f"n{number:05}", {"main": [1.0, number, 0.0]}, {"number": number}) for number in range(count))
+
+
+def test_points_of_any_number_are_put_as_they_come(client: Client, collection: str) -> None:
+    put = client.points.upsert_stream(collection, numbered(1100))
+    assert put.upserted == 1100
+    assert [point.id for point in client.points.list(collection)] == [f"n{number:05}" for number in range(1100)]
+    assert client.points.get(collection, ["n01099"], min_revision=put.revision)[0].metadata == {"number": 1099}
+    assert client.points.upsert_stream(collection, []).upserted == 0
+
+
+def test_a_stream_of_large_points_goes_in_small_messages(client: Client, collection: str) -> None:
+    points = [
+        *(PointInput(f"l{number}", content=bytes(700_000)) for number in range(40)),
+        *(PointInput(f"m{number}", metadata={"text": "x" * 60_000}) for number in range(100)),
+    ]
+    assert client.points.upsert_stream(collection, points).upserted == 140
+    assert client.files.stat(f"{collection}/l39").size_bytes == 700_000
+    with pytest.raises(ResourceExhaustedError):
+        client.points.upsert(collection, points)
+
+
+def test_a_stream_that_is_refused_says_how_many_are_put(client: Client, collection: str) -> None:
+    def points() -> Iterator[PointInput]:
+        yield from numbered(600)
+        yield PointInput("bad", {"main": [1.0]})
+        yield from numbered(10_000)
+
+    with pytest.raises(InvalidArgumentError) as error:
+        client.points.upsert_stream(collection, points())
+    assert (error.value.reason, error.value.metadata["upserted"]) == (Reason.DIMENSION_MISMATCH, "500")
+    assert len(list(client.points.list(collection))) == 500
+    with pytest.raises(NotFoundError) as missing:
+        client.points.upsert_stream(f"{collection}-none", numbered(1))
+    assert missing.value.reason == Reason.FILE_NOT_FOUND
+
+
+def test_a_source_that_fails_ends_the_stream(client: Client, collection: str) -> None:
+    def points() -> Iterator[PointInput]:
+        yield from numbered(300)
+        raise KeyError("the source")
+
+    with pytest.raises(KeyError, match="the source"):
+        client.points.upsert_stream(collection, points())
+    assert len(list(client.points.list(collection))) in (0, 250)
+
+
+def test_a_stream_sent_again_takes_effect_once(client: Client, collection: str) -> None:
+    first = client.points.upsert_stream(collection, numbered(300), request_id=f"{collection}-stream")
+    client.points.delete(collection, ["n00000"])
+    assert client.points.upsert_stream(collection, numbered(300), request_id=f"{collection}-stream") == first
+    assert client.points.get(collection, ["n00000"]) == []

@@ -48,7 +48,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The call was ended by the caller: the content it was to write could not be read.
+    /// The call was ended by the caller: what it was to send could not be read.
     Cancelled,
     /// Nobody could say what went wrong.
     Unknown,

@@ -1,10 +1,9 @@
 //! The group of methods about files.
 
 use std::error::Error as StdError;
-use std::io;
 
 use bytes::Bytes;
-use futures_util::stream::{Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{Stream, TryStreamExt as _};
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
@@ -14,7 +13,8 @@ use crate::requests::{
     Copy, GetMetadata, GetXattr, Link, List, ListXattrs, MakeDirectory, MoveTo, Read, ReadSymlink, Remove, RemoveXattr,
     SetAttributes, SetMetadata, SetXattr, Stat, Symlink, Write, WriteStream,
 };
-use crate::upload::Source;
+use crate::source::SourceError;
+use crate::upload::source;
 use crate::{Client, FileRef, SymlinkTarget};
 
 const READ_BYTES: usize = 256 * 1024;
@@ -59,14 +59,13 @@ impl Files {
         B: Into<Bytes> + 'static,
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        let content = content.map_ok(Into::into).map_err(io::Error::other);
-        WriteStream::new(&self.client, file.into().into(), Source::new(content.boxed()))
+        WriteStream::new(&self.client, file.into().into(), source(content.map_ok(Into::into).map_err(Into::into)))
     }
 
     /// Write what a reader gives, until its end; otherwise as [`write_stream`](Self::write_stream).
     pub fn write_from(&self, file: impl Into<FileRef>, content: impl AsyncRead + Send + 'static) -> WriteStream {
         let content = ReaderStream::with_capacity(content, READ_BYTES);
-        WriteStream::new(&self.client, file.into().into(), Source::new(content.boxed()))
+        WriteStream::new(&self.client, file.into().into(), source(content.map_err(SourceError::from)))
     }
 
     /// Make a directory at a path.

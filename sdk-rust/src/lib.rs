@@ -17,11 +17,13 @@ mod filter;
 mod generated;
 mod pages;
 mod points;
+mod points_stream;
 pub mod requests;
 mod rpc;
 mod search;
 mod server;
 mod settings;
+mod source;
 mod tls;
 mod upload;
 

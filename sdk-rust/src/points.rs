@@ -1,13 +1,16 @@
 //! The group of methods about points, and what a point is.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 
 use bytes::Bytes;
+use futures_util::stream::{Stream, TryStreamExt as _};
 
 use crate::convert::{count, from_struct, from_vector, to_struct, to_vector};
 use crate::files::named;
 use crate::generated::proto;
-use crate::requests::{BatchQueryPoints, DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints};
+use crate::points_stream;
+use crate::requests::{BatchQueryPoints, DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints, UpsertPointsStream};
 use crate::{Client, FileRef, Metadata};
 
 /// Vectors with a payload: the files of a collection. Made by [`Client::points`].
@@ -21,11 +24,44 @@ impl Points {
         Self { client }
     }
 
-    /// Make points, or replace those of the same id. More than 250 are put in several transactions, in order.
+    /// Make points, or replace those of the same id: 10,000 and 16 MiB at most, [`upsert_stream`](Self::upsert_stream) takes more.
+    /// More than 250 are put in several transactions, in order.
     pub fn upsert(&self, collection: impl Into<FileRef>, points: impl IntoIterator<Item = PointInput>) -> UpsertPoints {
         let points = points.into_iter().map(|point| point.0).collect();
         let request = proto::UpsertPointsRequest { collection: named(collection), points, ..Default::default() };
         UpsertPoints::new(&self.client, request)
+    }
+
+    /// Make points, or replace those of the same id, as a stream gives them: any number, of which few are in memory at a time.
+    ///
+    /// They are put in order, as they come, and the stream is asked for more as fast as the server puts them. A failure leaves those
+    /// before it: `upserted` of the error's [`metadata`](crate::Error::metadata) says how many, at least, those are. Once it
+    /// has answered all of them are durable.
+    ///
+    /// Unlike [`upsert`](Self::upsert) it is sent once, and not tried again once something was taken from the stream; it is safe to
+    /// send all of it again. There is no time-out, not the client's either, unless the request is given one, for the whole stream.
+    ///
+    /// ```
+    /// # async fn put(client: vexfs_client::Client) -> vexfs_client::Result<()> {
+    /// use std::convert::Infallible;
+    ///
+    /// use futures_util::stream;
+    /// use vexfs_client::PointInput;
+    ///
+    /// let points = (0..1_000_000).map(|n| PointInput::new(format!("{n}")).vector("image", [0.1, 0.9]));
+    /// let upserted = client.points().upsert_stream("/images", stream::iter(points.map(Ok::<_, Infallible>))).await?;
+    /// assert_eq!(upserted, 1_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn upsert_stream<S, E>(&self, collection: impl Into<FileRef>, points: S) -> UpsertPointsStream
+    where
+        S: Stream<Item = Result<PointInput, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let request = proto::UpsertPointsStreamRequest { collection: named(collection), ..Default::default() };
+        let source = points_stream::source(points.map_ok(|point| point.0).map_err(Into::into));
+        UpsertPointsStream::new(&self.client, request, source)
     }
 
     /// Read points by their ids, in their order; one that is not there is left out.

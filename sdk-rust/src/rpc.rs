@@ -1,7 +1,8 @@
-//! The methods of the contract that take one message and answer one: which stub sends them, and whether they write.
+//! The methods of the contract that answer one message: which stub sends them, and whether those that take one write.
 
 use std::future::Future;
 
+use futures_util::stream::Stream;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
@@ -95,4 +96,34 @@ unary! {
     server_service_client::ServerServiceClient {
         reads get_server_info(GetServerInfoRequest) -> GetServerInfoResponse;
     }
+}
+
+/// A message of a method that takes a stream of them.
+pub(crate) trait Streamed: Clone + Send + Sync + 'static {
+    type Response: Send + 'static;
+
+    fn send(
+        request: Request<impl Stream<Item = Self> + Send + 'static>,
+        channel: Channel,
+    ) -> impl Future<Output = Result<Self::Response, Status>> + Send;
+}
+
+macro_rules! streamed {
+    ($($module:ident::$Stub:ident $method:ident($Request:ident) -> $Response:ident;)*) => { $(
+        impl Streamed for proto::$Request {
+            type Response = proto::$Response;
+
+            async fn send(
+                request: Request<impl Stream<Item = Self> + Send + 'static>,
+                channel: Channel,
+            ) -> Result<Self::Response, Status> {
+                Ok(proto::$module::$Stub::new(channel).$method(request).await?.into_inner())
+            }
+        }
+    )* };
+}
+
+streamed! {
+    files_service_client::FilesServiceClient write_file(WriteFileRequest) -> WriteFileResponse;
+    points_service_client::PointsServiceClient upsert_points_stream(UpsertPointsStreamRequest) -> UpsertPointsStreamResponse;
 }

@@ -300,6 +300,126 @@ func (x *UpsertPointsResponse) GetUpserted() int64 {
 	return 0
 }
 
+// One message of a stream of points to put.
+type UpsertPointsStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The collection's directory: set in the first message, and in no other.
+	Collection *FileRef `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	// The points; the first message may have none.
+	Points []*PointInput `protobuf:"bytes,2,rep,name=points,proto3" json:"points,omitempty"`
+	// In the first message; makes it safe to send the whole stream again: a random id, the same for every attempt. It is kept for 10
+	// minutes.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsertPointsStreamRequest) Reset() {
+	*x = UpsertPointsStreamRequest{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsertPointsStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsertPointsStreamRequest) ProtoMessage() {}
+
+func (x *UpsertPointsStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsertPointsStreamRequest.ProtoReflect.Descriptor instead.
+func (*UpsertPointsStreamRequest) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpsertPointsStreamRequest) GetCollection() *FileRef {
+	if x != nil {
+		return x.Collection
+	}
+	return nil
+}
+
+func (x *UpsertPointsStreamRequest) GetPoints() []*PointInput {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+func (x *UpsertPointsStreamRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// All points of the stream are stored.
+type UpsertPointsStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision that this answer reflects.
+	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// How many points were put.
+	Upserted      int64 `protobuf:"varint,2,opt,name=upserted,proto3" json:"upserted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpsertPointsStreamResponse) Reset() {
+	*x = UpsertPointsStreamResponse{}
+	mi := &file_vexfs_v1_points_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpsertPointsStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpsertPointsStreamResponse) ProtoMessage() {}
+
+func (x *UpsertPointsStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vexfs_v1_points_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpsertPointsStreamResponse.ProtoReflect.Descriptor instead.
+func (*UpsertPointsStreamResponse) Descriptor() ([]byte, []int) {
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UpsertPointsStreamResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpsertPointsStreamResponse) GetUpserted() int64 {
+	if x != nil {
+		return x.Upserted
+	}
+	return 0
+}
+
 // Points to read.
 type GetPointsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -317,7 +437,7 @@ type GetPointsRequest struct {
 
 func (x *GetPointsRequest) Reset() {
 	*x = GetPointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[4]
+	mi := &file_vexfs_v1_points_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -329,7 +449,7 @@ func (x *GetPointsRequest) String() string {
 func (*GetPointsRequest) ProtoMessage() {}
 
 func (x *GetPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[4]
+	mi := &file_vexfs_v1_points_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -342,7 +462,7 @@ func (x *GetPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPointsRequest.ProtoReflect.Descriptor instead.
 func (*GetPointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{4}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetPointsRequest) GetCollection() *FileRef {
@@ -386,7 +506,7 @@ type GetPointsResponse struct {
 
 func (x *GetPointsResponse) Reset() {
 	*x = GetPointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[5]
+	mi := &file_vexfs_v1_points_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +518,7 @@ func (x *GetPointsResponse) String() string {
 func (*GetPointsResponse) ProtoMessage() {}
 
 func (x *GetPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[5]
+	mi := &file_vexfs_v1_points_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +531,7 @@ func (x *GetPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPointsResponse.ProtoReflect.Descriptor instead.
 func (*GetPointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{5}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetPointsResponse) GetRevision() int64 {
@@ -443,7 +563,7 @@ type DeletePointsRequest struct {
 
 func (x *DeletePointsRequest) Reset() {
 	*x = DeletePointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[6]
+	mi := &file_vexfs_v1_points_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +575,7 @@ func (x *DeletePointsRequest) String() string {
 func (*DeletePointsRequest) ProtoMessage() {}
 
 func (x *DeletePointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[6]
+	mi := &file_vexfs_v1_points_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +588,7 @@ func (x *DeletePointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePointsRequest.ProtoReflect.Descriptor instead.
 func (*DeletePointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{6}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeletePointsRequest) GetCollection() *FileRef {
@@ -505,7 +625,7 @@ type DeletePointsResponse struct {
 
 func (x *DeletePointsResponse) Reset() {
 	*x = DeletePointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[7]
+	mi := &file_vexfs_v1_points_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +637,7 @@ func (x *DeletePointsResponse) String() string {
 func (*DeletePointsResponse) ProtoMessage() {}
 
 func (x *DeletePointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[7]
+	mi := &file_vexfs_v1_points_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +650,7 @@ func (x *DeletePointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePointsResponse.ProtoReflect.Descriptor instead.
 func (*DeletePointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{7}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeletePointsResponse) GetRevision() int64 {
@@ -566,7 +686,7 @@ type ListPointsRequest struct {
 
 func (x *ListPointsRequest) Reset() {
 	*x = ListPointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[8]
+	mi := &file_vexfs_v1_points_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +698,7 @@ func (x *ListPointsRequest) String() string {
 func (*ListPointsRequest) ProtoMessage() {}
 
 func (x *ListPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[8]
+	mi := &file_vexfs_v1_points_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +711,7 @@ func (x *ListPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPointsRequest.ProtoReflect.Descriptor instead.
 func (*ListPointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{8}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListPointsRequest) GetCollection() *FileRef {
@@ -644,7 +764,7 @@ type ListPointsResponse struct {
 
 func (x *ListPointsResponse) Reset() {
 	*x = ListPointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[9]
+	mi := &file_vexfs_v1_points_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +776,7 @@ func (x *ListPointsResponse) String() string {
 func (*ListPointsResponse) ProtoMessage() {}
 
 func (x *ListPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[9]
+	mi := &file_vexfs_v1_points_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +789,7 @@ func (x *ListPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPointsResponse.ProtoReflect.Descriptor instead.
 func (*ListPointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{9}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListPointsResponse) GetRevision() int64 {
@@ -709,7 +829,7 @@ type Example struct {
 
 func (x *Example) Reset() {
 	*x = Example{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	mi := &file_vexfs_v1_points_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +841,7 @@ func (x *Example) String() string {
 func (*Example) ProtoMessage() {}
 
 func (x *Example) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[10]
+	mi := &file_vexfs_v1_points_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +854,7 @@ func (x *Example) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Example.ProtoReflect.Descriptor instead.
 func (*Example) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{10}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Example) GetExample() isExample_Example {
@@ -796,7 +916,7 @@ type Examples struct {
 
 func (x *Examples) Reset() {
 	*x = Examples{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	mi := &file_vexfs_v1_points_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +928,7 @@ func (x *Examples) String() string {
 func (*Examples) ProtoMessage() {}
 
 func (x *Examples) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[11]
+	mi := &file_vexfs_v1_points_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +941,7 @@ func (x *Examples) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Examples.ProtoReflect.Descriptor instead.
 func (*Examples) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{11}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Examples) GetPositive() []*Example {
@@ -878,7 +998,7 @@ type QueryPointsRequest struct {
 
 func (x *QueryPointsRequest) Reset() {
 	*x = QueryPointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[12]
+	mi := &file_vexfs_v1_points_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1010,7 @@ func (x *QueryPointsRequest) String() string {
 func (*QueryPointsRequest) ProtoMessage() {}
 
 func (x *QueryPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[12]
+	mi := &file_vexfs_v1_points_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1023,7 @@ func (x *QueryPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryPointsRequest.ProtoReflect.Descriptor instead.
 func (*QueryPointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{12}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryPointsRequest) GetCollection() *FileRef {
@@ -1034,7 +1154,7 @@ type PointHit struct {
 
 func (x *PointHit) Reset() {
 	*x = PointHit{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[13]
+	mi := &file_vexfs_v1_points_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1166,7 @@ func (x *PointHit) String() string {
 func (*PointHit) ProtoMessage() {}
 
 func (x *PointHit) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[13]
+	mi := &file_vexfs_v1_points_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1179,7 @@ func (x *PointHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PointHit.ProtoReflect.Descriptor instead.
 func (*PointHit) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{13}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PointHit) GetPoint() *Point {
@@ -1103,7 +1223,7 @@ type QueryPointsResponse struct {
 
 func (x *QueryPointsResponse) Reset() {
 	*x = QueryPointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[14]
+	mi := &file_vexfs_v1_points_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1235,7 @@ func (x *QueryPointsResponse) String() string {
 func (*QueryPointsResponse) ProtoMessage() {}
 
 func (x *QueryPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[14]
+	mi := &file_vexfs_v1_points_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1248,7 @@ func (x *QueryPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryPointsResponse.ProtoReflect.Descriptor instead.
 func (*QueryPointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{14}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QueryPointsResponse) GetRevision() int64 {
@@ -1207,7 +1327,7 @@ type BatchQueryPointsRequest struct {
 
 func (x *BatchQueryPointsRequest) Reset() {
 	*x = BatchQueryPointsRequest{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[15]
+	mi := &file_vexfs_v1_points_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1339,7 @@ func (x *BatchQueryPointsRequest) String() string {
 func (*BatchQueryPointsRequest) ProtoMessage() {}
 
 func (x *BatchQueryPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[15]
+	mi := &file_vexfs_v1_points_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1352,7 @@ func (x *BatchQueryPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryPointsRequest.ProtoReflect.Descriptor instead.
 func (*BatchQueryPointsRequest) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{15}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BatchQueryPointsRequest) GetQueries() []*QueryPointsRequest {
@@ -1262,7 +1382,7 @@ type BatchQueryPointsResponse struct {
 
 func (x *BatchQueryPointsResponse) Reset() {
 	*x = BatchQueryPointsResponse{}
-	mi := &file_vexfs_v1_points_proto_msgTypes[16]
+	mi := &file_vexfs_v1_points_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1394,7 @@ func (x *BatchQueryPointsResponse) String() string {
 func (*BatchQueryPointsResponse) ProtoMessage() {}
 
 func (x *BatchQueryPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vexfs_v1_points_proto_msgTypes[16]
+	mi := &file_vexfs_v1_points_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1407,7 @@ func (x *BatchQueryPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchQueryPointsResponse.ProtoReflect.Descriptor instead.
 func (*BatchQueryPointsResponse) Descriptor() ([]byte, []int) {
-	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{16}
+	return file_vexfs_v1_points_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchQueryPointsResponse) GetRevision() int64 {
@@ -1338,6 +1458,16 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x0f \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\trequestId\"N\n" +
 	"\x14UpsertPointsResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x1a\n" +
+	"\bupserted\x18\x02 \x01(\x03R\bupserted\"\xb0\x01\n" +
+	"\x19UpsertPointsStreamRequest\x121\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\v2\x11.vexfs.v1.FileRefR\n" +
+	"collection\x127\n" +
+	"\x06points\x18\x02 \x03(\v2\x14.vexfs.v1.PointInputB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x06points\x12'\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\trequestId\"T\n" +
+	"\x1aUpsertPointsStreamResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x1a\n" +
 	"\bupserted\x18\x02 \x01(\x03R\bupserted\"\xc3\x01\n" +
 	"\x10GetPointsRequest\x12=\n" +
@@ -1426,9 +1556,10 @@ const file_vexfs_v1_points_proto_rawDesc = "" +
 	"\x10one_min_revision\x12D`min_revision` is said once, for the whole batch, and not in a query\x1a0this.queries.all(query, query.min_revision == 0)\"o\n" +
 	"\x18BatchQueryPointsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x127\n" +
-	"\aanswers\x18\x02 \x03(\v2\x1d.vexfs.v1.QueryPointsResponseR\aanswers2\xe6\x05\n" +
+	"\aanswers\x18\x02 \x03(\v2\x1d.vexfs.v1.QueryPointsResponseR\aanswers2\x80\a\n" +
 	"\rPointsService\x12}\n" +
-	"\fUpsertPoints\x12\x1d.vexfs.v1.UpsertPointsRequest\x1a\x1e.vexfs.v1.UpsertPointsResponse\".\x8a\xb5\x18\v\b\x02\x12\a\v\x05\x06\b \"%\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:upsert\x90\x02\x02\x12k\n" +
+	"\fUpsertPoints\x12\x1d.vexfs.v1.UpsertPointsRequest\x1a\x1e.vexfs.v1.UpsertPointsResponse\".\x8a\xb5\x18\v\b\x02\x12\a\v\x05\x06\b \"%\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:upsert\x90\x02\x02\x12\x97\x01\n" +
+	"\x12UpsertPointsStream\x12#.vexfs.v1.UpsertPointsStreamRequest\x1a$.vexfs.v1.UpsertPointsStreamResponse\"4\x8a\xb5\x18\v\b\x02\x12\a\v\x05\x06\b \"%\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/points:upsertStream\x90\x02\x02(\x01\x12k\n" +
 	"\tGetPoints\x12\x1a.vexfs.v1.GetPointsRequest\x1a\x1b.vexfs.v1.GetPointsResponse\"%\x8a\xb5\x18\x05\b\x01\x12\x01\v\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/points:get\x90\x02\x01\x12w\n" +
 	"\fDeletePoints\x12\x1d.vexfs.v1.DeletePointsRequest\x1a\x1e.vexfs.v1.DeletePointsResponse\"(\x8a\xb5\x18\x05\b\x02\x12\x01\v\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/points:delete\x90\x02\x02\x12g\n" +
 	"\n" +
@@ -1452,74 +1583,80 @@ func file_vexfs_v1_points_proto_rawDescGZIP() []byte {
 	return file_vexfs_v1_points_proto_rawDescData
 }
 
-var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_vexfs_v1_points_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_vexfs_v1_points_proto_goTypes = []any{
-	(*PointInput)(nil),               // 0: vexfs.v1.PointInput
-	(*Point)(nil),                    // 1: vexfs.v1.Point
-	(*UpsertPointsRequest)(nil),      // 2: vexfs.v1.UpsertPointsRequest
-	(*UpsertPointsResponse)(nil),     // 3: vexfs.v1.UpsertPointsResponse
-	(*GetPointsRequest)(nil),         // 4: vexfs.v1.GetPointsRequest
-	(*GetPointsResponse)(nil),        // 5: vexfs.v1.GetPointsResponse
-	(*DeletePointsRequest)(nil),      // 6: vexfs.v1.DeletePointsRequest
-	(*DeletePointsResponse)(nil),     // 7: vexfs.v1.DeletePointsResponse
-	(*ListPointsRequest)(nil),        // 8: vexfs.v1.ListPointsRequest
-	(*ListPointsResponse)(nil),       // 9: vexfs.v1.ListPointsResponse
-	(*Example)(nil),                  // 10: vexfs.v1.Example
-	(*Examples)(nil),                 // 11: vexfs.v1.Examples
-	(*QueryPointsRequest)(nil),       // 12: vexfs.v1.QueryPointsRequest
-	(*PointHit)(nil),                 // 13: vexfs.v1.PointHit
-	(*QueryPointsResponse)(nil),      // 14: vexfs.v1.QueryPointsResponse
-	(*BatchQueryPointsRequest)(nil),  // 15: vexfs.v1.BatchQueryPointsRequest
-	(*BatchQueryPointsResponse)(nil), // 16: vexfs.v1.BatchQueryPointsResponse
-	nil,                              // 17: vexfs.v1.PointInput.VectorsEntry
-	nil,                              // 18: vexfs.v1.Point.VectorsEntry
-	(*structpb.Struct)(nil),          // 19: google.protobuf.Struct
-	(*FileRef)(nil),                  // 20: vexfs.v1.FileRef
-	(*Vector)(nil),                   // 21: vexfs.v1.Vector
-	(*Filter)(nil),                   // 22: vexfs.v1.Filter
+	(*PointInput)(nil),                 // 0: vexfs.v1.PointInput
+	(*Point)(nil),                      // 1: vexfs.v1.Point
+	(*UpsertPointsRequest)(nil),        // 2: vexfs.v1.UpsertPointsRequest
+	(*UpsertPointsResponse)(nil),       // 3: vexfs.v1.UpsertPointsResponse
+	(*UpsertPointsStreamRequest)(nil),  // 4: vexfs.v1.UpsertPointsStreamRequest
+	(*UpsertPointsStreamResponse)(nil), // 5: vexfs.v1.UpsertPointsStreamResponse
+	(*GetPointsRequest)(nil),           // 6: vexfs.v1.GetPointsRequest
+	(*GetPointsResponse)(nil),          // 7: vexfs.v1.GetPointsResponse
+	(*DeletePointsRequest)(nil),        // 8: vexfs.v1.DeletePointsRequest
+	(*DeletePointsResponse)(nil),       // 9: vexfs.v1.DeletePointsResponse
+	(*ListPointsRequest)(nil),          // 10: vexfs.v1.ListPointsRequest
+	(*ListPointsResponse)(nil),         // 11: vexfs.v1.ListPointsResponse
+	(*Example)(nil),                    // 12: vexfs.v1.Example
+	(*Examples)(nil),                   // 13: vexfs.v1.Examples
+	(*QueryPointsRequest)(nil),         // 14: vexfs.v1.QueryPointsRequest
+	(*PointHit)(nil),                   // 15: vexfs.v1.PointHit
+	(*QueryPointsResponse)(nil),        // 16: vexfs.v1.QueryPointsResponse
+	(*BatchQueryPointsRequest)(nil),    // 17: vexfs.v1.BatchQueryPointsRequest
+	(*BatchQueryPointsResponse)(nil),   // 18: vexfs.v1.BatchQueryPointsResponse
+	nil,                                // 19: vexfs.v1.PointInput.VectorsEntry
+	nil,                                // 20: vexfs.v1.Point.VectorsEntry
+	(*structpb.Struct)(nil),            // 21: google.protobuf.Struct
+	(*FileRef)(nil),                    // 22: vexfs.v1.FileRef
+	(*Vector)(nil),                     // 23: vexfs.v1.Vector
+	(*Filter)(nil),                     // 24: vexfs.v1.Filter
 }
 var file_vexfs_v1_points_proto_depIdxs = []int32{
-	17, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
-	19, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
-	19, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
-	18, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
-	20, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	19, // 0: vexfs.v1.PointInput.vectors:type_name -> vexfs.v1.PointInput.VectorsEntry
+	21, // 1: vexfs.v1.PointInput.metadata:type_name -> google.protobuf.Struct
+	21, // 2: vexfs.v1.Point.metadata:type_name -> google.protobuf.Struct
+	20, // 3: vexfs.v1.Point.vectors:type_name -> vexfs.v1.Point.VectorsEntry
+	22, // 4: vexfs.v1.UpsertPointsRequest.collection:type_name -> vexfs.v1.FileRef
 	0,  // 5: vexfs.v1.UpsertPointsRequest.points:type_name -> vexfs.v1.PointInput
-	20, // 6: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
-	1,  // 7: vexfs.v1.GetPointsResponse.points:type_name -> vexfs.v1.Point
-	20, // 8: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
-	20, // 9: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
-	1,  // 10: vexfs.v1.ListPointsResponse.points:type_name -> vexfs.v1.Point
-	21, // 11: vexfs.v1.Example.vector:type_name -> vexfs.v1.Vector
-	10, // 12: vexfs.v1.Examples.positive:type_name -> vexfs.v1.Example
-	10, // 13: vexfs.v1.Examples.negative:type_name -> vexfs.v1.Example
-	20, // 14: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
-	21, // 15: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
-	11, // 16: vexfs.v1.QueryPointsRequest.examples:type_name -> vexfs.v1.Examples
-	22, // 17: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
-	1,  // 18: vexfs.v1.PointHit.point:type_name -> vexfs.v1.Point
-	13, // 19: vexfs.v1.QueryPointsResponse.hits:type_name -> vexfs.v1.PointHit
-	12, // 20: vexfs.v1.BatchQueryPointsRequest.queries:type_name -> vexfs.v1.QueryPointsRequest
-	14, // 21: vexfs.v1.BatchQueryPointsResponse.answers:type_name -> vexfs.v1.QueryPointsResponse
-	21, // 22: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	21, // 23: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
-	2,  // 24: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
-	4,  // 25: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
-	6,  // 26: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
-	8,  // 27: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
-	12, // 28: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
-	15, // 29: vexfs.v1.PointsService.BatchQueryPoints:input_type -> vexfs.v1.BatchQueryPointsRequest
-	3,  // 30: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
-	5,  // 31: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
-	7,  // 32: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
-	9,  // 33: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
-	14, // 34: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
-	16, // 35: vexfs.v1.PointsService.BatchQueryPoints:output_type -> vexfs.v1.BatchQueryPointsResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	22, // 6: vexfs.v1.UpsertPointsStreamRequest.collection:type_name -> vexfs.v1.FileRef
+	0,  // 7: vexfs.v1.UpsertPointsStreamRequest.points:type_name -> vexfs.v1.PointInput
+	22, // 8: vexfs.v1.GetPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	1,  // 9: vexfs.v1.GetPointsResponse.points:type_name -> vexfs.v1.Point
+	22, // 10: vexfs.v1.DeletePointsRequest.collection:type_name -> vexfs.v1.FileRef
+	22, // 11: vexfs.v1.ListPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	1,  // 12: vexfs.v1.ListPointsResponse.points:type_name -> vexfs.v1.Point
+	23, // 13: vexfs.v1.Example.vector:type_name -> vexfs.v1.Vector
+	12, // 14: vexfs.v1.Examples.positive:type_name -> vexfs.v1.Example
+	12, // 15: vexfs.v1.Examples.negative:type_name -> vexfs.v1.Example
+	22, // 16: vexfs.v1.QueryPointsRequest.collection:type_name -> vexfs.v1.FileRef
+	23, // 17: vexfs.v1.QueryPointsRequest.vector:type_name -> vexfs.v1.Vector
+	13, // 18: vexfs.v1.QueryPointsRequest.examples:type_name -> vexfs.v1.Examples
+	24, // 19: vexfs.v1.QueryPointsRequest.filter:type_name -> vexfs.v1.Filter
+	1,  // 20: vexfs.v1.PointHit.point:type_name -> vexfs.v1.Point
+	15, // 21: vexfs.v1.QueryPointsResponse.hits:type_name -> vexfs.v1.PointHit
+	14, // 22: vexfs.v1.BatchQueryPointsRequest.queries:type_name -> vexfs.v1.QueryPointsRequest
+	16, // 23: vexfs.v1.BatchQueryPointsResponse.answers:type_name -> vexfs.v1.QueryPointsResponse
+	23, // 24: vexfs.v1.PointInput.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	23, // 25: vexfs.v1.Point.VectorsEntry.value:type_name -> vexfs.v1.Vector
+	2,  // 26: vexfs.v1.PointsService.UpsertPoints:input_type -> vexfs.v1.UpsertPointsRequest
+	4,  // 27: vexfs.v1.PointsService.UpsertPointsStream:input_type -> vexfs.v1.UpsertPointsStreamRequest
+	6,  // 28: vexfs.v1.PointsService.GetPoints:input_type -> vexfs.v1.GetPointsRequest
+	8,  // 29: vexfs.v1.PointsService.DeletePoints:input_type -> vexfs.v1.DeletePointsRequest
+	10, // 30: vexfs.v1.PointsService.ListPoints:input_type -> vexfs.v1.ListPointsRequest
+	14, // 31: vexfs.v1.PointsService.QueryPoints:input_type -> vexfs.v1.QueryPointsRequest
+	17, // 32: vexfs.v1.PointsService.BatchQueryPoints:input_type -> vexfs.v1.BatchQueryPointsRequest
+	3,  // 33: vexfs.v1.PointsService.UpsertPoints:output_type -> vexfs.v1.UpsertPointsResponse
+	5,  // 34: vexfs.v1.PointsService.UpsertPointsStream:output_type -> vexfs.v1.UpsertPointsStreamResponse
+	7,  // 35: vexfs.v1.PointsService.GetPoints:output_type -> vexfs.v1.GetPointsResponse
+	9,  // 36: vexfs.v1.PointsService.DeletePoints:output_type -> vexfs.v1.DeletePointsResponse
+	11, // 37: vexfs.v1.PointsService.ListPoints:output_type -> vexfs.v1.ListPointsResponse
+	16, // 38: vexfs.v1.PointsService.QueryPoints:output_type -> vexfs.v1.QueryPointsResponse
+	18, // 39: vexfs.v1.PointsService.BatchQueryPoints:output_type -> vexfs.v1.BatchQueryPointsResponse
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_vexfs_v1_points_proto_init() }
@@ -1531,11 +1668,11 @@ func file_vexfs_v1_points_proto_init() {
 	file_vexfs_v1_filter_proto_init()
 	file_vexfs_v1_options_proto_init()
 	file_vexfs_v1_points_proto_msgTypes[0].OneofWrappers = []any{}
-	file_vexfs_v1_points_proto_msgTypes[10].OneofWrappers = []any{
+	file_vexfs_v1_points_proto_msgTypes[12].OneofWrappers = []any{
 		(*Example_PointId)(nil),
 		(*Example_Vector)(nil),
 	}
-	file_vexfs_v1_points_proto_msgTypes[12].OneofWrappers = []any{
+	file_vexfs_v1_points_proto_msgTypes[14].OneofWrappers = []any{
 		(*QueryPointsRequest_Vector)(nil),
 		(*QueryPointsRequest_PointId)(nil),
 		(*QueryPointsRequest_Examples)(nil),
@@ -1546,7 +1683,7 @@ func file_vexfs_v1_points_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vexfs_v1_points_proto_rawDesc), len(file_vexfs_v1_points_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

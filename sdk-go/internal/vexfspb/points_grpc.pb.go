@@ -21,12 +21,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PointsService_UpsertPoints_FullMethodName     = "/vexfs.v1.PointsService/UpsertPoints"
-	PointsService_GetPoints_FullMethodName        = "/vexfs.v1.PointsService/GetPoints"
-	PointsService_DeletePoints_FullMethodName     = "/vexfs.v1.PointsService/DeletePoints"
-	PointsService_ListPoints_FullMethodName       = "/vexfs.v1.PointsService/ListPoints"
-	PointsService_QueryPoints_FullMethodName      = "/vexfs.v1.PointsService/QueryPoints"
-	PointsService_BatchQueryPoints_FullMethodName = "/vexfs.v1.PointsService/BatchQueryPoints"
+	PointsService_UpsertPoints_FullMethodName       = "/vexfs.v1.PointsService/UpsertPoints"
+	PointsService_UpsertPointsStream_FullMethodName = "/vexfs.v1.PointsService/UpsertPointsStream"
+	PointsService_GetPoints_FullMethodName          = "/vexfs.v1.PointsService/GetPoints"
+	PointsService_DeletePoints_FullMethodName       = "/vexfs.v1.PointsService/DeletePoints"
+	PointsService_ListPoints_FullMethodName         = "/vexfs.v1.PointsService/ListPoints"
+	PointsService_QueryPoints_FullMethodName        = "/vexfs.v1.PointsService/QueryPoints"
+	PointsService_BatchQueryPoints_FullMethodName   = "/vexfs.v1.PointsService/BatchQueryPoints"
 )
 
 // PointsServiceClient is the client API for PointsService service.
@@ -39,6 +40,11 @@ type PointsServiceClient interface {
 	// Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
 	// before it, and the answer carries the revision of the last.
 	UpsertPoints(ctx context.Context, in *UpsertPointsRequest, opts ...grpc.CallOption) (*UpsertPointsResponse, error)
+	// Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+	// names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+	// than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+	// the answer comes all of them are durable.
+	UpsertPointsStream(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UpsertPointsStreamRequest, UpsertPointsStreamResponse], error)
 	// Reads points by their ids.
 	GetPoints(ctx context.Context, in *GetPointsRequest, opts ...grpc.CallOption) (*GetPointsResponse, error)
 	// Deletes points by their ids; an id that is not there is passed over.
@@ -70,6 +76,19 @@ func (c *pointsServiceClient) UpsertPoints(ctx context.Context, in *UpsertPoints
 	}
 	return out, nil
 }
+
+func (c *pointsServiceClient) UpsertPointsStream(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UpsertPointsStreamRequest, UpsertPointsStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PointsService_ServiceDesc.Streams[0], PointsService_UpsertPointsStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UpsertPointsStreamRequest, UpsertPointsStreamResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PointsService_UpsertPointsStreamClient = grpc.ClientStreamingClient[UpsertPointsStreamRequest, UpsertPointsStreamResponse]
 
 func (c *pointsServiceClient) GetPoints(ctx context.Context, in *GetPointsRequest, opts ...grpc.CallOption) (*GetPointsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -131,6 +150,11 @@ type PointsServiceServer interface {
 	// Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
 	// before it, and the answer carries the revision of the last.
 	UpsertPoints(context.Context, *UpsertPointsRequest) (*UpsertPointsResponse, error)
+	// Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+	// names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+	// than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+	// the answer comes all of them are durable.
+	UpsertPointsStream(grpc.ClientStreamingServer[UpsertPointsStreamRequest, UpsertPointsStreamResponse]) error
 	// Reads points by their ids.
 	GetPoints(context.Context, *GetPointsRequest) (*GetPointsResponse, error)
 	// Deletes points by their ids; an id that is not there is passed over.
@@ -155,6 +179,9 @@ type UnimplementedPointsServiceServer struct{}
 
 func (UnimplementedPointsServiceServer) UpsertPoints(context.Context, *UpsertPointsRequest) (*UpsertPointsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpsertPoints not implemented")
+}
+func (UnimplementedPointsServiceServer) UpsertPointsStream(grpc.ClientStreamingServer[UpsertPointsStreamRequest, UpsertPointsStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method UpsertPointsStream not implemented")
 }
 func (UnimplementedPointsServiceServer) GetPoints(context.Context, *GetPointsRequest) (*GetPointsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPoints not implemented")
@@ -209,6 +236,13 @@ func _PointsService_UpsertPoints_Handler(srv interface{}, ctx context.Context, d
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _PointsService_UpsertPointsStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PointsServiceServer).UpsertPointsStream(&grpc.GenericServerStream[UpsertPointsStreamRequest, UpsertPointsStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PointsService_UpsertPointsStreamServer = grpc.ClientStreamingServer[UpsertPointsStreamRequest, UpsertPointsStreamResponse]
 
 func _PointsService_GetPoints_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetPointsRequest)
@@ -332,6 +366,12 @@ var PointsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _PointsService_BatchQueryPoints_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "UpsertPointsStream",
+			Handler:       _PointsService_UpsertPointsStream_Handler,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "vexfs/v1/points.proto",
 }

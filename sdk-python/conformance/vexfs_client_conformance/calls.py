@@ -236,6 +236,15 @@ async def upsert_points(client: Any, asked: Asked) -> list[Json]:
     return [plain(await client.points.upsert(**given))]
 
 
+async def upsert_points_stream(client: Any, asked: Asked) -> list[Json]:
+    if not asked.requests or any(part.keys() - {"points"} for part in asked.requests[1:]):
+        raise Unsupported("a stream of points is a collection and points, in this order")
+    request = {**asked.request, "points": [one for part in asked.requests for one in part.get("points", [])]}
+    parse = {"points": lambda all: iter([point(one) for one in all])}
+    given = _arguments(request, ("request_id",), ["collection", "points"], asked.timeout, parse)
+    return [plain(await client.points.upsert_stream(**given))]
+
+
 async def get_points(client: Any, asked: Asked) -> list[Json]:
     asked.request.setdefault("ids", [])
     given = arguments(asked, "with_vectors", "min_revision", required=["collection", "ids"])
@@ -345,6 +354,7 @@ HANDLERS: Mapping[str, Handler] = {
     "ListCollections": list_collections,
     "DeleteCollection": delete_collection,
     "UpsertPoints": upsert_points,
+    "UpsertPointsStream": upsert_points_stream,
     "GetPoints": get_points,
     "DeletePoints": delete_points,
     "ListPoints": list_points,

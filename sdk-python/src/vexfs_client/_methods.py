@@ -51,6 +51,7 @@ GET_COLLECTION = Method(_COLLECTIONS + "GetCollection", v1.GetCollectionResponse
 LIST_COLLECTIONS = Method(_COLLECTIONS + "ListCollections", v1.ListCollectionsResponse)
 DELETE_COLLECTION = Method(_COLLECTIONS + "DeleteCollection", v1.DeleteCollectionResponse, writes=True)
 UPSERT_POINTS = Method(_POINTS + "UpsertPoints", v1.UpsertPointsResponse, writes=True)
+UPSERT_POINTS_STREAM = Method(_POINTS + "UpsertPointsStream", v1.UpsertPointsStreamResponse, writes=True)
 GET_POINTS = Method(_POINTS + "GetPoints", v1.GetPointsResponse)
 DELETE_POINTS = Method(_POINTS + "DeletePoints", v1.DeletePointsResponse, writes=True)
 LIST_POINTS = Method(_POINTS + "ListPoints", v1.ListPointsResponse)

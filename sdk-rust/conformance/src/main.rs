@@ -161,6 +161,7 @@ async fn make(client: &Client, call: &Call) -> Answered {
         "CreateCollection" | "GetCollection" | "ListCollections" | "DeleteCollection" => {
             collections::call(client, method, first, options).await
         }
+        "UpsertPointsStream" => points::upsert_stream(client, first, requests.collect::<Result<_, _>>()?, options).await,
         "UpsertPoints" | "GetPoints" | "DeletePoints" | "ListPoints" | "QueryPoints" | "BatchQueryPoints" => {
             points::call(client, method, first, options).await
         }

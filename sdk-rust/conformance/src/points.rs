@@ -1,5 +1,8 @@
 //! Calls about points.
 
+use std::convert::Infallible;
+
+use futures_util::stream;
 use serde_json::{Value, json};
 use vexfs_client::requests::QueryPoints;
 use vexfs_client::{Client, Examples, FileRef, PointExample, PointHit, PointInput, PointQuery, Points, QueryResults};
@@ -17,8 +20,7 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
     let shown_all = |points: &[_]| points.iter().map(shown::point).collect::<Vec<_>>();
     match method {
         "UpsertPoints" => {
-            let inputs = fields.objects("points")?.unwrap_or_default().into_iter().map(input);
-            let mut request = points.upsert(collection, inputs.collect::<Result<Vec<_>, _>>()?);
+            let mut request = points.upsert(collection, inputs(&mut fields)?);
             with!(request, fields, options, text request_id);
             let answer = request.answer().await?;
             Ok(vec![json!({"revision": answer.revision, "upserted": answer.value})])
@@ -50,6 +52,19 @@ pub(crate) async fn call(client: &Client, method: &str, mut fields: Fields, opti
             Ok(vec![found(&answer.value, answer.revision)])
         }
     }
+}
+
+pub(crate) async fn upsert_stream(client: &Client, mut first: Fields, rest: Vec<Fields>, options: Options) -> Answered {
+    let collection = first.file("collection")?;
+    let mut all = inputs(&mut first)?;
+    for mut fields in rest {
+        all.append(&mut inputs(&mut fields)?);
+        fields.finish()?;
+    }
+    let mut request = client.points().upsert_stream(collection, stream::iter(all.into_iter().map(Ok::<_, Infallible>)));
+    with!(request, first, options, text request_id);
+    let answer = request.answer().await?;
+    Ok(vec![json!({"revision": answer.revision, "upserted": answer.value})])
 }
 
 async fn batch(points: &Points, mut fields: Fields, options: Options) -> Answered {
@@ -121,6 +136,10 @@ fn example(mut given: Fields) -> Result<PointExample, Stop> {
     };
     given.finish()?;
     Ok(made)
+}
+
+fn inputs(fields: &mut Fields) -> Result<Vec<PointInput>, Stop> {
+    fields.objects("points")?.unwrap_or_default().into_iter().map(input).collect()
 }
 
 fn input(mut fields: Fields) -> Result<PointInput, Stop> {

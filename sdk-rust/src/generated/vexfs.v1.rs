@@ -2395,6 +2395,30 @@ pub struct UpsertPointsResponse {
     #[prost(int64, tag = "2")]
     pub upserted: i64,
 }
+/// One message of a stream of points to put.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpsertPointsStreamRequest {
+    /// The collection's directory: set in the first message, and in no other.
+    #[prost(message, optional, tag = "1")]
+    pub collection: ::core::option::Option<FileRef>,
+    /// The points; the first message may have none.
+    #[prost(message, repeated, tag = "2")]
+    pub points: ::prost::alloc::vec::Vec<PointInput>,
+    /// In the first message; makes it safe to send the whole stream again: a random id, the same for every attempt. It is kept for 10
+    /// minutes.
+    #[prost(string, tag = "15")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// All points of the stream are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpsertPointsStreamResponse {
+    /// The revision that this answer reflects.
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    /// How many points were put.
+    #[prost(int64, tag = "2")]
+    pub upserted: i64,
+}
 /// Points to read.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPointsRequest {
@@ -2731,6 +2755,36 @@ pub mod points_service_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("vexfs.v1.PointsService", "UpsertPoints"));
             self.inner.unary(req, path, codec).await
+        }
+        /// Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+        /// names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+        /// than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+        /// the answer comes all of them are durable.
+        pub async fn upsert_points_stream(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::UpsertPointsStreamRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<super::UpsertPointsStreamResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/vexfs.v1.PointsService/UpsertPointsStream",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("vexfs.v1.PointsService", "UpsertPointsStream"));
+            self.inner.client_streaming(req, path, codec).await
         }
         /// Reads points by their ids.
         pub async fn get_points(

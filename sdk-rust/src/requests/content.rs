@@ -10,7 +10,8 @@ use crate::call::{Call, fill, unary};
 use crate::convert::size;
 use crate::generated::proto;
 use crate::generated::proto::write_file_request::Part;
-use crate::upload::{self, SINGLE_MAX_BYTES, Source};
+use crate::source::Source;
+use crate::upload::{self, SINGLE_MAX_BYTES};
 use crate::{Answer, Client, Content, File, Reason, Result};
 
 /// Reads content: `.await` gives all of it, [`stream`](Self::stream) pieces. Made by [`Files::read`](crate::Files::read).
@@ -169,12 +170,12 @@ write_options!(Write);
 pub struct WriteStream {
     client: Client,
     request: proto::PutContentRequest,
-    source: Source,
+    source: Source<proto::WriteFileRequest>,
     timeout: Option<Duration>,
 }
 
 impl WriteStream {
-    pub(crate) fn new(client: &Client, file: proto::FileRef, source: Source) -> Self {
+    pub(crate) fn new(client: &Client, file: proto::FileRef, source: Source<proto::WriteFileRequest>) -> Self {
         let request = proto::PutContentRequest { file: Some(file), ..Default::default() };
         Self { client: client.clone(), request, source, timeout: None }
     }

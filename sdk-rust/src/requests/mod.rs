@@ -14,5 +14,5 @@ pub use files::{
     Copy, GetMetadata, GetXattr, Link, List, ListXattrs, MakeDirectory, MoveTo, ReadSymlink, Remove, RemoveXattr,
     SetAttributes, SetMetadata, SetXattr, Stat, Symlink,
 };
-pub use points::{BatchQueryPoints, DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints};
+pub use points::{BatchQueryPoints, DeletePoints, GetPoints, ListPoints, QueryPoints, UpsertPoints, UpsertPointsStream};
 pub use search::{BatchSearch, ListSkippedFiles, Search, ServerInfoRequest, WaitForViews};

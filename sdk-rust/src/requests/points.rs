@@ -1,14 +1,55 @@
 //! Requests about points.
 
-use crate::builders::{hits, list, request};
+use std::time::Duration;
+
+use crate::builders::{awaitable, common, hits, list, request};
+use crate::call::{Call, fill};
 use crate::convert::{count, limit};
 use crate::generated::proto;
-use crate::{Filter, Point, PointHit, QueryResults};
+use crate::points_stream;
+use crate::source::Source;
+use crate::{Answer, Client, Filter, Point, PointHit, QueryResults, Result};
 
 request! {
     /// Puts points; answers how many. Made by [`Points::upsert`](crate::Points::upsert).
     writes UpsertPoints(UpsertPointsRequest) -> u64, |response| Some(count(response.upserted))
 }
+
+/// Puts what a stream gives; answers how many points that were. Made by [`Points::upsert_stream`](crate::Points::upsert_stream).
+#[must_use = "a request does nothing until it is awaited"]
+pub struct UpsertPointsStream {
+    client: Client,
+    request: proto::UpsertPointsStreamRequest,
+    source: Source<proto::UpsertPointsStreamRequest>,
+    timeout: Option<Duration>,
+}
+
+impl UpsertPointsStream {
+    pub(crate) fn new(
+        client: &Client,
+        request: proto::UpsertPointsStreamRequest,
+        source: Source<proto::UpsertPointsStreamRequest>,
+    ) -> Self {
+        // How long it takes is the caller's business, as its length is: the client's time-out is for other calls.
+        Self { client: client.clone(), request, source, timeout: Some(Duration::ZERO) }
+    }
+
+    /// Put the points; the answer comes with the revision it reflects.
+    ///
+    /// # Errors
+    ///
+    /// The call failed; see [`Error`](crate::Error). When the stream of points ends with an error, the error is of kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) with that error as its source; points before it may have been put.
+    pub async fn answer(mut self) -> Result<Answer<u64>> {
+        const METHOD: &str = "upsert_points_stream";
+        let request_id = fill(&mut self.request.request_id).clone();
+        let call = Call::new(self.client, METHOD, self.timeout, request_id);
+        Call::traced(METHOD, points_stream::upsert(call, self.request, self.source)).await
+    }
+}
+
+common!(writes UpsertPointsStream);
+awaitable!(UpsertPointsStream -> u64);
 
 request! {
     /// Reads points by id. Made by [`Points::get`](crate::Points::get).

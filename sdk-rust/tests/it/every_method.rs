@@ -1,6 +1,7 @@
 //! Every method of the contract is in the SDK, is tried again, and carries a `request_id` if and only if it writes.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::pin::Pin;
 
 use futures_util::stream;
@@ -89,12 +90,17 @@ async fn every_method_is_tried_again_and_those_that_write_keep_their_request_id(
         let busy = Step::Fail(vec![], status(Code::ResourceExhausted, "QUEUE_FULL", None));
         let server = Faulty::start([busy, Step::Fail(vec![], status(Code::NotFound, "FILE_NOT_FOUND", None))]).await;
         let client = server.client().await;
-        let (error, attempts) = if name == "FilesService/WriteFile" {
-            let pieces = stream::iter([Ok::<_, std::io::Error>("x")]);
+        let (error, attempts) = match name {
             // A stream was taken from: it is not tried again.
-            (client.files().write_stream("/a", pieces).await.err(), 1)
-        } else {
-            (calls(&client).remove(name).unwrap_or_else(|| panic!("the SDK has no {name}")).await, 2)
+            "FilesService/WriteFile" => {
+                let pieces = stream::iter([Ok::<_, Infallible>("x")]);
+                (client.files().write_stream("/a", pieces).await.err(), 1)
+            }
+            "PointsService/UpsertPointsStream" => {
+                let points = stream::iter([Ok::<_, Infallible>(PointInput::new("a"))]);
+                (client.points().upsert_stream("/c", points).await.err(), 1)
+            }
+            _ => (calls(&client).remove(name).unwrap_or_else(|| panic!("the SDK has no {name}")).await, 2),
         };
         let error = error.expect("the server fails");
         let seen = server.seen();
@@ -104,5 +110,5 @@ async fn every_method_is_tried_again_and_those_that_write_keep_their_request_id(
         assert!(seen.iter().all(|request| request.request_id() == error.request_id()), "{name}");
         tried += 1;
     }
-    assert_eq!(tried, 35);
+    assert_eq!(tried, 36);
 }

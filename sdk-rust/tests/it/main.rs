@@ -19,6 +19,7 @@ mod every_method;
 mod files;
 mod hits;
 mod lists;
+mod points_stream;
 mod readme;
 mod search;
 mod surface;

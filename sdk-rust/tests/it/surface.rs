@@ -1,8 +1,12 @@
 //! What the types promise to the compiler.
 
+use std::io;
+
 use futures_util::Stream;
 use tokio::io::AsyncRead;
-use vexfs_client::{Client, ClientBuilder, Content, Error, File, Items, Pages, Points, SearchResults, SettingsError, requests};
+use vexfs_client::{
+    Client, ClientBuilder, Content, Error, File, Items, Pages, PointInput, Points, SearchResults, SettingsError, requests,
+};
 
 fn shared<T: Clone + Send + Sync + Unpin + 'static>() {}
 fn sent<T: Send + Unpin + 'static>() {}
@@ -20,6 +24,7 @@ fn clients_and_requests_go_where_tasks_go() {
     shared::<requests::List>();
     shared::<requests::Write>();
     sent::<requests::WriteStream>();
+    sent::<requests::UpsertPointsStream>();
     error::<Error>();
     error::<SettingsError>();
     assert_eq!(size_of::<Error>(), size_of::<usize>(), "a result is not larger for its error");
@@ -45,5 +50,6 @@ async fn futures_can_be_spawned() {
     future(client.files().read("/").answer());
     future(client.files().write("/a", "x").answer());
     future(client.files().write_from("/a", tokio::io::empty()).answer());
+    future(client.points().upsert_stream("/c", futures_util::stream::pending::<io::Result<PointInput>>()).answer());
     future(Client::from_env());
 }

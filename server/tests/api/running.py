@@ -170,12 +170,14 @@ class Client:
         return call
 
     def write_stream(self, messages: Any, timeout: float = 20) -> Any:
-        """WriteFile, the one client stream."""
-        return self.begin_write_stream(messages, timeout).result()
+        return self.begin_stream("write_file", messages, timeout).result()
 
     def begin_write_stream(self, messages: Any, timeout: float = 20) -> Any:
-        """The call, which can be cancelled."""
-        method = self._methods["write_file"]
+        return self.begin_stream("write_file", messages, timeout)
+
+    def begin_stream(self, name: str, messages: Any, timeout: float = 20) -> Any:
+        """A call with a stream of requests, which can be cancelled."""
+        method = self._methods[name]
         invoke = self._channel.stream_unary(
             method.path, method.request_class.SerializeToString, method.response_class.FromString
         )

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from running import Client, Server, assert_error_shape, running, status_of
 from vexfs.api.request_memory import SMALL_BYTES, RequestMemory
 from vexfs.contract.v1.collections_pb2 import CollectionSchema, VectorSpec
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
-from vexfs.contract.v1.points_pb2 import PointInput, UpsertPointsRequest
+from vexfs.contract.v1.points_pb2 import PointInput, UpsertPointsRequest, UpsertPointsStreamRequest
 from vexfs.core.errors import QueueFull
 
 COLLECTION = FileRef(path="/points")
@@ -86,6 +87,32 @@ def test_upserts_beyond_the_budget_come_again_and_small_requests_go_on(server: S
         assert api.stat_file(file=COLLECTION).file.path == "/points"
         api.upsert_points(collection=COLLECTION, points=[UPSERT.points[0]])
     wait_until_refused(api, False)
+
+
+def test_a_message_of_a_stream_waits_for_its_room_and_leaves_it_to_others_when_it_is_put(server: Server, api: Client) -> None:
+    rest = threading.Event()
+    points = [PointInput(id=f"streamed {point.id}", vectors=point.vectors) for point in UPSERT.points]
+
+    def put() -> int:
+        return len(api.get_points(collection=COLLECTION, ids=[point.id for point in points]).points)
+
+    def messages() -> Iterator[UpsertPointsStreamRequest]:
+        yield UpsertPointsStreamRequest(collection=COLLECTION)
+        yield UpsertPointsStreamRequest(points=points)
+        assert rest.wait(WAIT_SECONDS)
+
+    with announced(server, 500_000):
+        wait_until_refused(api, True)
+        call = api.begin_stream("upsert_points_stream", messages())
+        time.sleep(0.5)
+        assert put() == 0
+    end = time.monotonic() + WAIT_SECONDS
+    while put() < len(points):
+        assert time.monotonic() < end
+    with announced(server, 300_000):  # with a message of the stream there would be no room for both
+        assert not is_refused(api)
+    rest.set()
+    assert call.result().upserted == len(points)
 
 
 def test_a_request_that_is_alone_is_taken_however_large(server: Server, api: Client) -> None:

@@ -115,6 +115,7 @@ ROUTES = {
     ),
     "PointsServiceQueryPoints": Route("POST", "/v1/points:query", (), "application/json"),
     "PointsServiceUpsertPoints": Route("POST", "/v1/points:upsert", (), "application/json"),
+    "PointsServiceUpsertPointsStream": Route("POST", "/v1/points:upsertStream", (), "application/x-ndjson"),
     "SearchServiceBatchSearch": Route("POST", "/v1/search:batch", (), "application/json"),
     "SearchServiceListSkippedFiles": Route(
         "GET",

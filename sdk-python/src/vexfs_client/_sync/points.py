@@ -7,10 +7,11 @@ from dataclasses import replace
 from vexfs_client import _convert, _methods
 from vexfs_client._filters import Filter
 from vexfs_client._generated.vexfs import v1
+from vexfs_client._packing import PointInputs, packs, to_message
 from vexfs_client._queries import HITS_AT_ONCE, PointsQuery, query_message
 from vexfs_client._request import new_request_id
 from vexfs_client._types import Deleted, Page, Point, PointHit, PointInput, QueryResult, Upserted, VectorLike
-from vexfs_client._values import FileName, check_32_bits, to_ref, to_struct, to_vector
+from vexfs_client._values import FileName, check_32_bits, to_ref
 
 from .paging import Items
 from .transport import Transport
@@ -43,10 +44,34 @@ class Points:
         """
         request = v1.UpsertPointsRequest(
             collection=to_ref(collection),
-            points=[_input(point) for point in points],
+            points=[*map(to_message, points)],
             request_id=new_request_id(request_id),
         )
         answer = self._transport.unary(_methods.UPSERT_POINTS, request, timeout=timeout, request_id=request.request_id)
+        return Upserted(answer.revision, answer.upserted)
+
+    def upsert_stream(
+        self,
+        collection: FileName,
+        points: PointInputs,
+        *,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Upserted:
+        """Make points, or replace those of the same id, as they come: any number, in messages of up to 250 or about 1 MiB.
+
+        `points` is taken from no faster than the server puts them, so memory stays small. They are put in order; a failure
+        leaves those before it, and `upserted` of the error's `metadata` says how many. When this returns all are durable.
+        `timeout` is for the whole stream (None: no limit). It is sent once, and not tried again; the same points may be sent
+        again. Raises as `upsert` does; what `points` raises ends the call.
+        """
+        request_id = new_request_id(request_id)
+        method = _methods.UPSERT_POINTS_STREAM
+        with self._transport.upload(method, timeout=timeout or 0, request_id=request_id) as upload:
+            upload.send(v1.UpsertPointsStreamRequest(collection=to_ref(collection), request_id=request_id))
+            for pack in packs(points):
+                upload.send(v1.UpsertPointsStreamRequest(points=pack))
+            answer = upload.finish()
         return Upserted(answer.revision, answer.upserted)
 
     def get(
@@ -174,12 +199,3 @@ class Points:
         request = v1.BatchQueryPointsRequest(queries=[*map(query_message, queries)], min_revision=min_revision)
         answer = self._transport.unary(_methods.BATCH_QUERY_POINTS, request, timeout=timeout)
         return [_convert.query_result(one) for one in answer.answers]
-
-
-def _input(point: PointInput) -> v1.PointInput:
-    return v1.PointInput(
-        id=point.id,
-        vectors={name: to_vector(vector) for name, vector in point.vectors.items()},
-        metadata=None if point.metadata is None else to_struct(point.metadata),
-        content=point.content,
-    )

@@ -35,6 +35,7 @@ pub const METHODS: &[Method] = &[
     Method { path: "vexfs.v1.FilesService/GetMetadata", writes: false },
     Method { path: "vexfs.v1.FilesService/SetMetadata", writes: true },
     Method { path: "vexfs.v1.PointsService/UpsertPoints", writes: true },
+    Method { path: "vexfs.v1.PointsService/UpsertPointsStream", writes: true },
     Method { path: "vexfs.v1.PointsService/GetPoints", writes: false },
     Method { path: "vexfs.v1.PointsService/DeletePoints", writes: true },
     Method { path: "vexfs.v1.PointsService/ListPoints", writes: false },

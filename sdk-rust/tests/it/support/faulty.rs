@@ -32,6 +32,8 @@ pub enum Step {
     Break(Vec<Bytes>),
     /// Never answer.
     Hang,
+    /// Never answer, and read nothing of the request either.
+    Stall,
 }
 
 /// One request as it came.
@@ -144,6 +146,9 @@ async fn handle(State(script): State<Arc<Script>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let step = script.steps.lock().unwrap().pop_front().unwrap_or_else(|| script.last.clone());
     let guard = matches!(step, Step::Hang).then(|| Guard(&script.given_up));
+    if matches!(step, Step::Stall) {
+        std::future::pending::<()>().await;
+    }
     // A request whose body breaks off was given up by its caller: nobody waits for an answer.
     let Ok(body) = body.collect().await else { return Response::new(Body::empty()) };
     let messages = unframe(body.to_bytes());
@@ -152,7 +157,7 @@ async fn handle(State(script): State<Arc<Script>>, request: Request) -> Response
         Step::Answer(messages) => (messages, End::Status(Status::new(Code::Ok, ""))),
         Step::Fail(messages, status) => (messages, End::Status(status)),
         Step::Break(messages) => (messages, End::Break),
-        Step::Hang => std::future::pending().await,
+        Step::Hang | Step::Stall => std::future::pending().await,
     };
     drop(guard);
     respond(messages, end)

@@ -156,6 +156,12 @@ class CallContext:
         )
         return None if found is None else response_class.FromString(found.response)
 
+    async def answered(self) -> bool:
+        """Whether a request with this id was answered; for a stream, of which only the end tells whether it is the same."""
+        if not self.request_id:
+            return False
+        return await self.read(lambda view, _: requests.is_known(view, self.request_id, now_ns=time.time_ns()))
+
 
 async def _patiently(future: "concurrent.futures.Future[T]") -> T:
     # Cancelling the caller's wait must not cancel a write that is on its way: the queue would answer a future that is gone.

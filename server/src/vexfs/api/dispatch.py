@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 UNARY_TIMEOUT_DEFAULT_SECONDS = 60.0
 """The deadline of a unary call whose caller set none. Streams have none then: their length is the caller's business."""
 
+ROOM_PAUSE_SECONDS = 0.05
+"""How long a message of a stream waits before it asks for room again."""
+
 Load = Callable[[Hold], Message | Awaitable[Message]]
 """Gives the request message, or has it read, and counts its bytes.
 
@@ -93,10 +96,10 @@ class Dispatcher:
 
     async def collect(self, method: Method, caller: Caller, requests: Callable[[], AsyncGenerator[Message]]) -> Message:
         """Many requests, one response. The first request carries what the call is about: its revision and request id count."""
-        with _Call(self, method, caller, math.inf):
+        with _Call(self, method, caller, math.inf) as held:
             context = self._context(method, caller, caller.timeout_seconds)
             async with asyncio.timeout(context.deadline.remaining_seconds()), contextlib.aclosing(requests()) as incoming:
-                return cast(Message, await method.handler(context, self._checked(context, incoming)))
+                return cast(Message, await method.handler(context, self._checked(context, incoming, held)))
 
     def hold(self) -> Hold:
         """What one call has of the memory for requests."""
@@ -125,15 +128,17 @@ class Dispatcher:
         if method.has_min_revision and fields.min_revision:
             await self._application.revisions.wait(fields.min_revision, context.deadline)
 
-    async def _checked(self, context: CallContext, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _checked(self, context: CallContext, requests: AsyncIterator[Message], held: Hold) -> AsyncIterator[Message]:
         first = True
         async for request in requests:
+            await _make_room(held, request.ByteSize())
             if first:
                 await self._prepare(context, request)
                 first = False
             else:
                 validate(request)
             yield request
+            held.give_back()  # before the next one: a caller may take its time for that
 
 
 async def _at_once(context: CallContext, request: Message) -> Message | None:
@@ -179,6 +184,15 @@ class _Call:
         translated = translate(error, self._method.name)
         self._observation.__exit__(type(translated), translated, trace)
         raise translated from error
+
+
+async def _make_room(held: Hold, size_bytes: int) -> None:
+    """Wait until a message of a stream fits beside the requests of others; nothing more of the stream is read meanwhile."""
+    while True:
+        with contextlib.suppress(QueueFull):
+            held.grow_to(size_bytes)
+            return
+        await asyncio.sleep(ROOM_PAUSE_SECONDS)
 
 
 def digest_of(method: Method, request: Message) -> bytes:

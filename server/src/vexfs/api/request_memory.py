@@ -2,7 +2,8 @@
 
 A request is kept from its arrival until its call is answered: an upsert of points waits with its vectors for the write queue.
 A surface counts a request as soon as it knows its size, before it is parsed and, where it was announced, before it is read; the
-dispatcher gives the bytes back. Used on the event loop only. Messages of a stream are not counted: a call has one at a time.
+dispatcher gives the bytes back. Of a stream one message at a time is counted; where a request would be refused it waits, and
+what its caller sends waits with it. Used on the event loop only.
 """
 
 import os

@@ -31,6 +31,12 @@ def find(view: Executes, request_id: str, digest: bytes, *, now_ns: int) -> Stor
     return None
 
 
+def is_known(view: Executes, request_id: str, *, now_ns: int) -> bool:
+    """Whether the result of a request with this id is kept, whatever the request was."""
+    sql = "SELECT 1 FROM request WHERE request_id=? AND time_ns>=?"
+    return any(True for _ in view.execute(sql, (request_id, now_ns - KEPT_NS)))
+
+
 def keep(txn: Executes, request_id: str, digest: bytes, *, revision: int, now_ns: int, response: bytes) -> None:
     txn.execute("INSERT OR REPLACE INTO request VALUES(?, ?, ?, ?, ?)", (request_id, digest, revision, now_ns, response))
 

@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file vexfs/v1/points.proto.
  */
 export const file_vexfs_v1_points: GenFile = /*@__PURE__*/
-  fileDesc("ChV2ZXhmcy92MS9wb2ludHMucHJvdG8SCHZleGZzLnYxItsBCgpQb2ludElucHV0EgoKAmlkGAEgASgJEjIKB3ZlY3RvcnMYAiADKAsyIS52ZXhmcy52MS5Qb2ludElucHV0LlZlY3RvcnNFbnRyeRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY29udGVudBgEIAEoDEgAiAEBGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBQgoKCF9jb250ZW50ItIBCgVQb2ludBIKCgJpZBgBIAEoCRIPCgdmaWxlX2lkGAIgASgDEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgd2ZWN0b3JzGAQgAygLMhwudmV4ZnMudjEuUG9pbnQuVmVjdG9yc0VudHJ5EhAKCHJldmlzaW9uGAUgASgDGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBInYKE1Vwc2VydFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSJAoGcG9pbnRzGAIgAygLMhQudmV4ZnMudjEuUG9pbnRJbnB1dBISCgpyZXF1ZXN0X2lkGA8gASgJIjoKFFVwc2VydFBvaW50c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEhAKCHVwc2VydGVkGAIgASgDInIKEEdldFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSCwoDaWRzGAIgAygJEhQKDHdpdGhfdmVjdG9ycxgDIAEoCBIUCgxtaW5fcmV2aXNpb24YDiABKAMiRgoRR2V0UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoGcG9pbnRzGAIgAygLMg8udmV4ZnMudjEuUG9pbnQiXQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhILCgNpZHMYAiADKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSI5ChREZWxldGVQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIPCgdkZWxldGVkGAIgASgDIo0BChFMaXN0UG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgx3aXRoX3ZlY3RvcnMYBSABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDImAKEkxpc3RQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIfCgZwb2ludHMYAiADKAsyDy52ZXhmcy52MS5Qb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiTAoHRXhhbXBsZRISCghwb2ludF9pZBgBIAEoCUgAEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAQgkKB2V4YW1wbGUiVAoIRXhhbXBsZXMSIwoIcG9zaXRpdmUYASADKAsyES52ZXhmcy52MS5FeGFtcGxlEiMKCG5lZ2F0aXZlGAIgAygLMhEudmV4ZnMudjEuRXhhbXBsZSK5AgoSUXVlcnlQb2ludHNSZXF1ZXN0EiUKCmNvbGxlY3Rpb24YASABKAsyES52ZXhmcy52MS5GaWxlUmVmEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAEhIKCHBvaW50X2lkGAMgASgJSAASJgoIZXhhbXBsZXMYCSABKAsyEi52ZXhmcy52MS5FeGFtcGxlc0gAEhMKC3ZlY3Rvcl9uYW1lGAQgASgJEiAKBmZpbHRlchgFIAEoCzIQLnZleGZzLnYxLkZpbHRlchINCgVsaW1pdBgGIAEoBRIUCgx3aXRoX3ZlY3RvcnMYByABKAgSDQoFZXhhY3QYCCABKAgSEgoKcGFnZV90b2tlbhgKIAEoCRIUCgxtaW5fcmV2aXNpb24YDiABKANCBwoFcXVlcnkiOQoIUG9pbnRIaXQSHgoFcG9pbnQYASABKAsyDy52ZXhmcy52MS5Qb2ludBINCgVzY29yZRgCIAEoASLSAQoTUXVlcnlQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIgCgRoaXRzGAIgAygLMhIudmV4ZnMudjEuUG9pbnRIaXQSEgoKZ2VuZXJhdGlvbhgDIAEoCRINCgVleGFjdBgEIAEoCBIQCghzdHJhdGVneRgFIAEoCRIPCgdwYXJ0aWFsGAYgASgIEhcKD3BhcnRpYWxfcmVhc29ucxgHIAMoCRIPCgdwZW5kaW5nGAggASgDEhcKD25leHRfcGFnZV90b2tlbhgJIAEoCSJeChdCYXRjaFF1ZXJ5UG9pbnRzUmVxdWVzdBItCgdxdWVyaWVzGAEgAygLMhwudmV4ZnMudjEuUXVlcnlQb2ludHNSZXF1ZXN0EhQKDG1pbl9yZXZpc2lvbhgOIAEoAyJcChhCYXRjaFF1ZXJ5UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSLgoHYW5zd2VycxgCIAMoCzIdLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVzcG9uc2UyxwQKDVBvaW50c1NlcnZpY2USYQoMVXBzZXJ0UG9pbnRzEh0udmV4ZnMudjEuVXBzZXJ0UG9pbnRzUmVxdWVzdBoeLnZleGZzLnYxLlVwc2VydFBvaW50c1Jlc3BvbnNlIhKQAgKKtRgLCAISBwsFBgggIiUSUgoJR2V0UG9pbnRzEhoudmV4ZnMudjEuR2V0UG9pbnRzUmVxdWVzdBobLnZleGZzLnYxLkdldFBvaW50c1Jlc3BvbnNlIgyQAgGKtRgFCAESAQsSWwoMRGVsZXRlUG9pbnRzEh0udmV4ZnMudjEuRGVsZXRlUG9pbnRzUmVxdWVzdBoeLnZleGZzLnYxLkRlbGV0ZVBvaW50c1Jlc3BvbnNlIgyQAgKKtRgFCAISAQsSVQoKTGlzdFBvaW50cxIbLnZleGZzLnYxLkxpc3RQb2ludHNSZXF1ZXN0GhwudmV4ZnMudjEuTGlzdFBvaW50c1Jlc3BvbnNlIgyQAgGKtRgFCAESAQsSXQoLUXVlcnlQb2ludHMSHC52ZXhmcy52MS5RdWVyeVBvaW50c1JlcXVlc3QaHS52ZXhmcy52MS5RdWVyeVBvaW50c1Jlc3BvbnNlIhGQAgGKtRgKCAESBgsMBQYHURJsChBCYXRjaFF1ZXJ5UG9pbnRzEiEudmV4ZnMudjEuQmF0Y2hRdWVyeVBvaW50c1JlcXVlc3QaIi52ZXhmcy52MS5CYXRjaFF1ZXJ5UG9pbnRzUmVzcG9uc2UiEZACAYq1GAoIARIGCwwFBgdRYgZwcm90bzM", [file_google_protobuf_struct, file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
+  fileDesc("ChV2ZXhmcy92MS9wb2ludHMucHJvdG8SCHZleGZzLnYxItsBCgpQb2ludElucHV0EgoKAmlkGAEgASgJEjIKB3ZlY3RvcnMYAiADKAsyIS52ZXhmcy52MS5Qb2ludElucHV0LlZlY3RvcnNFbnRyeRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY29udGVudBgEIAEoDEgAiAEBGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBQgoKCF9jb250ZW50ItIBCgVQb2ludBIKCgJpZBgBIAEoCRIPCgdmaWxlX2lkGAIgASgDEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgd2ZWN0b3JzGAQgAygLMhwudmV4ZnMudjEuUG9pbnQuVmVjdG9yc0VudHJ5EhAKCHJldmlzaW9uGAUgASgDGkAKDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSHwoFdmFsdWUYAiABKAsyEC52ZXhmcy52MS5WZWN0b3I6AjgBInYKE1Vwc2VydFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSJAoGcG9pbnRzGAIgAygLMhQudmV4ZnMudjEuUG9pbnRJbnB1dBISCgpyZXF1ZXN0X2lkGA8gASgJIjoKFFVwc2VydFBvaW50c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEhAKCHVwc2VydGVkGAIgASgDInwKGVVwc2VydFBvaW50c1N0cmVhbVJlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSJAoGcG9pbnRzGAIgAygLMhQudmV4ZnMudjEuUG9pbnRJbnB1dBISCgpyZXF1ZXN0X2lkGA8gASgJIkAKGlVwc2VydFBvaW50c1N0cmVhbVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEhAKCHVwc2VydGVkGAIgASgDInIKEEdldFBvaW50c1JlcXVlc3QSJQoKY29sbGVjdGlvbhgBIAEoCzIRLnZleGZzLnYxLkZpbGVSZWYSCwoDaWRzGAIgAygJEhQKDHdpdGhfdmVjdG9ycxgDIAEoCBIUCgxtaW5fcmV2aXNpb24YDiABKAMiRgoRR2V0UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoGcG9pbnRzGAIgAygLMg8udmV4ZnMudjEuUG9pbnQiXQoTRGVsZXRlUG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhILCgNpZHMYAiADKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSI5ChREZWxldGVQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIPCgdkZWxldGVkGAIgASgDIo0BChFMaXN0UG9pbnRzUmVxdWVzdBIlCgpjb2xsZWN0aW9uGAEgASgLMhEudmV4ZnMudjEuRmlsZVJlZhIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIUCgx3aXRoX3ZlY3RvcnMYBSABKAgSFAoMbWluX3JldmlzaW9uGA4gASgDImAKEkxpc3RQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIfCgZwb2ludHMYAiADKAsyDy52ZXhmcy52MS5Qb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiTAoHRXhhbXBsZRISCghwb2ludF9pZBgBIAEoCUgAEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAQgkKB2V4YW1wbGUiVAoIRXhhbXBsZXMSIwoIcG9zaXRpdmUYASADKAsyES52ZXhmcy52MS5FeGFtcGxlEiMKCG5lZ2F0aXZlGAIgAygLMhEudmV4ZnMudjEuRXhhbXBsZSK5AgoSUXVlcnlQb2ludHNSZXF1ZXN0EiUKCmNvbGxlY3Rpb24YASABKAsyES52ZXhmcy52MS5GaWxlUmVmEiIKBnZlY3RvchgCIAEoCzIQLnZleGZzLnYxLlZlY3RvckgAEhIKCHBvaW50X2lkGAMgASgJSAASJgoIZXhhbXBsZXMYCSABKAsyEi52ZXhmcy52MS5FeGFtcGxlc0gAEhMKC3ZlY3Rvcl9uYW1lGAQgASgJEiAKBmZpbHRlchgFIAEoCzIQLnZleGZzLnYxLkZpbHRlchINCgVsaW1pdBgGIAEoBRIUCgx3aXRoX3ZlY3RvcnMYByABKAgSDQoFZXhhY3QYCCABKAgSEgoKcGFnZV90b2tlbhgKIAEoCRIUCgxtaW5fcmV2aXNpb24YDiABKANCBwoFcXVlcnkiOQoIUG9pbnRIaXQSHgoFcG9pbnQYASABKAsyDy52ZXhmcy52MS5Qb2ludBINCgVzY29yZRgCIAEoASLSAQoTUXVlcnlQb2ludHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIgCgRoaXRzGAIgAygLMhIudmV4ZnMudjEuUG9pbnRIaXQSEgoKZ2VuZXJhdGlvbhgDIAEoCRINCgVleGFjdBgEIAEoCBIQCghzdHJhdGVneRgFIAEoCRIPCgdwYXJ0aWFsGAYgASgIEhcKD3BhcnRpYWxfcmVhc29ucxgHIAMoCRIPCgdwZW5kaW5nGAggASgDEhcKD25leHRfcGFnZV90b2tlbhgJIAEoCSJeChdCYXRjaFF1ZXJ5UG9pbnRzUmVxdWVzdBItCgdxdWVyaWVzGAEgAygLMhwudmV4ZnMudjEuUXVlcnlQb2ludHNSZXF1ZXN0EhQKDG1pbl9yZXZpc2lvbhgOIAEoAyJcChhCYXRjaFF1ZXJ5UG9pbnRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSLgoHYW5zd2VycxgCIAMoCzIdLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVzcG9uc2UyvgUKDVBvaW50c1NlcnZpY2USYQoMVXBzZXJ0UG9pbnRzEh0udmV4ZnMudjEuVXBzZXJ0UG9pbnRzUmVxdWVzdBoeLnZleGZzLnYxLlVwc2VydFBvaW50c1Jlc3BvbnNlIhKQAgKKtRgLCAISBwsFBgggIiUSdQoSVXBzZXJ0UG9pbnRzU3RyZWFtEiMudmV4ZnMudjEuVXBzZXJ0UG9pbnRzU3RyZWFtUmVxdWVzdBokLnZleGZzLnYxLlVwc2VydFBvaW50c1N0cmVhbVJlc3BvbnNlIhKQAgKKtRgLCAISBwsFBgggIiUoARJSCglHZXRQb2ludHMSGi52ZXhmcy52MS5HZXRQb2ludHNSZXF1ZXN0GhsudmV4ZnMudjEuR2V0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJbCgxEZWxldGVQb2ludHMSHS52ZXhmcy52MS5EZWxldGVQb2ludHNSZXF1ZXN0Gh4udmV4ZnMudjEuRGVsZXRlUG9pbnRzUmVzcG9uc2UiDJACAoq1GAUIAhIBCxJVCgpMaXN0UG9pbnRzEhsudmV4ZnMudjEuTGlzdFBvaW50c1JlcXVlc3QaHC52ZXhmcy52MS5MaXN0UG9pbnRzUmVzcG9uc2UiDJACAYq1GAUIARIBCxJdCgtRdWVyeVBvaW50cxIcLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVxdWVzdBodLnZleGZzLnYxLlF1ZXJ5UG9pbnRzUmVzcG9uc2UiEZACAYq1GAoIARIGCwwFBgdREmwKEEJhdGNoUXVlcnlQb2ludHMSIS52ZXhmcy52MS5CYXRjaFF1ZXJ5UG9pbnRzUmVxdWVzdBoiLnZleGZzLnYxLkJhdGNoUXVlcnlQb2ludHNSZXNwb25zZSIRkAIBirUYCggBEgYLDAUGB1FiBnByb3RvMw", [file_google_protobuf_struct, file_vexfs_v1_common, file_vexfs_v1_filter, file_vexfs_v1_options]);
 
 /**
  * A point to put.
@@ -175,6 +175,70 @@ export const UpsertPointsResponseSchema: GenMessage<UpsertPointsResponse> = /*@_
   messageDesc(file_vexfs_v1_points, 3);
 
 /**
+ * One message of a stream of points to put.
+ *
+ * @generated from message vexfs.v1.UpsertPointsStreamRequest
+ */
+export type UpsertPointsStreamRequest = Message<"vexfs.v1.UpsertPointsStreamRequest"> & {
+  /**
+   * The collection's directory: set in the first message, and in no other.
+   *
+   * @generated from field: vexfs.v1.FileRef collection = 1;
+   */
+  collection?: FileRef | undefined;
+
+  /**
+   * The points; the first message may have none.
+   *
+   * @generated from field: repeated vexfs.v1.PointInput points = 2;
+   */
+  points: PointInput[];
+
+  /**
+   * In the first message; makes it safe to send the whole stream again: a random id, the same for every attempt. It is kept for 10
+   * minutes.
+   *
+   * @generated from field: string request_id = 15;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message vexfs.v1.UpsertPointsStreamRequest.
+ * Use `create(UpsertPointsStreamRequestSchema)` to create a new message.
+ */
+export const UpsertPointsStreamRequestSchema: GenMessage<UpsertPointsStreamRequest> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_points, 4);
+
+/**
+ * All points of the stream are stored.
+ *
+ * @generated from message vexfs.v1.UpsertPointsStreamResponse
+ */
+export type UpsertPointsStreamResponse = Message<"vexfs.v1.UpsertPointsStreamResponse"> & {
+  /**
+   * The revision that this answer reflects.
+   *
+   * @generated from field: int64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * How many points were put.
+   *
+   * @generated from field: int64 upserted = 2;
+   */
+  upserted: bigint;
+};
+
+/**
+ * Describes the message vexfs.v1.UpsertPointsStreamResponse.
+ * Use `create(UpsertPointsStreamResponseSchema)` to create a new message.
+ */
+export const UpsertPointsStreamResponseSchema: GenMessage<UpsertPointsStreamResponse> = /*@__PURE__*/
+  messageDesc(file_vexfs_v1_points, 5);
+
+/**
  * Points to read.
  *
  * @generated from message vexfs.v1.GetPointsRequest
@@ -214,7 +278,7 @@ export type GetPointsRequest = Message<"vexfs.v1.GetPointsRequest"> & {
  * Use `create(GetPointsRequestSchema)` to create a new message.
  */
 export const GetPointsRequestSchema: GenMessage<GetPointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 4);
+  messageDesc(file_vexfs_v1_points, 6);
 
 /**
  * The points that are there.
@@ -242,7 +306,7 @@ export type GetPointsResponse = Message<"vexfs.v1.GetPointsResponse"> & {
  * Use `create(GetPointsResponseSchema)` to create a new message.
  */
 export const GetPointsResponseSchema: GenMessage<GetPointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 5);
+  messageDesc(file_vexfs_v1_points, 7);
 
 /**
  * Points to delete.
@@ -277,7 +341,7 @@ export type DeletePointsRequest = Message<"vexfs.v1.DeletePointsRequest"> & {
  * Use `create(DeletePointsRequestSchema)` to create a new message.
  */
 export const DeletePointsRequestSchema: GenMessage<DeletePointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 6);
+  messageDesc(file_vexfs_v1_points, 8);
 
 /**
  * The points are gone.
@@ -305,7 +369,7 @@ export type DeletePointsResponse = Message<"vexfs.v1.DeletePointsResponse"> & {
  * Use `create(DeletePointsResponseSchema)` to create a new message.
  */
 export const DeletePointsResponseSchema: GenMessage<DeletePointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 7);
+  messageDesc(file_vexfs_v1_points, 9);
 
 /**
  * Which page of points to read.
@@ -354,7 +418,7 @@ export type ListPointsRequest = Message<"vexfs.v1.ListPointsRequest"> & {
  * Use `create(ListPointsRequestSchema)` to create a new message.
  */
 export const ListPointsRequestSchema: GenMessage<ListPointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 8);
+  messageDesc(file_vexfs_v1_points, 10);
 
 /**
  * One page of points.
@@ -389,7 +453,7 @@ export type ListPointsResponse = Message<"vexfs.v1.ListPointsResponse"> & {
  * Use `create(ListPointsResponseSchema)` to create a new message.
  */
 export const ListPointsResponseSchema: GenMessage<ListPointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 9);
+  messageDesc(file_vexfs_v1_points, 11);
 
 /**
  * A point or a vector that shows what is looked for, or what is not.
@@ -426,7 +490,7 @@ export type Example = Message<"vexfs.v1.Example"> & {
  * Use `create(ExampleSchema)` to create a new message.
  */
 export const ExampleSchema: GenMessage<Example> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 10);
+  messageDesc(file_vexfs_v1_points, 12);
 
 /**
  * What points shall be like, and what they shall not be like. One vector is made of the examples and compared like any other: the
@@ -457,7 +521,7 @@ export type Examples = Message<"vexfs.v1.Examples"> & {
  * Use `create(ExamplesSchema)` to create a new message.
  */
 export const ExamplesSchema: GenMessage<Examples> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 11);
+  messageDesc(file_vexfs_v1_points, 13);
 
 /**
  * What to look for.
@@ -565,7 +629,7 @@ export type QueryPointsRequest = Message<"vexfs.v1.QueryPointsRequest"> & {
  * Use `create(QueryPointsRequestSchema)` to create a new message.
  */
 export const QueryPointsRequestSchema: GenMessage<QueryPointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 12);
+  messageDesc(file_vexfs_v1_points, 14);
 
 /**
  * One point that is near.
@@ -593,7 +657,7 @@ export type PointHit = Message<"vexfs.v1.PointHit"> & {
  * Use `create(PointHitSchema)` to create a new message.
  */
 export const PointHitSchema: GenMessage<PointHit> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 13);
+  messageDesc(file_vexfs_v1_points, 15);
 
 /**
  * The nearest points, best first; equal scores by file id.
@@ -670,7 +734,7 @@ export type QueryPointsResponse = Message<"vexfs.v1.QueryPointsResponse"> & {
  * Use `create(QueryPointsResponseSchema)` to create a new message.
  */
 export const QueryPointsResponseSchema: GenMessage<QueryPointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 14);
+  messageDesc(file_vexfs_v1_points, 16);
 
 /**
  * Queries to answer at once.
@@ -698,7 +762,7 @@ export type BatchQueryPointsRequest = Message<"vexfs.v1.BatchQueryPointsRequest"
  * Use `create(BatchQueryPointsRequestSchema)` to create a new message.
  */
 export const BatchQueryPointsRequestSchema: GenMessage<BatchQueryPointsRequest> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 15);
+  messageDesc(file_vexfs_v1_points, 17);
 
 /**
  * What was found.
@@ -726,7 +790,7 @@ export type BatchQueryPointsResponse = Message<"vexfs.v1.BatchQueryPointsRespons
  * Use `create(BatchQueryPointsResponseSchema)` to create a new message.
  */
 export const BatchQueryPointsResponseSchema: GenMessage<BatchQueryPointsResponse> = /*@__PURE__*/
-  messageDesc(file_vexfs_v1_points, 16);
+  messageDesc(file_vexfs_v1_points, 18);
 
 /**
  * Vectors with a payload. A point is a file in the collection's directory: its id is the file's name, its payload the file's
@@ -745,6 +809,19 @@ export const PointsService: GenService<{
     methodKind: "unary";
     input: typeof UpsertPointsRequestSchema;
     output: typeof UpsertPointsResponseSchema;
+  },
+  /**
+   * Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+   * names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+   * than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+   * the answer comes all of them are durable.
+   *
+   * @generated from rpc vexfs.v1.PointsService.UpsertPointsStream
+   */
+  upsertPointsStream: {
+    methodKind: "client_streaming";
+    input: typeof UpsertPointsStreamRequestSchema;
+    output: typeof UpsertPointsStreamResponseSchema;
   },
   /**
    * Reads points by their ids.

@@ -4,7 +4,19 @@ A handler is `async def stat_file(context, request) -> response`, registered by 
 surface and knows no bytes. `HANDLERS` is all of them.
 """
 
-from vexfs.api.methods import attributes, batches, collections, content, files, links, points, queries, search, server
+from vexfs.api.methods import (
+    attributes,
+    batches,
+    collections,
+    content,
+    files,
+    links,
+    points,
+    points_stream,
+    queries,
+    search,
+    server,
+)
 from vexfs.api.registry import Handler, TwoWays
 
 HANDLERS: dict[str, Handler | TwoWays] = {
@@ -14,6 +26,7 @@ HANDLERS: dict[str, Handler | TwoWays] = {
     **attributes.HANDLERS,
     **collections.HANDLERS,
     **points.HANDLERS,
+    **points_stream.HANDLERS,
     **queries.HANDLERS,
     **search.HANDLERS,
     **batches.HANDLERS,

@@ -1,4 +1,5 @@
-"""PointsService: the files of a collection seen as vectors with a payload. Queries are in `queries`."""
+"""PointsService: the files of a collection seen as vectors with a payload. Queries are in `queries`, streams of points in
+`points_stream`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +21,7 @@ READ_POINTS = 256
 """Points are read so many at a time: few statements, and no more in memory than an answer may hold."""
 
 
-class _Incoming(NamedTuple):
+class Incoming(NamedTuple):
     """Checked points on their way into the store."""
 
     collection: Collection
@@ -30,7 +31,7 @@ class _Incoming(NamedTuple):
 async def upsert_points(context: CallContext, request: pb.UpsertPointsRequest) -> pb.UpsertPointsResponse:
     if len(request.points) > 1 and (stored := await context.stored(pb.UpsertPointsResponse)) is not None:
         return stored
-    incoming = await context.read(lambda view, _: _check(context, view, request))
+    incoming = await context.read(lambda view, _: check(context, view, request.collection, request.points))
     *before, last = points.batches(incoming.items)
     for batch in before:
         context.deadline.check()
@@ -123,10 +124,11 @@ def size_of(point: Point) -> int:
     return len(point.metadata) + len(point.id) + sum(map(len, point.vectors.values())) + 32
 
 
-def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) -> _Incoming:
-    collection = find(view, request.collection)
+def check(context: CallContext, view: Reader, ref: FileRef, inputs: Sequence[pb.PointInput]) -> Incoming:
+    """The collection and what is to be put, all of it in order. Raises as `find` and `points.validate`; nothing is written."""
+    collection = find(view, ref)
     known = {spec.name for spec in collection.schema.vectors}
-    for name in {name for point in request.points for name in point.vectors} - known:
+    for name in {name for point in inputs for name in point.vectors} - known:
         raise InvalidRequest(f"the collection has no vector named {name[:64]!r}; it has: {', '.join(sorted(known)) or 'none'}")
     blobs = context.application.volume.blobs
     items = [
@@ -136,9 +138,9 @@ def _check(context: CallContext, view: Reader, request: pb.UpsertPointsRequest) 
             messages.metadata_json(point.metadata) if point.HasField("metadata") else None,
             content.prepare(blobs, [(0, point.content)], whole=True) if point.HasField("content") else None,
         )
-        for point in request.points
+        for point in inputs
     ]
-    return _Incoming(collection, points.validate(collection, items))
+    return Incoming(collection, points.validate(collection, items))
 
 
 def _delete(txn: Transaction, ref: FileRef, ids: Sequence[str]) -> int:

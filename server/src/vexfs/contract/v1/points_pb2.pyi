@@ -206,6 +206,68 @@ class UpsertPointsResponse(_message.Message):
 Global___UpsertPointsResponse: _TypeAlias = UpsertPointsResponse  # noqa: Y015
 
 @_typing.final
+class UpsertPointsStreamRequest(_message.Message):
+    """One message of a stream of points to put."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """In the first message; makes it safe to send the whole stream again: a random id, the same for every attempt. It is kept for 10
+    minutes.
+    """
+    @_builtins.property
+    def collection(self) -> _common_pb2.FileRef:
+        """The collection's directory: set in the first message, and in no other."""
+
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointInput]:
+        """The points; the first message may have none."""
+
+    def __init__(
+        self,
+        *,
+        collection: _common_pb2.FileRef | None = ...,
+        points: _abc.Iterable[Global___PointInput] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "points", b"points", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsertPointsStreamRequest: _TypeAlias = UpsertPointsStreamRequest  # noqa: Y015
+
+@_typing.final
+class UpsertPointsStreamResponse(_message.Message):
+    """All points of the stream are stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    UPSERTED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision that this answer reflects."""
+    upserted: _builtins.int
+    """How many points were put."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        upserted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "upserted", b"upserted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsertPointsStreamResponse: _TypeAlias = UpsertPointsStreamResponse  # noqa: Y015
+
+@_typing.final
 class GetPointsRequest(_message.Message):
     """Points to read."""
 

@@ -41,6 +41,11 @@ class PointsServiceStub:
                 request_serializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsRequest.SerializeToString,
                 response_deserializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsResponse.FromString,
                 _registered_method=True)
+        self.UpsertPointsStream = channel.stream_unary(
+                '/vexfs.v1.PointsService/UpsertPointsStream',
+                request_serializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamRequest.SerializeToString,
+                response_deserializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamResponse.FromString,
+                _registered_method=True)
         self.GetPoints = channel.unary_unary(
                 '/vexfs.v1.PointsService/GetPoints',
                 request_serializer=vexfs_dot_v1_dot_points__pb2.GetPointsRequest.SerializeToString,
@@ -76,6 +81,16 @@ class PointsServiceServicer:
     def UpsertPoints(self, request, context):
         """Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
         before it, and the answer carries the revision of the last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpsertPointsStream(self, request_iterator, context):
+        """Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+        names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+        than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+        the answer comes all of them are durable.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +140,11 @@ def add_PointsServiceServicer_to_server(servicer, server):
                     servicer.UpsertPoints,
                     request_deserializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsRequest.FromString,
                     response_serializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsResponse.SerializeToString,
+            ),
+            'UpsertPointsStream': grpc.stream_unary_rpc_method_handler(
+                    servicer.UpsertPointsStream,
+                    request_deserializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamRequest.FromString,
+                    response_serializer=vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamResponse.SerializeToString,
             ),
             'GetPoints': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPoints,
@@ -181,6 +201,33 @@ class PointsService:
             '/vexfs.v1.PointsService/UpsertPoints',
             vexfs_dot_v1_dot_points__pb2.UpsertPointsRequest.SerializeToString,
             vexfs_dot_v1_dot_points__pb2.UpsertPointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpsertPointsStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/vexfs.v1.PointsService/UpsertPointsStream',
+            vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamRequest.SerializeToString,
+            vexfs_dot_v1_dot_points__pb2.UpsertPointsStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

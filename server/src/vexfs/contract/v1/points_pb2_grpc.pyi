@@ -39,6 +39,12 @@ class PointsServiceStub:
     """Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
     before it, and the answer carries the revision of the last.
     """
+    UpsertPointsStream: _grpc.StreamUnaryMultiCallable[_points_pb2.UpsertPointsStreamRequest, _points_pb2.UpsertPointsStreamResponse]
+    """Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+    names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+    than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+    the answer comes all of them are durable.
+    """
     GetPoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.GetPointsRequest, _points_pb2.GetPointsResponse]
     """Reads points by their ids."""
     DeletePoints: _grpc.UnaryUnaryMultiCallable[_points_pb2.DeletePointsRequest, _points_pb2.DeletePointsResponse]
@@ -63,6 +69,12 @@ class PointsServiceAsyncStub(PointsServiceStub):
     UpsertPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.UpsertPointsRequest, _points_pb2.UpsertPointsResponse]  # type: ignore[assignment]
     """Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
     before it, and the answer carries the revision of the last.
+    """
+    UpsertPointsStream: _aio.StreamUnaryMultiCallable[_points_pb2.UpsertPointsStreamRequest, _points_pb2.UpsertPointsStreamResponse]  # type: ignore[assignment]
+    """Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+    names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+    than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+    the answer comes all of them are durable.
     """
     GetPoints: _aio.UnaryUnaryMultiCallable[_points_pb2.GetPointsRequest, _points_pb2.GetPointsResponse]  # type: ignore[assignment]
     """Reads points by their ids."""
@@ -91,6 +103,18 @@ class PointsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_points_pb2.UpsertPointsResponse, _abc.Awaitable[_points_pb2.UpsertPointsResponse]]:
         """Makes points, or replaces those of the same id. More than 250 are put in several transactions, in order: a failure leaves those
         before it, and the answer carries the revision of the last.
+        """
+
+    @_abc_1.abstractmethod
+    def UpsertPointsStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_points_pb2.UpsertPointsStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_points_pb2.UpsertPointsStreamResponse, _abc.Awaitable[_points_pb2.UpsertPointsStreamResponse]]:
+        """Makes points, or replaces those of the same id, as they come: any number of them, in messages of up to 10,000. The first message
+        names the collection. The next message is read once the points before it are in the collection, so a sender that is faster
+        than the server waits. A failure leaves the points before it; `upserted` of ErrorInfo's metadata says how many those are. When
+        the answer comes all of them are durable.
         """
 
     @_abc_1.abstractmethod

@@ -101,6 +101,8 @@ __all__ = (
     "TimeRange",
     "UpsertPointsRequest",
     "UpsertPointsResponse",
+    "UpsertPointsStreamRequest",
+    "UpsertPointsStreamResponse",
     "ValueList",
     "Vector",
     "VectorSpec",
@@ -3661,6 +3663,52 @@ class UpsertPointsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("vexfs.v1", "UpsertPointsResponse", UpsertPointsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class UpsertPointsStreamRequest(betterproto2.Message):
+    """
+    One message of a stream of points to put.
+    """
+
+    collection: "FileRef | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The collection's directory: set in the first message, and in no other.
+    """
+
+    points: "list[PointInput]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The points; the first message may have none.
+    """
+
+    request_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    In the first message; makes it safe to send the whole stream again: a random id, the same for every attempt. It is kept for 10
+    minutes.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "UpsertPointsStreamRequest", UpsertPointsStreamRequest)
+
+
+@dataclass(eq=False, repr=False)
+class UpsertPointsStreamResponse(betterproto2.Message):
+    """
+    All points of the stream are stored.
+    """
+
+    revision: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    The revision that this answer reflects.
+    """
+
+    upserted: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    How many points were put.
+    """
+
+
+default_message_pool.register_message("vexfs.v1", "UpsertPointsStreamResponse", UpsertPointsStreamResponse)
 
 
 @dataclass(eq=False, repr=False)
