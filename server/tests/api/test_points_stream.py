@@ -17,6 +17,8 @@ from vexfs.contract.v1.points_pb2 import PointInput, UpsertPointsStreamRequest
 
 DIMENSION = 2
 WAIT_SECONDS = 20.0
+MESSAGES, ON_ITS_WAY = 150, 40
+"""Of a MiB each: so many are sent, and so many may be between the sender and the store."""
 
 
 def points(*numbers: int, values: bytes = b"\0\0\x80\x3f" * DIMENSION) -> list[PointInput]:
@@ -167,17 +169,17 @@ def test_who_sends_faster_than_the_store_takes_it_waits(api: Client, collection:
     def messages() -> Iterator[UpsertPointsStreamRequest]:
         nonlocal sent
         yield message(collection=collection)
-        while sent < 400:
+        while sent < MESSAGES:
             point = PointInput(id=f"{sent:06}", content=content[: -1 - sent])
             yield UpsertPointsStreamRequest(points=[point])
             sent += 1
-            if sent == 400:
+            if sent == MESSAGES:
                 release.set()
 
     call = api.begin_stream("upsert_points_stream", messages(), timeout=60)
     while not release.wait(0.05):
-        assert sent - len(ids(api, collection)) < 40
-    assert call.result().upserted == 400
+        assert sent - len(ids(api, collection)) < ON_ITS_WAY
+    assert call.result().upserted == MESSAGES
 
 
 def test_a_line_of_json_is_a_message(server: Server, api: Client, collection: FileRef) -> None:
