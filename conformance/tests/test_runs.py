@@ -148,4 +148,4 @@ def test_it_installs_alone(installed: Installed) -> None:
 
 def test_method_names_are_unique() -> None:
     names = [method.name for method in contract.methods().values()]
-    assert len(names) == len(set(names)) == 35
+    assert len(names) == len(set(names)) == 36
