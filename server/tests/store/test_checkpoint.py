@@ -46,11 +46,16 @@ def write_rows(volume: Volume, size_bytes: int) -> None:
 def test_the_write_ahead_log_of_a_busy_volume_is_used_again(
     volume: Volume, running: Checkpointer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """80 MiB of commits leave a file of far less, because the log begins anew each time it was moved."""
+    """80 MiB of commits leave a file of far less, because the log begins anew each time it was moved.
+
+    How much comes between two passes is the disk's speed, which is no part of this: a share is written, and a pass awaited.
+    """
     monkeypatch.setattr(checkpoint_module, "RESET_BYTES", MIB)
-    write_rows(volume, 80 * MIB)
+    for _ in range(10):
+        before = running.passes_in_turn
+        write_rows(volume, 8 * MIB)
+        assert eventually(lambda before=before: running.passes_in_turn > before)  # type: ignore[misc]
     assert wal_bytes(volume) < 64 * MIB
-    assert running.passes_in_turn >= 1
 
 
 def test_everything_committed_comes_into_the_database(volume: Volume, running: Checkpointer) -> None:
