@@ -2,6 +2,7 @@
 
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ConnectTransportOptions, createConnectTransport } from "@connectrpc/connect-web";
+import type { Call } from "./caller.js";
 import { onlyResponse, type Upload } from "./upload.js";
 
 const ENVELOPE_HEADER_BYTES = 5;
@@ -14,7 +15,7 @@ export function uploadByFetch(options: ConnectTransportOptions): Upload {
   return async (method, messages, call) => {
     const iterator = messages[Symbol.asyncIterator]();
     const first = await iterator.next();
-    const rest = await envelopes(method.input, iterator);
+    const rest = await envelopes(method.input, iterator, call);
     const transport = createConnectTransport({
       ...options,
       fetch: (url, init) => globalThis.fetch(url, { ...init, body: new Blob([init?.body as BlobPart, ...rest]) }),
@@ -31,6 +32,7 @@ export function uploadByFetch(options: ConnectTransportOptions): Upload {
 async function envelopes<I extends DescMessage>(
   schema: I,
   messages: AsyncIterator<MessageInitShape<I>>,
+  call: Call,
 ): Promise<BlobPart[]> {
   const parts: BlobPart[] = [];
   for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
@@ -38,6 +40,11 @@ async function envelopes<I extends DescMessage>(
     const header = new Uint8Array(ENVELOPE_HEADER_BYTES);
     new DataView(header.buffer).setUint32(1, message.byteLength);
     parts.push(new Blob([header, message]));
+    // Nothing is sent of a call that has ended meanwhile: the transport refuses it, and says why.
+    if (call.signal?.aborted === true || (call.attempts.remainingMs() ?? 2) <= 1) {
+      await messages.return?.();
+      return [];
+    }
   }
   return parts;
 }

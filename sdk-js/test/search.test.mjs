@@ -107,6 +107,34 @@ for (const [name, makeClient] of Object.entries(transports)) {
       await assert.rejects(client.points.upsertStream(at("/none"), [{ id: "x" }]), { reason: "FILE_NOT_FOUND" });
     });
 
+    test("a signal and a time-out end a stream of points", { timeout: 60_000 }, async () => {
+      const { collection } = await client.collections.create(at("/ended"), { vectors: [{ name: "v", dimension: 2 }] });
+      const controller = new AbortController();
+      let left = 0;
+      async function* endless(abortAt) {
+        try {
+          for (let n = 0; ; n += 1) {
+            if (n === abortAt) {
+              controller.abort();
+            }
+            yield { id: String(n % 1000) };
+            if (n % 250 === 0) {
+              await new Promise((resolve) => setTimeout(resolve, 2));
+            }
+          }
+        } finally {
+          left += 1;
+        }
+      }
+      const ended = client.points.upsertStream(collection, endless(1000), { signal: controller.signal });
+      await assert.rejects(ended, { name: "CancelledError" });
+      const late = client.points.upsertStream(collection, endless(-1), { timeout: 0.3 });
+      await assert.rejects(late, { name: "DeadlineExceededError" });
+      while (left < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 10)); // the transport lets go of it a moment later
+      }
+    });
+
     test("points are put, read, listed, queried and deleted", async () => {
       const { collection } = await client.collections.create(at("/points"), { vectors: [{ name: "v", dimension: 3 }] });
       const axis = Float32Array.of(1, 0, 0);
