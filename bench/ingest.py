@@ -36,7 +36,6 @@ _STREAM = "/vexfs.v1.PointsService/UpsertPointsStream"
 _UPSERT = "/vexfs.v1.PointsService/UpsertPoints"
 _CREATE = "/vexfs.v1.CollectionsService/CreateCollection"
 _COLLECTION = common_pb2.FileRef(path="/bench")
-_COLLECTION_OF_STREAM = points_pb2.UpsertPointsStreamRequest(collection=_COLLECTION).SerializeToString()
 
 
 class Ingest(NamedTuple):
@@ -54,15 +53,13 @@ def run(options: Options, record: Record) -> None:
     system = VexfsServe(mount=False)
     record.configuration |= {"rounds": rounds, "rows": count, "rows a request": BATCH_ROWS, VEXFS: system.configuration}
     record.configuration |= vectors.facts
-    requests = list(upserts(vectors.vectors))
-    messages = [_COLLECTION_OF_STREAM, *(_without_collection(request) for request in requests)]
+    requests, messages = upserts(vectors.vectors)
     for number in range(rounds):
         for in_flight in IN_FLIGHT:
             sys.stderr.write(f"round {number + 1}/{rounds}, {in_flight} in flight\n")
             with system.start(processes.FREE) as server:
                 done = ingest(server, requests, in_flight)
-            if done.rows != count:
-                raise RuntimeError(f"{done.rows} of {count} points were put")
+            _check(done, count)
             p50, p99 = np.percentile(done.latencies_ms, (50, 99))
             samples = {RATE: count / done.seconds, P50: p50, P99: p99, CPU: done.cpu_seconds / count * 1e6}
             for unit, value in samples.items():
@@ -70,22 +67,24 @@ def run(options: Options, record: Record) -> None:
         sys.stderr.write(f"round {number + 1}/{rounds}, as a stream\n")
         with system.start(processes.FREE) as server:
             done = ingest_stream(server, messages)
-        if done.rows != count:
-            raise RuntimeError(f"{done.rows} of {count} points were put")
+        _check(done, count)
         record.add(_stream_key(RATE), number, count / done.seconds)
         record.add(_stream_key(CPU), number, done.cpu_seconds / count * 1e6)
     keys = [*(_key(in_flight, RATE) for in_flight in IN_FLIGHT), _stream_key(RATE)]
     record.targets += [Target(key, "median", ">=", RATE_WANTED) for key in keys]
 
 
-def upserts(vectors: Vectors) -> Iterator[bytes]:
-    """The requests, serialised."""
+def upserts(vectors: Vectors) -> tuple[list[bytes], list[bytes]]:
+    """The requests, serialised, and the same points as the messages of a stream."""
+    requests, messages = [], [points_pb2.UpsertPointsStreamRequest(collection=_COLLECTION).SerializeToString()]
     for start in range(0, len(vectors), BATCH_ROWS):
         points = [
             points_pb2.PointInput(id=str(start + row), vectors={"v": common_pb2.Vector(values=vector.tobytes())})
             for row, vector in enumerate(vectors[start : start + BATCH_ROWS])
         ]
-        yield points_pb2.UpsertPointsRequest(collection=_COLLECTION, points=points).SerializeToString()
+        requests.append(points_pb2.UpsertPointsRequest(collection=_COLLECTION, points=points).SerializeToString())
+        messages.append(points_pb2.UpsertPointsStreamRequest(points=points).SerializeToString())
+    return requests, messages
 
 
 def ingest(server: Server, requests: Sequence[bytes], in_flight: int) -> Ingest:
@@ -136,10 +135,9 @@ def _collection(server: Server) -> Iterator[tuple[grpc.Channel, tuple[tuple[str,
         yield channel, metadata
 
 
-def _without_collection(request: bytes) -> bytes:
-    """The message of a stream with the points of a request."""
-    points = points_pb2.UpsertPointsRequest.FromString(request).points
-    return points_pb2.UpsertPointsStreamRequest(points=points).SerializeToString()
+def _check(done: Ingest, count: int) -> None:
+    if done.rows != count:
+        raise RuntimeError(f"{done.rows} of {count} points were put")
 
 
 def _stream_key(unit: str) -> Key:

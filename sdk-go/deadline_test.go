@@ -69,15 +69,7 @@ func TestTheTimeoutCoversAllAttempts(t *testing.T) {
 
 func TestAStreamOfPointsHasNoTimeoutButItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &faultyServer{upsert: func(_ int, stream pointsStream) error {
-			for {
-				if _, err := stream.Recv(); err == io.EOF {
-					return stream.SendAndClose(&pb.UpsertPointsStreamResponse{})
-				} else if err != nil {
-					return err
-				}
-			}
-		}}
+		server := &faultyServer{upsert: func(_ int, stream pointsStream) error { return takeAll(stream) }}
 		client := connect(t, server, WithTimeout(500*time.Millisecond))
 		slowly := func(yield func(PointInput, error) bool) {
 			for i := 0; i < 60 && yield(PointInput{}, nil); i++ {
@@ -104,13 +96,7 @@ func TestPointsWaitForTheServer(t *testing.T) {
 		read := make(chan struct{})
 		server := &faultyServer{upsert: func(_ int, stream pointsStream) error {
 			<-read
-			for {
-				if _, err := stream.Recv(); err == io.EOF {
-					return stream.SendAndClose(&pb.UpsertPointsStreamResponse{})
-				} else if err != nil {
-					return err
-				}
-			}
+			return takeAll(stream)
 		}}
 		client := connect(t, server)
 		taken := 0
@@ -134,4 +120,15 @@ func TestPointsWaitForTheServer(t *testing.T) {
 			t.Errorf("%d points were taken: %v", taken, err)
 		}
 	})
+}
+
+// takeAll reads a stream of points to its end, and answers.
+func takeAll(stream pointsStream) error {
+	for {
+		if _, err := stream.Recv(); err == io.EOF {
+			return stream.SendAndClose(&pb.UpsertPointsStreamResponse{})
+		} else if err != nil {
+			return err
+		}
+	}
 }

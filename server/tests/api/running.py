@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +185,14 @@ class Client:
 
     def close(self) -> None:
         self._channel.close()
+
+
+def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until the condition holds. Raises AssertionError when it does not in time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
 
 
 @contextmanager

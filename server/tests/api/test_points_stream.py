@@ -2,14 +2,13 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
 from connecting import post
-from running import Client, Server, refused
+from running import Client, Server, eventually, refused
 
 from vexfs.contract.v1.collections_pb2 import CollectionSchema, VectorSpec
 from vexfs.contract.v1.common_pb2 import FileRef, Vector
@@ -35,13 +34,6 @@ def put(api: Client, *messages: UpsertPointsStreamRequest) -> Any:
 
 def ids(api: Client, collection: FileRef) -> list[str]:
     return [point.id for point in api.list_points(collection=collection, page_size=10_000).points]
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from connecting import PROTO, post, reason_of
-from running import Client, Server, assert_error_shape, running, status_of
+from running import Client, Server, assert_error_shape, eventually, running, status_of
 
 from vexfs.api.request_memory import SMALL_BYTES, RequestMemory
 from vexfs.contract.v1.collections_pb2 import CollectionSchema, VectorSpec
@@ -106,9 +106,7 @@ def test_a_message_of_a_stream_waits_for_its_room_and_leaves_it_to_others_when_i
         call = api.begin_stream("upsert_points_stream", messages())
         time.sleep(0.5)
         assert put() == 0
-    end = time.monotonic() + WAIT_SECONDS
-    while put() < len(points):
-        assert time.monotonic() < end
+    eventually(lambda: put() == len(points))
     with announced(server, 300_000):  # with a message of the stream there would be no room for both
         assert not is_refused(api)
     rest.set()
