@@ -140,10 +140,10 @@ class Loop:
         engine, session, memory, spin = self._engine, self._engine.session, self._buffer.memory, self.spin
         group_sync = self._group_sync
         fd, parts = session.fd, self._buffer.parts
-        readv, write, writev, now_ns = os.readv, os.write, os.writev, time.monotonic_ns
+        readv, write, writev, now_ns, sched_yield = os.readv, os.write, os.writev, time.monotonic_ns, os.sched_yield
         unpack, pack = wire.fuse_in_header.unpack_from, wire.fuse_out_header.pack
         handlers, virtual, counts = self._handlers, self._virtual, self.counts
-        spin_until = served = 0
+        spin_until = served = client = client_before = 0
         while not self._stopping:
             self._between = True
             try:
@@ -155,6 +155,9 @@ class Loop:
                         return True
                     served = 0
                     self._poller.poll()
+                elif client == client_before:
+                    # The thread that asks alone may wait for this core. Several would keep it for longer than the window.
+                    sched_yield()
                 continue
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.EINTR):  # the request was interrupted before it was read
@@ -168,7 +171,9 @@ class Loop:
                     return False
                 logger.error("a request without a whole header is passed over", extra={"bytes": length})
                 continue
-            told, opcode, unique, nodeid, uid, gid, _ = unpack(memory)
+            told, opcode, unique, nodeid, uid, gid, pid = unpack(memory)
+            if pid:  # the kernel itself forgets and releases
+                client_before, client = client, pid
             if length > HEAD_BYTES and (opcode != wire.FUSE_WRITE or nodeid >= VIRTUAL_NODEID):
                 self._buffer.gather(length)
             try:

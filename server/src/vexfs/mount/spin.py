@@ -1,8 +1,9 @@
 """How long to poll for the next request before sleeping, learnt from whether that pays.
 
 Used by the loop alone. Waking a sleeping server across cores is the dearest part of a small request; polling for a moment after
-one saves it where client and server run on different cores. On one core it only takes the client's time, so there it is off. An
-idle mount never polls: a window opens with a request only. What it costs is counted.
+one saves it where client and server run on different cores. With one core it only takes the client's time, so there it is off;
+where a thread that asks alone was put on the server's core, the loop offers it the core between two polls. An idle mount never
+polls: a window opens with a request only. What it costs is counted.
 """
 
 import os
