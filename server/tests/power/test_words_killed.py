@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.tracing import END_S, needs_tracing
 from vexfs.views.derived import derived_folder
 from vexfs.views.indexing.words import Words
 from vexfs.views.indexing.writer import DerivedWriter
@@ -28,26 +29,16 @@ _SERVER = Path(__file__).parents[2]
 _CALLS = "openat,write,?rename,renameat,renameat2,?unlink,unlinkat,fsync,fdatasync,ftruncate"
 _SAMPLE = 4
 _NEVER = 65_535  # the most that strace can count to
-_END_S = 60
 
 
-def _obstacle() -> str:
-    """Why no process can be killed that way here; empty if it can."""
-    if shutil.which("strace") is None:
-        return "strace is not installed (Debian: apt install strace)"
-    tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False, timeout=_END_S)
-    return tried.stderr.strip() if tried.returncode else ""
-
-
-_OBSTACLE = _obstacle()
-pytestmark = pytest.mark.skipif(bool(_OBSTACLE), reason=f"no process can be traced here: {_OBSTACLE}")
+pytestmark = needs_tracing
 
 
 def _threads(pid: int, name: str) -> list[str]:
     """Those that are called so, once they all are: a thread gives itself its name."""
     tasks = Path(f"/proc/{pid}/task")
     before: list[str] = []
-    deadline = time.monotonic() + _END_S
+    deadline = time.monotonic() + END_S
     while True:
         found = sorted(task.name for task in tasks.iterdir() if (task / "comm").read_text().strip().startswith(name))
         if found and found == before:
@@ -83,9 +74,9 @@ def _run(folder: Path, thread: str, kill_at: int) -> Ended:
         assert tracer.stderr is not None
         for _ in threads:
             assert b"attached" in tracer.stderr.readline()
-        told, _ = process.communicate(b"go\n", timeout=_END_S)
+        told, _ = process.communicate(b"go\n", timeout=END_S)
         assert process.returncode in (0, -signal.SIGKILL)
-        tracer.wait(_END_S)
+        tracer.wait(END_S)
     finally:
         for started in (process, tracer):
             if started is not None:

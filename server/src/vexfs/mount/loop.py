@@ -92,6 +92,9 @@ class Loop:
         self.spin = Spin(engine.options.spin_us)
         #: Requests served, by opcode.
         self.counts = [0] * wire.OPCODE_MAX
+        self._looked_at = (-1, 0.0)
+        """How many requests had been served when `busy_since` last found one in hand, and when that was."""
+        engine.volume.stalls.watch("the mount is at one request", self.busy_since, thread=threading.get_ident())
 
     # -- serving ---------------------------------------------------------------------------------------
 
@@ -211,6 +214,18 @@ class Loop:
                 spin.rested()
                 return True
         return True
+
+    def busy_since(self) -> float | None:
+        """Since when, at least, the loop has been at one request, or at what is due, of time.monotonic; None while it waits.
+
+        For one thread that asks again and again: the loop itself keeps no time, which each request would pay for.
+        """
+        served, since = self._looked_at
+        now_served = sum(self.counts)
+        if self._between or now_served != served:
+            self._looked_at = (-1, 0.0) if self._between else (now_served, time.monotonic())
+            return None
+        return since
 
     # -- what is due -----------------------------------------------------------------------------------
 

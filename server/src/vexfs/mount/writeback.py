@@ -56,10 +56,16 @@ class Writeback:
         self._blocked: deque[Callable[[], None]] = deque()
         self._prepared: dict[int, list[tuple[DirtyBuffer, Future[list[Prepared]]]]] = {}
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="vexfs-content")
+        self._in_hand: dict[DirtyBuffer, float] = {}
+        """Layers that workers have in hand, with the time (of time.monotonic) at which they were given it."""
         self.next_due_ns = self.NEVER_NS
         """When (time.monotonic_ns) the oldest bytes have to go."""
-        self.in_flight = 0
+        engine.volume.stalls.watch("the disk stores large content", lambda: min([*self._in_hand.values()], default=None))
+
+    @property
+    def in_flight(self) -> int:
         """Layers that workers have in hand."""
+        return len(self._in_hand)
 
     @property
     def total_bytes(self) -> int:
@@ -186,7 +192,7 @@ class Writeback:
         self._submit(file, buffer)
 
     def _submit(self, file: OpenFile, buffer: DirtyBuffer) -> None:
-        self.in_flight += 1
+        self._in_hand[buffer] = time.monotonic()
         self._engine.clock_needed = True
         future = self._workers.submit(_prepare, self._engine.volume.blobs, buffer.pieces())
         # The callback must not hold the future that holds it: the buffer would wait for the cycle collector.
@@ -194,7 +200,7 @@ class Writeback:
 
     def _layer_ready(self, file: OpenFile, buffer: DirtyBuffer, future: "Future[list[Prepared]]") -> None:
         """A worker is done. Layers are stored in their order, so one that was faster waits for those below it."""
-        self.in_flight -= 1
+        del self._in_hand[buffer]
         ready = self._prepared.setdefault(file.ino, [])
         ready.append((buffer, future))
         while file.layers:

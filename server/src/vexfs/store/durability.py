@@ -12,6 +12,7 @@ A failure is for good: the kernel drops the pages it could not write, so a later
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -33,6 +34,8 @@ class Syncer:
         self._identity: tuple[int, int] | None = None
         #: Fdatasyncs done so far, for metrics and budgets.
         self.count = 0
+        #: When the one under way began, of time.monotonic.
+        self.began_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"vexfs-sync-{name}", daemon=True)
         self._thread.start()
 
@@ -82,7 +85,11 @@ class Syncer:
         identity = (status.st_dev, status.st_ino)
         if identity != self._identity:
             self._reopen(identity)
-        os.fdatasync(self._fd)
+        self.began_s = time.monotonic()
+        try:
+            os.fdatasync(self._fd)
+        finally:
+            self.began_s = None
         self.count += 1
 
     def _reopen(self, identity: tuple[int, int]) -> None:

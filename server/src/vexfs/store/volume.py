@@ -1,8 +1,8 @@
 """One opened volume: the parts of the store put together, and their life.
 
 The entry to the store for core, views and surfaces. A process opens a volume once per role; each opening has its own locks,
-connections, threads (tail, syncer, write queue when used) and a random origin that marks its log records. Thread-safe but
-for `writer`.
+connections, threads (tail, syncer, stalls, write queue when used) and a random origin that marks its log records. Thread-safe
+but for `writer`.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from vexfs.store.durability import Syncer
 from vexfs.store.openings import OpenElsewhere
 from vexfs.store.queue import WriteQueue
 from vexfs.store.reader import Snapshot, SnapshotPool, TellingPool
+from vexfs.store.stalls import Stalls
 from vexfs.store.tail import LogTail
 from vexfs.store.turn import Turn
 from vexfs.store.writer import Writer
@@ -59,6 +60,9 @@ class Volume:
                 telling.tell = self.tail.moved_to
             self.syncer = Syncer(self.database, role, self._fail)
             undo.callback(self.syncer.close)
+            self.stalls = Stalls(role)
+            undo.callback(self.stalls.close)
+            self.stalls.watch("the disk makes the write-ahead log durable", lambda: self.syncer.began_s)
             self._parts = undo.pop_all()
 
     @classmethod
@@ -124,7 +128,7 @@ class Volume:
             if self.read_only:
                 raise NotSupported("this process opened the volume to read only")
             if self._writer is None:
-                self._writer = Writer(
+                writer = Writer(
                     sqlite.connect(self.database),
                     self.turn,
                     self.blobs,
@@ -133,6 +137,8 @@ class Volume:
                     coalesce=self.role == "mount",
                     on_commit=self._committed,
                 )
+                self.stalls.watch("waiting for the turn to write, which another process has", lambda: writer.asked_s)
+                self._writer = writer
             return self._writer
 
     def _open_queue(self) -> WriteQueue:

@@ -146,6 +146,8 @@ class Writer:
         self._openings = openings
         self._on_commit = on_commit
         self.origin = origin
+        #: Since when this opening has waited for the turn, of time.monotonic.
+        self.asked_s: float | None = None
         self._last_wait_ns = 0
         self._began_ns = 0
         self._operations = 0
@@ -338,7 +340,11 @@ class Writer:
         if self._failure is not None:
             raise VolumeReadOnly(f"the volume takes no writes since this failed: {self._failure.message}") from self._failure
         asked_ns = time.monotonic_ns()
-        self._turn.take()
+        self.asked_s = asked_ns / 1e9
+        try:
+            self._turn.take()
+        finally:
+            self.asked_s = None
         self._began_ns = time.monotonic_ns()
         self._last_wait_ns = self._began_ns - asked_ns
         try:
