@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from bench.runner import client, machine, processes
+from bench.runner.echo import echo_server
 from bench.runner.mounted import settle
 from bench.runner.record import Benchmark, Key, Options, Ratio, Record
 from bench.runner.systems import VEXFS, Server, VexfsServe
@@ -91,18 +90,6 @@ def load(current: Round, operation: str, address: str, token: str) -> dict[str, 
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
-
-
-@contextlib.contextmanager
-def echo_server() -> Iterator[dict[str, str]]:
-    """The echo server's addresses, by protocol."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.clients.echo"], stdout=subprocess.PIPE, cwd=machine.ROOT)
-    try:
-        assert process.stdout is not None
-        addresses: dict[str, str] = json.loads(process.stdout.readline())
-        yield addresses
-    finally:
-        processes.end(process)
 
 
 def _workload(operation: str, protocol: str, clients: int) -> str:

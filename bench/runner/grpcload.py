@@ -32,9 +32,14 @@ def run(server: Server, method: str, requests: Sequence[bytes], clients: int, *,
 
     Raises RuntimeError when a call fails, NotAvailable without a C compiler.
     """
+    return run_at(server.grpc, server.token, method, requests, clients, seconds=seconds)
+
+
+def run_at(address: str, token: str, method: str, requests: Sequence[bytes], clients: int, *, seconds: float = 0.0) -> Load:
+    """As `run`, of any server at `host:port`."""
     with tempfile.TemporaryDirectory(prefix="vexfs-bench-load-") as folder:
         kept = Path(folder) / "answers"
-        load = _run([str(build.grpcload())], server, method, requests, clients, seconds, Path(folder), [str(kept)])
+        load = _run([str(build.grpcload())], address, token, method, requests, clients, seconds, Path(folder), [str(kept)])
         return load._replace(answers=list(answers_of(kept)))
 
 
@@ -42,12 +47,13 @@ def run_python(server: Server, method: str, requests: Sequence[bytes], clients: 
     """The same through gRPC's Python; `answers` stays empty."""
     with tempfile.TemporaryDirectory(prefix="vexfs-bench-load-") as folder:
         command = [sys.executable, "-m", "bench.clients.replay"]
-        return _run(command, server, method, requests, clients, seconds, Path(folder), [])
+        return _run(command, server.grpc, server.token, method, requests, clients, seconds, Path(folder), [])
 
 
 def _run(
     client: list[str],
-    server: Server,
+    address: str,
+    token: str,
     method: str,
     requests: Sequence[bytes],
     clients: int,
@@ -56,9 +62,9 @@ def _run(
     more: list[str],
 ) -> Load:
     write_requests(requests, folder / "requests")
-    host, _, port = server.grpc.rpartition(":")
+    host, _, port = address.rpartition(":")
     command = [*client, host, port, method, str(folder / "requests"), str(clients), str(seconds), *more]
-    environment = processes.environment(VEXFS_TOKEN=server.token)
+    environment = processes.environment(VEXFS_TOKEN=token)
     done = subprocess.run(command, cwd=machine.ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the load on {method} failed: {done.stderr.strip()[-500:]}")

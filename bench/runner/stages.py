@@ -3,7 +3,8 @@
 `OPENBLAS_NUM_THREADS=1 python -m bench.runner.stages ROWS…` stores so many vectors of the vector benchmark in a volume, waits
 for its index and asks questions that were never stored, in one thread, with a clock around each stage. A stage is a function of
 the server; what it takes includes the functions it calls, less those that are stages themselves. The clocks add half a
-microsecond a stage. Tables go to stdout.
+microsecond a stage. Tables go to stdout. The last line is what a gRPC call alone takes that brings a query's bytes to a server
+which sends them back: what a search over gRPC takes at least on top.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from bench.peers.vectors.engine import Place, Rows
 from bench.peers.vectors.vexfs_core import VexfsCore
-from bench.runner import vectors_data
+from bench.runner import echo, vectors_data
 from vexfs.core.search import SearchEngine, answers, matcher, results
 from vexfs.store import found_files, reader
 from vexfs.views.dense import engine, metrics, ranking
@@ -29,6 +30,7 @@ from vexfs.views.dense import engine, metrics, ranking
 QUERIES = 5_000
 WARM_UP = 500
 INSERT_BATCH = 1_000
+VECTOR_BYTES = vectors_data.DIMENSION * 4
 
 
 class Stage(NamedTuple):
@@ -91,6 +93,7 @@ def main() -> int:
         clock.watch(stage)
     for rows in options.rows:
         _measure(rows, options.queries, clock)
+    sys.stdout.write(f"\na gRPC call that does nothing: {echo.call_us(VECTOR_BYTES, options.queries):.0f} µs\n")
     return 0
 
 
