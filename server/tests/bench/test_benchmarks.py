@@ -171,7 +171,8 @@ def test_the_benchmark_of_the_clients_compares_each_with_its_stub(tmp_path: Path
 
 def test_the_import_benchmark_sees_files_hits_and_embeddings(tmp_path: Path) -> None:
     document = run_tiny("import", tmp_path / "import.json")
-    assert {row["unit"] for row in document["rows"]} == {"files/s", "s", "passages/s"}
+    assert {row["unit"] for row in document["rows"]} == {"files/s", "s", "passages/s", "texts/s"}
+    assert {row["system"] for row in document["rows"] if row["unit"] == "texts/s"} == {"vexfs", "model alone"}
 
 
 @pytest.mark.usefixtures("grpcload")
