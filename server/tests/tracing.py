@@ -1,4 +1,4 @@
-"""System calls of running processes, counted, delayed, failed and killed at, by `strace`."""
+"""Faults in the system calls of running processes, by `strace`, and whether there can be any here."""
 
 import contextlib
 import os

@@ -70,10 +70,14 @@ class Mounted:
                 self.process.wait()
         lifecycle.detach(self.path)
 
+    def logged(self, *levels: str) -> list[dict[str, object]]:
+        """Log lines at these levels."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["level"] in levels]
+
     def errors(self) -> list[dict[str, object]]:
         """Log lines at level error or above."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["level"] in ("error", "critical")]
+        return self.logged("error", "critical")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A disk that takes its time, or fails: who waits is answered, what goes on is in the log, the rest of the mount works."""
 
 import errno
-import json
 import os
 import sys
 import textwrap
@@ -39,8 +38,7 @@ def impatient(make_mount: MakeMount) -> Mounted:
 
 def told(mount: Mounted, what: str) -> list[dict[str, object]]:
     """The warnings about it, in their order."""
-    lines = [json.loads(line) for line in mount.log.read_text().splitlines() if line.startswith("{")]
-    return [line for line in lines if line["level"] == "warning" and str(line["message"]).endswith(what)]
+    return [line for line in mount.logged("warning") if str(line["message"]).endswith(what)]
 
 
 def is_told_and_over(mount: Mounted, what: str) -> bool:

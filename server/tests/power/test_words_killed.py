@@ -30,7 +30,6 @@ _CALLS = "openat,write,?rename,renameat,renameat2,?unlink,unlinkat,fsync,fdatasy
 _SAMPLE = 4
 _NEVER = 65_535  # the most that strace can count to
 
-
 pytestmark = needs_tracing
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from itertools import islice
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,9 @@ class Stalls:
 
 
 def innermost(thread: int) -> str:
-    """What a thread of this process is doing: its innermost calls, the outer one first."""
+    """What a thread of this process is doing: its innermost calls, the outer one first. Reads no file: the disk may hang."""
     frame = sys._current_frames().get(thread)
-    calls = [] if frame is None else traceback.extract_stack(frame)[-_FRAMES:]
-    return " > ".join(f"{call.filename.rpartition('vexfs/')[2]}:{call.lineno} {call.name}" for call in calls)
+    calls = [] if frame is None else list(islice(traceback.walk_stack(frame), _FRAMES))
+    return " > ".join(
+        f"{call.f_code.co_filename.rpartition('vexfs/')[2]}:{line} {call.f_code.co_name}" for call, line in reversed(calls)
+    )
