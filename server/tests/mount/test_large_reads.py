@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from vexfs.core.types import BLOCK_BYTES, Ino
 from vexfs.mount import lifecycle
+from vexfs.store.compact import compact
+from vexfs.store.volume import Volume
 
 from .conftest import MakeMount, Mounted, eventually
 
@@ -24,6 +27,23 @@ def preadv(fd, buffers, offset, flags=0):
         raise OSError(errno.EOPNOTSUPP, "not on this file system")
     return os.preadv(fd, buffers, offset)
 large_reads.os = type("os", (), {**vars(os), "preadv": staticmethod(preadv)})
+sys.exit(process.main(sys.argv[1:]))
+"""
+
+
+#: The mount process on a disk that takes its time: what the cache does not have is not there soon either. It counts the looks.
+SLOW = """
+import os, sys, time
+from vexfs.mount import large_reads, process
+def preadv(fd, buffers, offset, flags=0):
+    if not flags:
+        time.sleep(0.002)
+        return os.preadv(fd, buffers, offset)
+    with open({looks!r}, "a") as looks:
+        looks.write("x")
+    time.sleep(0.0001)
+    raise BlockingIOError
+large_reads.os = type("os", (), {{**vars(os), "preadv": staticmethod(preadv)}})
 sys.exit(process.main(sys.argv[1:]))
 """
 
@@ -68,6 +88,49 @@ def test_a_large_file_reads_back_from_the_cache_and_from_the_disk(make_mount: Ma
     assert path.read_bytes() == LARGE
     forget_pages(path, *blobs(mount))
     assert path.read_bytes() == LARGE
+    assert mount.errors() == []
+
+
+def test_small_reads_here_and_there_that_come_from_the_disk(mount: Mounted) -> None:
+    path = mount.path / "f"
+    write_durably(path, LARGE)
+    forget_pages(path, *blobs(mount))
+    for number in range(300):
+        offset = number * 7_919 * 4096 % 4_990_000
+        assert read_direct(path, offset // 512 * 512, 4096) == LARGE[offset // 512 * 512 :][:4096], offset
+    assert mount.errors() == []
+
+
+def test_where_the_disk_is_slow_the_loop_soon_stops_looking(make_mount: MakeMount, tmp_path: Path) -> None:
+    looks = tmp_path / "looks"
+    mount = make_mount(program=[sys.executable, "-c", SLOW.format(looks=str(looks))])
+    path = mount.path / "f"
+    write_durably(path, LARGE)
+    for number in range(200):
+        assert read_direct(path, number * 8192, 4096) == LARGE[number * 8192 :][:4096]
+    # One look finds that the cache has nothing; another, now and then, whether it comes soon.
+    assert 200 < len(looks.read_text()) <= 210
+    assert mount.errors() == []
+
+
+def test_content_that_lies_elsewhere_by_now_is_read_there(mount: Mounted, beside: Volume) -> None:
+    """Compaction moves a scattered file while somebody has it open, and the blobs it lay in are collected."""
+    path = mount.path / "f"
+    piece = 4 * BLOCK_BYTES
+    for offset in range(0, 16 * piece, piece):
+        write_durably(path, LARGE[offset : offset + piece], offset)
+    before = blobs(mount)
+    assert len(before) == 16
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        assert os.pread(fd, 1000, 0) == LARGE[:1000]
+        assert compact(beside, Ino(path.stat().st_ino))
+        for blob in before:
+            blob.unlink()
+        forget_pages(path)
+        assert os.pread(fd, 16 * piece, 0) == LARGE[: 16 * piece]
+    finally:
+        os.close(fd)
     assert mount.errors() == []
 
 

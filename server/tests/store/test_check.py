@@ -105,6 +105,7 @@ BREAKS: dict[str, Callable[[Sample], object]] = {
     "symlink-target": lambda s: s.sql("DELETE FROM symlink"),
     "content-has-file": lambda s: s.sql("INSERT INTO chunk(ino, block, born, data) VALUES(4242, 0, 1, x'00')"),
     "chunk-fits-block": lambda s: s.sql("UPDATE chunk SET data=zeroblob(70000) WHERE ino=%d" % s.small.ino),
+    "patch-sound": lambda s: s.sql("UPDATE chunk SET runs=x'000001000000' WHERE ino=%d" % s.small.ino),
     "blob-has-row": lambda s: s.sql("DELETE FROM blob"),
     "blob-on-disk": lambda s: s.blob_path.unlink(),
     "blob-intact": corrupt_blob,

@@ -379,3 +379,42 @@ def test_the_blobs_of_what_was_trimmed_are_condemned_and_those_in_use_are_not(vo
         assert view.execute(sql).fetchall() == [(2, 1)]
         node = files.lookup(view, ROOT_INO, b"kept")
     assert read_all(volume, node.ino) == kept
+
+
+def change(volume: Volume, ino: Ino, offset: int, data: bytes) -> None:
+    prepared = content.prepare(volume.blobs, [(offset, data)])
+    write(volume, lambda txn: content.write(txn, ino, prepared))
+
+
+def trim_all(volume: Volume) -> None:
+    while write(volume, lambda txn: history.trim_slice(txn, volume.head())) < volume.head() - 1:
+        pass
+
+
+@pytest.mark.parametrize("what", [b"p", b"w" * BLOCK_BYTES], ids=["patches", "whole blocks"])
+def test_the_blob_of_a_file_whose_beginning_changes_stays(volume: Volume, what: bytes) -> None:
+    """Nothing of its row begins where it still shows."""
+    node = make_file(volume, b"file", data_of(7, 6 * BLOCK_BYTES))
+    expected = bytearray(data_of(7, 6 * BLOCK_BYTES))
+    for number in range(5):
+        change(volume, node.ino, number, what)
+        expected[number : number + len(what)] = what
+        trim_all(volume)
+        assert read_all(volume, node.ino) == expected
+    volume.close()
+    assert check_volume(volume.folder, deep=True) == []
+
+
+def test_what_lies_under_patches_stays_until_all_of_it_is_written_anew(volume: Volume) -> None:
+    node = make_file(volume, b"file", data_of(7, 40_000))
+    expected = bytearray(data_of(7, 40_000))
+    for number in range(20):
+        change(volume, node.ino, 100 * number, b"patch")
+        expected[100 * number : 100 * number + 5] = b"patch"
+    trim_all(volume)
+    assert read_all(volume, node.ino) == expected
+    with volume.snapshot() as view:
+        sql = "SELECT count(*), count(runs) FROM chunk WHERE ino=?"
+        assert view.execute(sql, (node.ino,)).fetchall() == [(4, 3)]  # one was written whole; what lay below it is gone
+    volume.close()
+    assert check_volume(volume.folder, deep=True) == []

@@ -88,6 +88,7 @@ def test_format_2_counts_the_holes_of_the_files_there_are(volume: Volume, folder
     columns = [
         f"ALTER TABLE {table} DROP COLUMN {name}" for table in ("node", "node_history") for name in ("hole_bytes", "flags")
     ]
+    columns.append("ALTER TABLE chunk DROP COLUMN runs")
     for statement in (*columns, "DROP TABLE usage", "PRAGMA user_version=1"):
         query(folder, statement)
     with Volume.open(folder, "api") as migrated, migrated.snapshot() as view:

@@ -153,6 +153,7 @@ def test_an_older_volume_is_counted_when_it_is_opened(volume: Volume, folder: Pa
     volume.close()
     connection = sqlite.connect(folder / "vexfs.db")
     connection.execute("DROP TABLE usage")
+    connection.execute("ALTER TABLE chunk DROP COLUMN runs")
     connection.execute("PRAGMA user_version=2")
     connection.close()
     with Volume.open(folder, "api") as migrated:

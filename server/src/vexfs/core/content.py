@@ -11,9 +11,10 @@ from vexfs.core import files, holes, quotas
 from vexfs.core.errors import InvalidRequest, IsADirectory, NotARegularFile, TooLarge, Unavailable
 from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Change, Ino, Node
 from vexfs.store import content as rows
-from vexfs.store import nodes
+from vexfs.store import nodes, patches
 from vexfs.store.blobs import BlobFolder, Buffer, IncomingBlob
 from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
+from vexfs.store.patches import Part
 from vexfs.store.reader import Reader
 from vexfs.store.usage import UNLIMITED
 from vexfs.store.writer import Transaction
@@ -318,17 +319,19 @@ def _put(txn: Transaction, node: Node, prepared: Prepared) -> None:
         offset, data = prepared.segments[0]
         rows.put_chunk(txn, node.ino, offset // BLOCK_BYTES, data, born=txn.revision)
         return
-    written: dict[int, bytearray] = {}
-    for offset, data in prepared.segments:
-        _patch(txn, node, written, offset, data)
+    written = _by_block(prepared.segments)
+    patched = {block for block, parts in written.items() if _takes_patch(txn, node, block, parts)}
+    whole = {block: _merged(txn, node, block, parts) for block, parts in written.items() if block not in patched}
     for run in prepared.runs:
         rows.claim_blob(txn, run.blob, run.size_bytes)
     if prepared.runs:
         rows.put_extents(
             txn, node.ino, (Extent(run.first_block, txn.revision, run.block_count, run.blob, 0) for run in prepared.runs)
         )
-    for block, content in written.items():
-        rows.put_chunk(txn, node.ino, block, bytes(content), born=txn.revision)
+    for block, content in whole.items():
+        rows.put_chunk(txn, node.ino, block, content, born=txn.revision)
+    for block in patched:
+        rows.put_patch(txn, node.ino, block, written[block], born=txn.revision)
 
 
 def _is_whole_block(node: Node, offset: int, data: bytes) -> bool:
@@ -346,20 +349,37 @@ def _check_prepared(txn: Transaction, prepared: Prepared) -> None:
             raise Unavailable("the content was collected before it was used: send it again", blob=run.blob.hex())
 
 
-def _patch(txn: Transaction, node: Node, written: dict[int, bytearray], offset: int, data: bytes) -> None:
-    """Lay one segment over the blocks it touches, reading a block only where some of it remains."""
-    position = 0
-    while position < len(data):
-        block, start = divmod(offset + position, BLOCK_BYTES)
-        part = data[position : position + BLOCK_BYTES - start]
-        content = written.get(block)
-        if content is None:
-            covers = start == 0 and len(part) >= min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES)
-            content = written[block] = bytearray() if covers else bytearray(rows.read_block(txn, node.ino, block))
-        if len(content) < start:
-            content.extend(bytes(start - len(content)))
-        content[start : start + len(part)] = part
-        position += len(part)
+def _by_block(segments: Sequence[tuple[int, bytes]]) -> dict[int, list[Part]]:
+    """The parts of each block that the segments write, in their order."""
+    found: dict[int, list[Part]] = {}
+    for offset, data in segments:
+        position = 0
+        while position < len(data):
+            block, start = divmod(offset + position, BLOCK_BYTES)
+            part = data[position : position + BLOCK_BYTES - start]
+            found.setdefault(block, []).append((start, part))
+            position += len(part)
+    return found
+
+
+def _takes_patch(txn: Transaction, node: Node, block: int, parts: Sequence[Part]) -> bool:
+    changed_bytes = sum(len(part) for _, part in parts)
+    stored_bytes = min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES)
+    return patches.pay(stored_bytes, 0, changed_bytes) and rows.takes_patch(
+        txn, node.ino, block, changed_bytes, born=txn.revision
+    )
+
+
+def _merged(txn: Transaction, node: Node, block: int, parts: Sequence[Part]) -> bytes:
+    """A block with those parts changed; it is read only where some of it remains."""
+    start, first = parts[0]
+    covers = start == 0 and len(first) >= min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES)
+    merged = bytearray() if covers else bytearray(rows.read_block(txn, node.ino, block))
+    for start, part in parts:
+        if len(merged) < start:
+            merged.extend(bytes(start - len(merged)))
+        merged[start : start + len(part)] = part
+    return bytes(merged)
 
 
 def _written(prepared: Prepared) -> holes.Runs:

@@ -2,7 +2,8 @@
 
 Called by the loop's content operations. What the page cache has is read and answered in the loop, into one buffer that is used
 again: no thread is woken and no memory made for it. What has to come from the disk is read by a worker, for the loop does not
-wait for that. Blobs stay open while their file is open here, so that the kernel sees them read in sequence and reads ahead.
+wait for that; but of a few pages, which a fast disk brings before a worker were awake, it looks for a moment whether they have
+come. Blobs stay open while their file is open here, so that the kernel sees them read in sequence and reads ahead.
 Never reads rows: a range of which a part stands in rows is the caller's. Never gives the kernel a blob to read by itself
 (FUSE_PASSTHROUGH): as long as a file is open like that, the kernel refuses to open it for writing.
 """
@@ -10,6 +11,7 @@ Never reads rows: a range of which a part stands in rows is the caller's. Never 
 import errno
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,12 @@ from vexfs.store.open_blobs import OpenBlob, OpenBlobs
 logger = logging.getLogger(__name__)
 
 _READERS = 2
+_SOON_BYTES = 65_536
+"""Up to here the loop looks again for what the cache did not have: having looked, it has the disk reading already."""
+_SOON_NS = 60_000
+"""How long it looks: about what waking a worker takes."""
+_PASSED_OVER_MAX = 64
+"""After looking in vain, so many reads at most are left to the workers at once before the loop looks again."""
 _HEADER = wire.OUT_HEADER_BYTES
 _ZEROS = memoryview(bytes(wire.MAX_READ_BYTES))
 
@@ -50,11 +58,13 @@ class LargeReads:
         """As many as there are readers, so one that begins always finds one."""
         self._cached_only = os.RWF_NOWAIT
         """The flag that makes a read end where the disk would have to be waited for; 0 once this disk did not know it."""
+        self._pass_over = self._passed_over = 0
+        """How many reads are left to the workers before the loop looks again, and how many it was to be last time."""
 
     def answer(self, unique: int, ino: int, length: int, parts: Sequence[BlobPart]) -> None:
         """Answer a READ with `length` bytes: what no part gives is zeros. Raises CorruptContent when a blob is missing."""
         opened = [_Part(part.at, self._blobs.get(ino, part.blob), part.offset, part.length) for part in parts]
-        if self._cached_only and self._fill_from_cache(length, opened):
+        if self._cached_only and (self._fill_from_cache(length, opened) or self._comes_soon(length, opened)):
             self._send(unique, length, self._memory)
         else:
             self._readers.submit(self._read_later, unique, length, opened)
@@ -82,6 +92,21 @@ class LargeReads:
                 raise
             self._cached_only = 0
             return False
+
+    def _comes_soon(self, length: int, parts: Sequence[_Part]) -> bool:
+        """Whether the disk brings in a moment what `_fill_from_cache` has asked it for."""
+        if length > _SOON_BYTES or not self._cached_only:
+            return False
+        if self._pass_over:
+            self._pass_over -= 1
+            return False
+        until_ns = time.monotonic_ns() + _SOON_NS
+        while time.monotonic_ns() < until_ns:
+            if self._fill_from_cache(length, parts):
+                self._passed_over = 0
+                return True
+        self._pass_over = self._passed_over = min(2 * self._passed_over + 1, _PASSED_OVER_MAX)
+        return False
 
     def _read_later(self, unique: int, length: int, parts: Sequence[_Part]) -> None:
         """In a reader's thread."""

@@ -1,19 +1,21 @@
 """A file's bytes: small content in `chunk` rows, large content in `extent` rows over blobs, both in blocks of 64 KiB.
 
 Called by `vexfs.core.content`, the trimmer and `check`. A block shows the newest chunk or extent born at or before the
-view's revision; of two born alike the chunk wins, and of two extents the one that holds data. A chunk or blob that ends
+view's revision; of two born alike the chunk wins, and of two extents the one that holds data. A chunk that is a patch (see
+`store.patches`) lies over what was born before it, and nothing else of its block is born alike. A chunk or blob that ends
 early is followed by zeros; a block nobody wrote is zeros. Rows are only inserted; the trimmer deletes what no revision in
 the window shows.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import NamedTuple
 
+from vexfs.core.errors import CorruptContent
 from vexfs.core.types import BLOCK_BYTES
-from vexfs.store import reader
+from vexfs.store import patches, reader
 from vexfs.store.log import Executes
 
 EXTENT_MAX_BLOCKS = 1024
@@ -39,37 +41,66 @@ class Piece(NamedTuple):
     chunk_id: int
     blob: bytes | None
     blob_offset: int
+    patches: tuple[int, ...] = ()
+    """The chunks that are laid over it, one after the other."""
+    patched: "Piece | None" = None
+    """What they are laid over; None also stands for a hole. Such a piece is one block, and has no chunk or blob itself."""
+
+    @property
+    def base(self) -> "Piece":
+        """The piece without patches, if it has any; itself otherwise."""
+        return self.patched or self
 
 
 class _Shown(NamedTuple):
+    """What a block shows: the newest whole chunk or extent, born then, with patches over it."""
+
     born: int
     chunk_id: int
     extent: Extent | None
+    patches: tuple[int, ...] = ()
 
 
-_NEWEST_CHUNK = "SELECT data FROM chunk WHERE ino=? AND block=? AND born<=? ORDER BY born DESC LIMIT 1"
+_NOTHING = _Shown(-1, 0, None)
+_NEWEST_CHUNK = "SELECT data, runs FROM chunk WHERE ino=? AND block=? AND born<=? ORDER BY born DESC LIMIT 1"
 _ANY_EXTENT = "SELECT 1 FROM extent WHERE ino=? AND first_block>? AND first_block<=? LIMIT 1"
 
 
 def read_block(view: "reader.Reader", ino: int, block: int) -> bytes:
     """The bytes of one block, without trailing zeros that are not stored. Raises CorruptContent."""
     for _ in view.execute(_ANY_EXTENT, (ino, block - EXTENT_MAX_BLOCKS, block)):
-        pieces = visible(view, ino, block, block + 1)
-        return read_piece(view, pieces[0]) if pieces else b""
+        return _read_shown(view, ino, block)
     at_revision = _FOREVER if view.at_revision is None else view.at_revision
-    for (data,) in view.execute(_NEWEST_CHUNK, (ino, block, at_revision)):
-        return data or b""
+    for data, runs in view.execute(_NEWEST_CHUNK, (ino, block, at_revision)):
+        return data or b"" if runs is None else _read_shown(view, ino, block)
     return b""
+
+
+def _read_shown(view: "reader.Reader", ino: int, block: int) -> bytes:
+    pieces = visible(view, ino, block, block + 1)
+    return read_piece(view, pieces[0]) if pieces else b""
 
 
 def read_piece(view: "reader.Reader", piece: Piece) -> bytes:
     """A piece's stored bytes: at most its blocks, possibly fewer. Raises CorruptContent when its blob is missing or short."""
+    if piece.patches:
+        return _read_patched(view, piece)
     if piece.blob is None:
         for (data,) in view.execute("SELECT data FROM chunk WHERE id=?", (piece.chunk_id,)):
             return bytes(data or b"")
         return b""
     length = min(piece.block_count * BLOCK_BYTES, blob_size(view, piece.blob) - piece.blob_offset)
     return view.blobs.read(piece.blob, piece.blob_offset, max(length, 0))
+
+
+def _read_patched(view: "reader.Reader", piece: Piece) -> bytes:
+    block = bytearray(read_piece(view, piece.patched) if piece.patched else b"")
+    for chunk_id in piece.patches:
+        for runs, data in view.execute("SELECT runs, data FROM chunk WHERE id=?", (chunk_id,)):
+            if not patches.is_sound(runs, data):
+                raise CorruptContent(f"a patch of block {piece.first_block} is damaged: run `vexfs check`")
+            patches.lay_over(block, runs, data)
+    return bytes(block)
 
 
 def blob_size(view: Executes, blob: bytes) -> int:
@@ -82,17 +113,28 @@ def blob_size(view: Executes, blob: bytes) -> int:
 def visible(view: "reader.Reader", ino: int, first_block: int, end_block: int) -> list[Piece]:
     """What the blocks from `first_block` up to `end_block` show, in order."""
     at_revision = _FOREVER if view.at_revision is None else view.at_revision
-    extents = _extents(view, ino, first_block, end_block, at_revision)
-    chunk_sql = "SELECT block, born, id FROM chunk WHERE ino=? AND block>=? AND block<? AND born<=? ORDER BY block, born"
+    return _pieces(_shown(view, ino, first_block, end_block, at_revision))
+
+
+def _shown(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> dict[int, _Shown]:
+    """Which rows each block of the range shows at that revision, holes included."""
     shown: dict[int, _Shown] = {}
-    for extent in extents:
+    for extent in _extents(view, ino, first_block, end_block, at_revision):
         for block in range(max(first_block, extent.first_block), min(end_block, extent.first_block + extent.block_count)):
             shown[block] = _Shown(extent.born, 0, extent)
-    for block, born, chunk_id in view.execute(chunk_sql, (ino, first_block, end_block, at_revision)):
-        under = shown.get(block)
-        if under is None or born >= under.born:
+    sql = (
+        "SELECT block, born, id, runs IS NOT NULL FROM chunk"
+        " WHERE ino=? AND block>=? AND block<? AND born<=? ORDER BY block, born"
+    )
+    for block, born, chunk_id, is_patch in view.execute(sql, (ino, first_block, end_block, at_revision)):
+        under = shown.get(block, _NOTHING)
+        if born < under.born:
+            continue
+        if is_patch:
+            shown[block] = under._replace(patches=(*under.patches, chunk_id))
+        else:
             shown[block] = _Shown(born, chunk_id, None)
-    return _pieces(shown)
+    return shown
 
 
 def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> list[Extent]:
@@ -109,26 +151,34 @@ def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revi
 def _pieces(shown: dict[int, _Shown]) -> list[Piece]:
     """Runs of neighbouring blocks of one extent become one piece; holes vanish."""
     pieces: list[Piece] = []
-    previous: _Shown | None = None
+    previous = _NOTHING
     for block in sorted(shown):
         source = shown[block]
-        extent = source.extent
-        if extent is None:
-            pieces.append(Piece(block, 1, source.chunk_id, None, 0))
-        elif extent.blob is not None:
-            last = pieces[-1] if pieces else None
-            if (
-                last is not None
-                and previous is not None
-                and previous.extent is extent
-                and last.first_block + last.block_count == block
-            ):
-                pieces[-1] = last._replace(block_count=last.block_count + 1)
-            else:
-                offset = extent.blob_offset + (block - extent.first_block) * BLOCK_BYTES
-                pieces.append(Piece(block, 1, 0, extent.blob, offset))
+        base = _base_piece(block, source)
+        if source.patches:
+            pieces.append(Piece(block, 1, 0, None, 0, source.patches, base))
+        elif (
+            base is not None
+            and base.blob is not None
+            and not previous.patches
+            and previous.extent is source.extent
+            and pieces[-1].first_block + pieces[-1].block_count == block
+        ):
+            pieces[-1] = pieces[-1]._replace(block_count=pieces[-1].block_count + 1)
+        elif base is not None:
+            pieces.append(base)
         previous = source
     return pieces
+
+
+def _base_piece(block: int, source: _Shown) -> Piece | None:
+    """One block without its patches; None for a hole."""
+    extent = source.extent
+    if extent is None:
+        return Piece(block, 1, source.chunk_id, None, 0) if source.chunk_id else None
+    if extent.blob is None:
+        return None
+    return Piece(block, 1, 0, extent.blob, extent.blob_offset + (block - extent.first_block) * BLOCK_BYTES)
 
 
 # -- where there is content ------------------------------------------------------------------------
@@ -219,6 +269,33 @@ def wrong_hole_bytes(view: Executes) -> Iterator[tuple[int, int, int]]:
 def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: int) -> None:
     """New content of one block; None makes a hole."""
     txn.execute("INSERT OR REPLACE INTO chunk(ino, block, born, data) VALUES(?, ?, ?, ?)", (ino, block, born, data))
+
+
+def takes_patch(txn: Executes, ino: int, block: int, changed_bytes: int, *, born: int) -> bool:
+    """Whether so many changed bytes of a block are better written as a patch than with the rest of it."""
+    covering = [e for e in _extents(txn, ino, block, block + 1, _FOREVER) if e.first_block + e.block_count > block]
+    extent_born = covering[-1].born if covering else -1
+    base_bytes = BLOCK_BYTES if covering and covering[-1].blob is not None else 0
+    there: list[int] = []
+    if extent_born == born:
+        return False
+    sql = "SELECT born, length(data), runs IS NOT NULL FROM chunk WHERE ino=? AND block=? AND born>=? ORDER BY born DESC"
+    for row_born, length, is_patch in txn.execute(sql, (ino, block, extent_born)):
+        if row_born == born:
+            return False
+        if not is_patch:
+            base_bytes = length or 0
+            break
+        there.append(length)
+        if len(there) == patches.PATCHES_MAX:
+            return False
+    return patches.pay(base_bytes, sum(there), changed_bytes)
+
+
+def put_patch(txn: Executes, ino: int, block: int, parts: Sequence[patches.Part], *, born: int) -> None:
+    """Change parts of one block, which takes a patch."""
+    runs, data = patches.pack(parts)
+    txn.execute("INSERT INTO chunk(ino, block, born, data, runs) VALUES(?, ?, ?, ?, ?)", (ino, block, born, data, runs))
 
 
 def put_extents(txn: Executes, ino: int, extents: Iterable[Extent]) -> None:
@@ -330,9 +407,9 @@ def trim(txn: "reader.Reader", ino: int, floor: int) -> set[bytes]:
     A hole goes too once it hides nothing: no older extent that stays (because it shows elsewhere) reaches below it.
     """
     end = _end_block(txn, ino)
-    shown = _shown_at(txn, ino, end, floor)
+    shown = _shown(txn, ino, 0, end, floor)
     staying = {source.extent for source in shown.values() if source.extent is not None and source.extent.blob is not None}
-    shown_chunks = {source.chunk_id for source in shown.values()}
+    shown_chunks = {chunk_id for source in shown.values() for chunk_id in (source.chunk_id, *source.patches)}
     sql = "SELECT id, block, born, data IS NULL FROM chunk WHERE ino=? AND born<=?"
     for chunk_id, block, born, is_hole in txn.execute(sql, (ino, floor)).fetchall():
         if chunk_id not in shown_chunks or (is_hole and not _hides(staying, block, 1, born)):
@@ -360,22 +437,7 @@ def _hides(staying: set[Extent], first_block: int, block_count: int, born: int) 
     )
 
 
-def _shown_at(view: Executes, ino: int, end: int, revision: int) -> dict[int, _Shown]:
-    """Which row each block shows at `revision`, holes included."""
-    shown: dict[int, _Shown] = {}
-    for extent in _extents(view, ino, 0, end, revision):
-        for block in range(extent.first_block, extent.first_block + extent.block_count):
-            shown[block] = _Shown(extent.born, 0, extent)
-    sql = "SELECT block, born, id FROM chunk WHERE ino=? AND born<=? ORDER BY block, born"
-    for block, born, chunk_id in view.execute(sql, (ino, revision)):
-        under = shown.get(block)
-        if under is None or born >= under.born:
-            shown[block] = _Shown(born, chunk_id, None)
-    return shown
-
-
-def _end_block(view: Executes, ino: int) -> int:
+def _end_block(txn: Executes, ino: int) -> int:
     """One past the last block any version has."""
-    sql = "SELECT max(first_block) FROM extent WHERE ino=?1 UNION ALL SELECT max(block) FROM chunk WHERE ino=?1"
-    starts = [row[0] for row in view.execute(sql, (ino,)).fetchall() if row[0] is not None]
-    return max(starts, default=-1) + 1
+    sql = "SELECT max(first_block+block_count) FROM extent WHERE ino=?1 UNION ALL SELECT max(block)+1 FROM chunk WHERE ino=?1"
+    return max((row[0] for row in txn.execute(sql, (ino,)).fetchall() if row[0] is not None), default=0)

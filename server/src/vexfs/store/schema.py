@@ -8,6 +8,8 @@ because stat(2) asks far more often than anything changes. `node.flags` holds NO
 
 `usage` (format 3) is one row: what `node` adds up to, and the quota; see `vexfs.store.usage`.
 
+`chunk.runs` (format 4) is NULL for a whole block, and says of a patch where its bytes go; see `vexfs.store.patches`.
+
 `log.base` is the newest revision before a row's own that can be shown: the one before, or, where the mount made one version of
 all that a commit changed, the last one of the commit before.
 
@@ -103,8 +105,10 @@ CREATE TABLE usage(
 INSERT INTO usage SELECT 1, *, NULL, NULL FROM ({usage.RECOUNT});
 """
 
+_FORMAT_4 = "ALTER TABLE chunk ADD COLUMN runs BLOB;"
+
 #: `MIGRATIONS[n]` leads from format n to format n + 1.
-MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3)
+MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4)
 FORMAT = len(MIGRATIONS)
 
 _DIRECTORY_MODE = 0o40755

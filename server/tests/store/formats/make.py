@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,10 @@ def fill(volume: Volume) -> None:
     run(lambda txn: content.write(txn, ino, content.Prepared((), ((100_000, b"overwritten"),), 100_011)))
     run(lambda txn: content.truncate(txn, ino, 300_000))
     run(lambda txn: ranges.zero(txn, ino, 65_536, 65_536))
+
+    for place in (200_000, 200_005):  # patches over a blob
+        changed = content.Prepared((), ((place, b"changed"), (place + 20_000, b"changed, too")), place + 20_012)
+        run(partial(content.write, ino=ino, prepared=changed))
 
     def put_sparse(txn: Transaction) -> None:
         node = files.create(txn, ROOT_INO, b"sparse", mode=0o644, uid=0, gid=0)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from functools import partial
 
 from vexfs.core import content, files
-from vexfs.core.errors import NotFound, VexfsError
+from vexfs.core.errors import CorruptContent, NotFound, VexfsError
 from vexfs.core.types import INLINE_MAX_BYTES, Ino, Node
 from vexfs.mount import wire
+from vexfs.mount.blob_map import BlobMap
 from vexfs.mount.engine import Engine
 from vexfs.mount.group_sync import GroupSync
 from vexfs.mount.large_reads import LargeReads
@@ -51,6 +52,7 @@ class ContentOperations:
         self._buffer, self._view = buffer, buffer.view
         self._group_sync = group_sync
         self._large_reads = LargeReads(engine.session, engine.volume.blobs)
+        self._blob_map = BlobMap()
 
     def table(self) -> Table:
         return {
@@ -147,6 +149,16 @@ class ContentOperations:
 
     def _read_large(self, unique: int, node: Node, offset: int, size: int) -> Answer:
         """From blobs into the answer; what stands in rows is read by a reader if other connections see it, too."""
+        length = min(size, node.size_bytes - offset)
+        if length <= 0:
+            return DONE
+        parts = self._blob_map.parts(node, offset, length)
+        if parts is not None:
+            try:
+                self._large_reads.answer(unique, node.ino, length, parts)
+                return None
+            except CorruptContent:  # it may lie elsewhere now
+                self._blob_map.forget(node.ino)
         if self._writer.group_open:  # the turn is this process's: nobody changes anything between two statements
             return self._read_through(self._writer, unique, node, offset, size)
         with self._engine.volume.snapshot() as view:
@@ -156,10 +168,11 @@ class ContentOperations:
         length = min(size, node.size_bytes - offset)
         if length <= 0:
             return DONE
-        parts = content.blob_parts(view, node, offset, length)
+        committed = self._is_committed(node)
+        parts = (self._blob_map.learn if committed else content.blob_parts)(view, node, offset, length)
         if parts is not None:
             self._large_reads.answer(unique, node.ino, length, parts)
-        elif self._is_committed(node):
+        elif committed:
             self._large_reads.submit(partial(self._read_rows_later, unique, node, offset, size))
         else:
             return content.read_node(view, node, offset, size)
@@ -246,6 +259,7 @@ class ContentOperations:
             return DONE
         if self._open_files.closed(file):
             self._large_reads.closed(nodeid)
+            self._blob_map.forget(nodeid)
             if file.unlinked:
                 self._end_orphan(file)
             self._open_files.drop_if_idle(file)

@@ -1,10 +1,12 @@
 """Rules of content: chunks, extents, blobs and their files."""
 
+import contextlib
 from collections.abc import Iterator
 
 from vexfs.core import content as core_content
-from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, Change
-from vexfs.store import content, log, nodes, versioned
+from vexfs.core.errors import CorruptContent
+from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, Change, Node
+from vexfs.store import content, log, nodes, patches, versioned
 from vexfs.store.check.rule import Invariant, Problem
 from vexfs.store.content import Extent
 from vexfs.store.reader import Reader
@@ -46,11 +48,38 @@ def _cut_chunk(txn: Transaction, problem: Problem) -> None:
     txn.execute("UPDATE chunk SET data=substr(data, 1, ?) WHERE id=?", (BLOCK_BYTES, problem.data[0]))
 
 
+def _find_unsound_patch(view: Reader) -> Iterator[Problem]:
+    sql = "SELECT id, ino, block, runs, data FROM chunk WHERE runs IS NOT NULL"
+    for chunk_id, ino, block, runs, data in view.execute(sql):
+        if not patches.is_sound(runs, data):
+            yield Problem(
+                f"file {ino}", f"block {block} has a patch that does not say where its bytes go", (chunk_id, ino, block)
+            )
+
+
+def _give_up_patch(txn: Transaction, problem: Problem) -> None:
+    """What it changed is lost: the block shows what it showed before, and an attribute says so."""
+    chunk_id, ino, block = problem.data
+    txn.execute("DELETE FROM chunk WHERE id=?", (chunk_id,))
+    node = nodes.get(txn, ino)
+    if node is not None:
+        _mark_damaged(txn, node, f"changes of bytes {block * BLOCK_BYTES} to {(block + 1) * BLOCK_BYTES} were lost")
+
+
+def _mark_damaged(txn: Transaction, node: Node, message: str) -> None:
+    """The file's content is another now than it was written."""
+    versioned.put_xattr(txn, node.ino, DAMAGED_XATTR, message.encode(), born=txn.revision)
+    changed = node._replace(revision=txn.revision, content_revision=txn.revision)
+    nodes.write_row(txn, changed, node, txn.keep_from)
+    txn.note(Change(CHANGE_CONTENT, node.ino))
+
+
 def _find_beyond_end(view: Reader) -> Iterator[Problem]:
     """Stored bytes behind a file's end would come back when it grows."""
     sql = (
         "SELECT DISTINCT n.ino FROM node n JOIN chunk c ON c.ino=n.ino"
-        f" WHERE c.data IS NOT NULL AND c.block*{BLOCK_BYTES}+length(c.data)>n.size_bytes"
+        f" WHERE c.data IS NOT NULL AND c.block*{BLOCK_BYTES}"
+        f"+CASE WHEN c.runs IS NULL THEN length(c.data) ELSE {BLOCK_BYTES} END>n.size_bytes"
         f" UNION SELECT n.ino FROM node n JOIN extent e ON e.ino=n.ino"
         f" WHERE e.has_data AND (e.first_block+e.block_count-1)*{BLOCK_BYTES}>=n.size_bytes"
     )
@@ -65,8 +94,9 @@ def _shows_beyond_end(view: Reader, ino: int) -> bool:
         return False
     for piece in content.visible(view, ino, node.size_bytes // BLOCK_BYTES, 1 << 40):
         start = piece.first_block * BLOCK_BYTES
-        if any(content.read_piece(view, piece)[max(0, node.size_bytes - start) :]):
-            return True
+        with contextlib.suppress(CorruptContent):  # what another rule tells of
+            if any(content.read_piece(view, piece)[max(0, node.size_bytes - start) :]):
+                return True
     return False
 
 
@@ -125,15 +155,12 @@ def _give_up_blob(txn: Transaction, problem: Problem) -> None:
     ).fetchall():
         node = nodes.get(txn, ino)
         shown = node is not None and any(
-            piece.blob == blob for piece in content.visible(txn, ino, first_block, first_block + count)
+            piece.base.blob == blob for piece in content.visible(txn, ino, first_block, first_block + count)
         )
         if node is None or not shown:
             continue
         message = f"bytes {first_block * BLOCK_BYTES} to {(first_block + count) * BLOCK_BYTES} were lost with blob {blob.hex()}"
-        versioned.put_xattr(txn, ino, DAMAGED_XATTR, message.encode(), born=txn.revision)
-        changed = node._replace(revision=txn.revision, content_revision=txn.revision)
-        nodes.write_row(txn, changed, node, txn.keep_from)
-        txn.note(Change(CHANGE_CONTENT, ino))
+        _mark_damaged(txn, node, message)
     _make_holes(txn, blob)
 
 
@@ -179,6 +206,7 @@ INVARIANTS = (
         _forget_content,
     ),
     Invariant("chunk-fits-block", "A chunk is at most one block.", _find_long_chunk, _cut_chunk),
+    Invariant("patch-sound", "A patch says where in its block its bytes go.", _find_unsound_patch, _give_up_patch),
     Invariant("blob-has-row", "Every blob that an extent names has a row.", _find_unnamed_blob, _name_blob),
     Invariant("blob-on-disk", "Every blob that an extent names lies on the disk, whole.", _find_missing_blob, _give_up_blob),
     Invariant("blob-intact", "Every blob holds the bytes its name promises.", _find_corrupt_blob, _give_up_blob, deep=True),
