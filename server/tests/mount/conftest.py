@@ -27,8 +27,17 @@ STOP_S = 30.0
 class Mounted:
     """A mount process and where its files are."""
 
-    def __init__(self, data: Path, path: Path, log: Path, arguments: list[str], program: list[str]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        path: Path,
+        log: Path,
+        arguments: list[str],
+        program: list[str],
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.data, self.path, self.log = data, path, log
+        self._environment = environment
         path.mkdir()
         self._name = f"mount-{path.name}"
         self._command = [*program, "--data", str(data), str(path), "--ready-name", self._name, *arguments]
@@ -36,7 +45,7 @@ class Mounted:
 
     def start(self) -> "Mounted":
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self._command, stderr=log, stdin=subprocess.DEVNULL, env=self._environment)
         deadline = time.monotonic() + START_S
         while (ready := runtime.read_ready(self.data, self._name)) is None or ready["pid"] != self.process.pid:
             assert self.process.poll() is None, self.log.read_text()
@@ -80,13 +89,18 @@ class Mounted:
         return self.logged("error", "critical")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short temporary folder: Unix sockets and mounts live in it."""
+def need_fuse() -> None:
+    """Skip the test, or fail it, where nothing can be mounted."""
     if os.environ.get("VEXFS_NO_FUSE") == "1":
         pytest.skip("VEXFS_NO_FUSE=1: tests on a real mount are off")
     if not Path("/dev/fuse").exists():
         pytest.fail("there is no /dev/fuse here: the mount cannot be tested. Set VEXFS_NO_FUSE=1 to leave these tests out")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short temporary folder: Unix sockets and mounts live in it."""
+    need_fuse()
     path = Path(tempfile.mkdtemp(prefix="vexfs-mount-", dir="/tmp"))
     try:
         yield path

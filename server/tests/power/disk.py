@@ -69,8 +69,10 @@ _Name = tuple[_Node, str, _Node | None]
 
 
 def is_left_out(path: Path) -> bool:
-    """SQLite's shared-memory file (rebuilt after a crash, recorded by nobody) and what is neither file nor folder (sockets)."""
-    return path.name.endswith("-shm") or not (path.is_dir() or path.is_file())
+    """SQLite's shared-memory file and the tables of what mounts have open, which are made anew after a crash and recorded by
+    nobody; and what is neither file nor folder (sockets).
+    """
+    return path.name.endswith("-shm") or path.parent.name == "openings" or not (path.is_dir() or path.is_file())
 
 
 def read_tree(folder: Path) -> Tree:

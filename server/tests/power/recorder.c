@@ -7,7 +7,8 @@
  * what each of them has seen: an event is in the log before the call that caused it returns.
  *
  * What the log cannot carry (a shared writable mapping, sendfile into the tree, ...) is noted as UNSOUND; the reader refuses such
- * a log. Files whose name ends in "-shm" are left out: SQLite rebuilds them and promises nothing about them.
+ * a log. Files whose name ends in "-shm" are left out: SQLite rebuilds them and promises nothing about them. So is what lies in a
+ * folder "openings": tables in memory that processes share, which begin anew after a crash.
  *
  * Calls go to the kernel with syscall(2): the recorder depends on no other symbol of the C library, and never calls itself.
  *
@@ -155,7 +156,7 @@ static uint64_t ours(int fd)
 static int is_left_out(const char *path)
 {
     size_t size = strlen(path);
-    return size >= 4 && strcmp(path + size - 4, "-shm") == 0;
+    return (size >= 4 && strcmp(path + size - 4, "-shm") == 0) || strstr(path, "/openings/") != NULL;
 }
 
 static int path_of_fd(int fd, char *out)
