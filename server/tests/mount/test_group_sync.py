@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.mount.conftest import MakeMount, Mounted, eventually
+from vexfs.core import files
+from vexfs.core.types import ROOT_INO
 from vexfs.store.volume import Volume
 
 PROGRAMS = 12
@@ -33,6 +35,8 @@ def slow(fd):
     time.sleep({sync_s})
     sync(fd)
     (beside / "syncing").unlink()
+    with (beside / "syncs").open("a") as syncs:
+        syncs.write("x")
 durability.os = type("os", (), {{**vars(os), "fdatasync": staticmethod(slow)}})
 good = Writer._write_touched
 def written(self):
@@ -114,6 +118,33 @@ def test_what_programs_sync_during_a_sync_shares_a_commit(make_mount: MakeMount,
             file.close()
     mount.restart()
     assert all(Path(file.name).read_bytes() == content_of(Path(file.name)) for file in files)
+
+
+def test_what_is_durable_already_is_not_synced_again(make_mount: MakeMount, folder: Path) -> None:
+    mount = on_slow_disk(make_mount, sync_s=0.01)
+
+    def syncs() -> int:
+        return len((folder / "syncs").read_text())
+
+    os.close(write_synced(mount.path / "file"))
+    first = syncs()
+    sync_folder(mount.path)
+    sync_folder(mount.path)
+    assert syncs() == first
+    (mount.path / "another").touch()
+    sync_folder(mount.path)
+    assert syncs() == first + 1
+    with Volume.open(mount.data / "volumes" / "main", "api") as beside:
+        with beside.writer.begin("create") as txn:
+            files.create(txn, ROOT_INO, b"elsewhere", mode=0o644, uid=0, gid=0)
+        beside.writer.commit()  # and nobody has synced it
+        eventually((mount.path / "elsewhere").exists)
+
+        def synced_for_it() -> bool:
+            sync_folder(mount.path)
+            return syncs() == first + 2
+
+        eventually(synced_for_it)
 
 
 @pytest.mark.parametrize("spin_us", ["0", "200"])

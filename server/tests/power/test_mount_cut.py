@@ -140,7 +140,7 @@ _SYNCED_LATE = {
     "fsync waits for no disk": (
         "mount/group_sync.py",
         "synced = self._engine.volume.syncer.sync()",
-        "synced = Future(); synced.set_result(None)",
+        "import concurrent.futures as f; synced = f.Future(); synced.set_result(None)",
     ),
     "fsync waits for no large content": (
         "mount/operations/content.py",

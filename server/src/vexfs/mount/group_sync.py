@@ -3,7 +3,8 @@
 Driven by the loop; one thread, but for `_synced`, which runs in the one that syncs the log. While the log is being synced,
 requests that come wait for the end of that, because no sync could begin for them earlier. After it the next commit waits for
 those who synced last time, as long as requests come at all, because a commit for all costs little more than one for a few:
-it writes the same pages of names and indexes. A program that syncs alone waits for nobody.
+it writes the same pages of names and indexes. A program that syncs alone waits for nobody, and one that syncs what has been
+synced already, such as the directory after its new file, does not wait for the disk again.
 
 An answer promises that everything the program wrote before it asked is durable. When a group of transactions is lost while a
 request waits, the request fails, whatever was lost.
@@ -13,7 +14,6 @@ import errno
 import logging
 import select
 import time
-from concurrent.futures import Future
 from typing import NamedTuple
 
 from vexfs.mount.engine import Engine
@@ -47,6 +47,8 @@ class GroupSync:
         """When the first that waits came, of time.monotonic_ns."""
         self._expected = 1
         """How many programs synced at once, last time."""
+        self._durable: object = None
+        """What the volume was, of the engine's `version`, when the last sync that succeeded began."""
         #: The log is being synced for requests that came before.
         self.syncing = False
         #: Requests wait, and no sync is under way that they have to wait for.
@@ -75,10 +77,13 @@ class GroupSync:
         try:
             self._engine.commit_quietly()
             answers = [(request.unique, self._findable.plan(request.ino)) for request in waiting if self._is_whole(request)]
-            if answers:
+            version = self._engine.version()
+            if version == self._durable:
+                self._answer(answers, failed=False)
+            elif answers:
                 synced = self._engine.volume.syncer.sync()
                 self.syncing = True
-                synced.add_done_callback(lambda done: self._synced(answers, done))
+                synced.add_done_callback(lambda done: self._synced(answers, version, failed=done.exception() is not None))
         except Exception:  # a fault of ours: nobody may wait for ever
             logger.exception("a sync failed")
             for request in waiting:
@@ -94,25 +99,26 @@ class GroupSync:
             self._engine.session.fail(request.unique, number)
         return number == 0
 
-    def _synced(self, answers: list[tuple[int, Written | None]], done: "Future[None]") -> None:
+    def _synced(self, answers: list[tuple[int, Written | None]], version: object, *, failed: bool) -> None:
         """In the thread that syncs. Each answer lets go of the interpreter, so only one alone is written here: two threads that
         take turns, the loop with requests to serve, are slower than one.
         """
         self._expected = len(answers) + len(self._waiting)
+        if not failed:
+            self._durable = version
         if len(answers) == 1:
-            self._answer(answers, done)
+            self._answer(answers, failed=failed)
             answers = []
         self.syncing = False
         if answers or self._waiting:
-            self._engine.post(lambda: self._go_on(answers, done))
+            self._engine.post(lambda: self._go_on(answers, failed=failed))
 
-    def _go_on(self, answers: list[tuple[int, Written | None]], done: "Future[None]") -> None:
+    def _go_on(self, answers: list[tuple[int, Written | None]], *, failed: bool) -> None:
         """In the loop, after a sync: answer, and let those that came meanwhile have their turn."""
-        self._answer(answers, done)
+        self._answer(answers, failed=failed)
         self.wanted = bool(self._waiting) and not self.syncing
 
-    def _answer(self, answers: list[tuple[int, Written | None]], done: "Future[None]") -> None:
-        failed = done.exception() is not None
+    def _answer(self, answers: list[tuple[int, Written | None]], *, failed: bool) -> None:
         for unique, written in answers:
             if failed:
                 self._engine.session.fail(unique, errno.EIO)
