@@ -8,7 +8,7 @@ from vexfs.store import compact as compact_module
 from vexfs.store import content as rows
 from vexfs.store import nodes
 from vexfs.store.check import check_volume
-from vexfs.store.compact import compact
+from vexfs.store.compact import PIECES_SLACK, compact
 from vexfs.store.volume import Volume
 
 from .helpers import make_file, read_all, write
@@ -51,6 +51,18 @@ def test_a_scattered_file_becomes_one_piece_with_the_same_bytes_and_versions(vol
     assert not compact(volume, scattered.ino)
     volume.close()
     assert check_volume(volume.folder, deep=True) == []
+
+
+def test_a_few_changes_of_a_large_file_do_not_rewrite_it(volume: Volume) -> None:
+    blocks = 16 * (PIECES_SLACK + 2)
+    node = make_file(volume, b"database", b"x" * blocks * BLOCK_BYTES)
+    for block in range(0, 2 * (PIECES_SLACK + 1), 2):
+        overwrite(volume, node, block * BLOCK_BYTES, b"a page")
+    assert piece_count(volume, node) > PIECES_SLACK + 1
+    assert not compact(volume, node.ino)
+    for block in range(0, blocks // 4, 2):
+        overwrite(volume, node, block * BLOCK_BYTES, b"a page")
+    assert compact(volume, node.ino)
 
 
 def test_small_sparse_whole_and_absent_files_stay_as_they_are(volume: Volume) -> None:

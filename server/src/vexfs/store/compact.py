@@ -13,6 +13,8 @@ from vexfs.store.writer import Transaction
 
 PIECES_SLACK = 8
 """Pieces a file may have above the least possible before it is worth rewriting."""
+BLOCKS_A_PIECE = 8
+"""A large file may have a piece for so many blocks: a database of which a few pages change is not rewritten each time."""
 _READ_BYTES = 4 * 1024 * 1024
 
 
@@ -26,7 +28,7 @@ def compact(volume: Volume, ino: Ino) -> bool:
             return False  # sparse: holes stay holes
         blocks = -(-node.size_bytes // BLOCK_BYTES)
         pieces = content.visible(view, ino, 0, blocks)
-    if len(pieces) <= -(-blocks // EXTENT_MAX_BLOCKS) + PIECES_SLACK:
+    if len(pieces) <= -(-blocks // EXTENT_MAX_BLOCKS) + max(PIECES_SLACK, blocks // BLOCKS_A_PIECE):
         return False  # compact already
     runs = _stage(volume, node)
     if runs is None:
