@@ -236,8 +236,8 @@ SERVER_MUTANTS = {
     ),
     "the-offset-of-a-large-read-is-ignored": _in(
         "operations/content.py",
-        "parts = content.blob_parts(view, node, offset, length)",
-        "parts = content.blob_parts(view, node, 0, length)",
+        "parts = (self._blob_map.learn if committed else content.blob_parts)(view, node, offset, length)",
+        "parts = (self._blob_map.learn if committed else content.blob_parts)(view, node, 0, length)",
         "large content is read from its start wherever one reads",
         "Content/large-in-pieces",
     ),
