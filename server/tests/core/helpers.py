@@ -1,7 +1,7 @@
 """A directory of its own to do things in, for each test; one volume for all tests of a module."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vexfs.core import content, files
 from vexfs.core.errors import VexfsError
@@ -84,3 +84,17 @@ class Bench:
         entries = self.view.execute("SELECT count(*), total(born), total(ino) FROM dentry").fetchall()
         nodes = self.view.execute("SELECT total(revision), total(nlink), total(size_bytes) FROM node").fetchall()
         return head, counts, entries, nodes, dict(self.volume.writer.touched)
+
+
+def pattern(length: int, seed: int = 1) -> bytes:
+    """Bytes that differ by place and seed."""
+    return bytes((seed * 37 + n) % 255 + 1 for n in range(min(length, 251))) * (length // 251 + 1) if length else b""
+
+
+def data_of(length: int, seed: int = 1) -> bytes:
+    return pattern(length, seed)[:length]
+
+
+def write(bench: Bench, ino: Ino, offset: int, data: bytes, **options: Any) -> Node:
+    prepared = content.prepare(bench.volume.blobs, [(offset, data)])
+    return bench.do(lambda txn: content.write(txn, ino, prepared, **options))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +25,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def volume(folder: object) -> Iterator[Volume]:
-    with Volume.open(folder, "api", create=True) as opened:  # type: ignore[arg-type]
+def volume(folder: Path) -> Iterator[Volume]:
+    with Volume.open(folder, "api", create=True) as opened:
         yield opened
 
 

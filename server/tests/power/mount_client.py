@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from vexfs.store.blobs import sync_folder
+
 from .recorder import mark
 
 NAMES = tuple(f"file {number}" for number in range(6))
@@ -115,21 +117,13 @@ def do(directory: Path, step: Step) -> None:
     else:
         os.truncate(path, step.size_bytes)
     if step.synced:
-        sync_directory(directory)
-
-
-def sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        sync_folder(directory)
 
 
 def _work(mount: Path, seed: int, thread: int, count: int) -> None:
     directory = mount / f"t{thread}"
     directory.mkdir()
-    sync_directory(mount)
+    sync_folder(mount)
     _note(Mark(thread, -1, synced=True))
     for number, step in zip(range(count), steps(seed, thread), strict=False):
         _note(Mark(thread, number, synced=False))

@@ -8,7 +8,6 @@ two hundred times. A power cut loses everything that the mount process had not s
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -61,9 +60,9 @@ class MountPromises:
         with Volume.open(folder / VOLUME, "reader") as volume, volume.snapshot() as view:
             for thread, durable in synced.items():
                 found = _directory(view, f"t{thread}".encode())
+                sizes = {name: len(data) for name, data in found.items()}
                 assert found in self._possible(thread, durable, begun.get(thread, -1)), (
-                    f"thread {thread} had synced step {durable} and begun {begun.get(thread)}, and finds"
-                    f" { ({name: len(data) for name, data in found.items()}) }"
+                    f"thread {thread} had synced step {durable} and begun {begun.get(thread)}, and finds {sizes}"
                 )
         findings = [finding for finding in check_volume(folder / VOLUME, deep=True) if finding.invariant not in _LEFTOVERS]
         assert not findings, f"check finds {findings}"
@@ -202,9 +201,7 @@ def test_what_was_fsynced_survives_the_death_of_the_mount(scratch: Path, kill: i
         run.mount.restart()
         assert sorted(path.name for path in run.mount.path.iterdir()) == [f"t{thread}" for thread in range(THREADS)]
         (run.mount.path / "new").write_bytes(b"it goes on")
-        assert run.mount.process is not None
-        run.mount.process.send_signal(signal.SIGTERM)
-        assert run.mount.process.wait(timeout=60) == 0
+        assert run.mount.stop() == 0
         findings = check_volume(run.data / VOLUME, deep=True)
         assert {finding.invariant for finding in findings} <= {"no-stray-blob"}  # the maintenance of the API collects it
     finally:

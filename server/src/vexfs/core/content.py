@@ -376,9 +376,7 @@ def _merged(txn: Transaction, node: Node, block: int, parts: Sequence[Part]) -> 
     covers = start == 0 and len(first) >= min(BLOCK_BYTES, node.size_bytes - block * BLOCK_BYTES)
     merged = bytearray() if covers else bytearray(rows.read_block(txn, node.ino, block))
     for start, part in parts:
-        if len(merged) < start:
-            merged.extend(bytes(start - len(merged)))
-        merged[start : start + len(part)] = part
+        patches.change(merged, start, part)
     return bytes(merged)
 
 

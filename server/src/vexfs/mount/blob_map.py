@@ -36,7 +36,7 @@ class BlobMap:
         if known is None or known.content_revision != node.content_revision:
             return None
         found: list[BlobPart] = []
-        for window in range(offset // WINDOW_BYTES, (offset + length - 1) // WINDOW_BYTES + 1):
+        for window in _windows(offset, length):
             parts = known.windows.get(window)
             if parts is None:
                 return None
@@ -53,7 +53,7 @@ class BlobMap:
         known = self._files.get(node.ino)
         if known is None or known.content_revision != node.content_revision or len(known.windows) >= WINDOWS_MAX:
             known = self._files[node.ino] = _Known(node.content_revision)
-        for window in range(offset // WINDOW_BYTES, (offset + length - 1) // WINDOW_BYTES + 1):
+        for window in _windows(offset, length):
             if window not in known.windows:
                 start = window * WINDOW_BYTES
                 known.windows[window] = content.blob_parts(view, node, start, min(WINDOW_BYTES, node.size_bytes - start))
@@ -63,3 +63,8 @@ class BlobMap:
     def forget(self, ino: int) -> None:
         """Nothing is known of that file any more."""
         self._files.pop(ino, None)
+
+
+def _windows(offset: int, length: int) -> range:
+    """The windows that the range touches."""
+    return range(offset // WINDOW_BYTES, (offset + length - 1) // WINDOW_BYTES + 1)

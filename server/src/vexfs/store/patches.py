@@ -35,13 +35,18 @@ def pack(parts: Sequence[Part]) -> tuple[bytes, bytes]:
 
 
 def lay_over(block: bytearray, runs: bytes, data: bytes) -> None:
-    """Change the bytes of a block as a patch says; what lies between its end and a part is zeros."""
+    """Change the bytes of a block as a patch says."""
     position = 0
     for start, length in _RUN.iter_unpack(runs):
-        if len(block) < start:
-            block.extend(bytes(start - len(block)))
-        block[start : start + length] = data[position : position + length]
+        change(block, start, data[position : position + length])
         position += length
+
+
+def change(block: bytearray, start: int, part: bytes) -> None:
+    """Lay one part over a block; what lies between its end and the part is zeros."""
+    if len(block) < start:
+        block.extend(bytes(start - len(block)))
+    block[start : start + len(part)] = part
 
 
 def is_sound(runs: bytes, data: bytes | None) -> bool:
