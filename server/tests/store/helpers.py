@@ -16,6 +16,13 @@ from vexfs.store.writer import Transaction
 
 T = TypeVar("T")
 
+UNDO_FROM_4 = (
+    "ALTER TABLE chunk DROP COLUMN runs",
+    "DROP INDEX extent_present",
+    "ALTER TABLE extent DROP COLUMN died",
+)
+"""Makes of a volume of the present format one of format 3."""
+
 
 def write(volume: Volume, function: Callable[[Transaction], T]) -> T:
     """Run one operation through the queue and wait until it is durable."""

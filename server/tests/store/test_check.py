@@ -109,6 +109,7 @@ BREAKS: dict[str, Callable[[Sample], object]] = {
     "blob-has-row": lambda s: s.sql("DELETE FROM blob"),
     "blob-on-disk": lambda s: s.blob_path.unlink(),
     "blob-intact": corrupt_blob,
+    "hidden-not-shown": lambda s: s.sql("UPDATE extent SET died=born"),
     "nothing-behind-end": lambda s: s.sql("UPDATE node SET size_bytes=2 WHERE ino=%d" % s.small.ino),
     "holes-counted": lambda s: s.sql("UPDATE node SET hole_bytes=1 WHERE ino=%d" % s.small.ino),
     "condemned-unused": lambda s: s.sql("UPDATE blob SET condemned_ns=1"),

@@ -15,7 +15,7 @@ from vexfs.store import schema, sqlite
 from vexfs.store.check import check_volume
 from vexfs.store.volume import Volume
 
-from .helpers import child, make_file, no_file_grows_beyond, wait_ready, write
+from .helpers import UNDO_FROM_4, child, make_file, no_file_grows_beyond, wait_ready, write
 
 _EXTRA = "CREATE TABLE extra(a INTEGER); INSERT INTO extra VALUES(42);"
 
@@ -88,8 +88,7 @@ def test_format_2_counts_the_holes_of_the_files_there_are(volume: Volume, folder
     columns = [
         f"ALTER TABLE {table} DROP COLUMN {name}" for table in ("node", "node_history") for name in ("hole_bytes", "flags")
     ]
-    columns.append("ALTER TABLE chunk DROP COLUMN runs")
-    for statement in (*columns, "DROP TABLE usage", "PRAGMA user_version=1"):
+    for statement in (*columns, "DROP TABLE usage", *UNDO_FROM_4, "PRAGMA user_version=1"):
         query(folder, statement)
     with Volume.open(folder, "api") as migrated, migrated.snapshot() as view:
         assert files.stat(view, sparse.ino) == sparse

@@ -14,7 +14,7 @@ from vexfs.store.check import check_volume
 from vexfs.store.volume import Volume
 from vexfs.store.writer import Transaction
 
-from .helpers import child, make_file, wait_ready, write
+from .helpers import UNDO_FROM_4, child, make_file, wait_ready, write
 
 
 def counted(volume: Volume) -> tuple[int, int]:
@@ -152,9 +152,8 @@ def test_an_older_volume_is_counted_when_it_is_opened(volume: Volume, folder: Pa
     before = counted(volume)
     volume.close()
     connection = sqlite.connect(folder / "vexfs.db")
-    connection.execute("DROP TABLE usage")
-    connection.execute("ALTER TABLE chunk DROP COLUMN runs")
-    connection.execute("PRAGMA user_version=2")
+    for statement in ("DROP TABLE usage", *UNDO_FROM_4, "PRAGMA user_version=2"):
+        connection.execute(statement)
     connection.close()
     with Volume.open(folder, "api") as migrated:
         assert counted(migrated) == before == (300_000, 3)

@@ -13,7 +13,7 @@ from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, INLINE_MAX_BYTES, Chan
 from vexfs.store import content as rows
 from vexfs.store import nodes, patches
 from vexfs.store.blobs import BlobFolder, Buffer, IncomingBlob
-from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
+from vexfs.store.extents import EXTENT_MAX_BLOCKS, Extent
 from vexfs.store.patches import Part
 from vexfs.store.reader import Reader
 from vexfs.store.usage import UNLIMITED

@@ -11,7 +11,7 @@ from vexfs.core import content, holes, quotas
 from vexfs.core.errors import InvalidRequest
 from vexfs.core.types import BLOCK_BYTES, Ino, Node
 from vexfs.store import content as rows
-from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
+from vexfs.store.extents import EXTENT_MAX_BLOCKS, Extent
 from vexfs.store.writer import Transaction
 
 CALL_MAX_BYTES = 256 << 20

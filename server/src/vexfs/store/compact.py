@@ -7,7 +7,7 @@ bytes lie changes, in one transaction that is dropped when the file was written 
 from vexfs.core.content import BlobRun, StagedContent, read_node
 from vexfs.core.types import BLOCK_BYTES, CHANGE_STORED, INLINE_MAX_BYTES, Change, Ino, Node
 from vexfs.store import content, nodes
-from vexfs.store.content import EXTENT_MAX_BLOCKS, Extent
+from vexfs.store.extents import EXTENT_MAX_BLOCKS, Extent
 from vexfs.store.volume import Volume
 from vexfs.store.writer import Transaction
 

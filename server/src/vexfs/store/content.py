@@ -9,28 +9,15 @@ the window shows.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from vexfs.core.errors import CorruptContent
 from vexfs.core.types import BLOCK_BYTES
-from vexfs.store import patches, reader
+from vexfs.store import covers, extents, patches, reader
+from vexfs.store.extents import EXTENT_MAX_BLOCKS, FOREVER, Extent
 from vexfs.store.log import Executes
-
-EXTENT_MAX_BLOCKS = 1024
-"""64 MiB; so a reader knows how far before its first block an extent can begin."""
-_FOREVER = (1 << 63) - 1
-
-
-class Extent(NamedTuple):
-    """A run of whole blocks that lies in a blob (`blob` None: a hole)."""
-
-    first_block: int
-    born: int
-    block_count: int
-    blob: bytes | None
-    blob_offset: int
 
 
 class Piece(NamedTuple):
@@ -70,7 +57,7 @@ def read_block(view: "reader.Reader", ino: int, block: int) -> bytes:
     """The bytes of one block, without trailing zeros that are not stored. Raises CorruptContent."""
     for _ in view.execute(_ANY_EXTENT, (ino, block - EXTENT_MAX_BLOCKS, block)):
         return _read_shown(view, ino, block)
-    at_revision = _FOREVER if view.at_revision is None else view.at_revision
+    at_revision = FOREVER if view.at_revision is None else view.at_revision
     for data, runs in view.execute(_NEWEST_CHUNK, (ino, block, at_revision)):
         return data or b"" if runs is None else _read_shown(view, ino, block)
     return b""
@@ -112,40 +99,73 @@ def blob_size(view: Executes, blob: bytes) -> int:
 
 def visible(view: "reader.Reader", ino: int, first_block: int, end_block: int) -> list[Piece]:
     """What the blocks from `first_block` up to `end_block` show, in order."""
-    at_revision = _FOREVER if view.at_revision is None else view.at_revision
+    at_revision = FOREVER if view.at_revision is None else view.at_revision
     return _pieces(_shown(view, ino, first_block, end_block, at_revision))
 
 
 def _shown(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> dict[int, _Shown]:
     """Which rows each block of the range shows at that revision, holes included."""
     shown: dict[int, _Shown] = {}
-    for extent in _extents(view, ino, first_block, end_block, at_revision):
-        for block in range(max(first_block, extent.first_block), min(end_block, extent.first_block + extent.block_count)):
+    for extent in extents.covering(view, ino, first_block, end_block, at_revision):
+        for block in range(max(first_block, extent.first_block), min(end_block, extent.end_block)):
             shown[block] = _Shown(extent.born, 0, extent)
-    sql = (
-        "SELECT block, born, id, runs IS NOT NULL FROM chunk"
-        " WHERE ino=? AND block>=? AND block<? AND born<=? ORDER BY block, born"
-    )
-    for block, born, chunk_id, is_patch in view.execute(sql, (ino, first_block, end_block, at_revision)):
-        under = shown.get(block, _NOTHING)
-        if born < under.born:
-            continue
-        if is_patch:
-            shown[block] = under._replace(patches=(*under.patches, chunk_id))
-        else:
-            shown[block] = _Shown(born, chunk_id, None)
+    newest = _newest_chunks(view, ino, first_block, end_block, at_revision)
+    for block, chunks in groupby(newest, key=attrgetter("block")):
+        shown[block] = _laid_over(shown.get(block, _NOTHING), chunks)
     return shown
 
 
-def _extents(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> list[Extent]:
-    """Those that may show in the range, in the order in which they cover each other."""
+def _laid_over(under: _Shown, chunks: Iterable["_Chunk"]) -> _Shown:
+    """What a block shows with its chunks, the newest first, over what else it has."""
+    over: list[int] = []
+    for chunk in chunks:
+        if chunk.born < under.born:
+            break
+        if not chunk.is_patch:
+            under = _Shown(chunk.born, chunk.chunk_id, None)
+            break
+        over.append(chunk.chunk_id)
+    return under._replace(patches=tuple(reversed(over)))
+
+
+class _Chunk(NamedTuple):
+    """A chunk row without its bytes."""
+
+    block: int
+    born: int
+    chunk_id: int
+    has_data: bool
+    is_patch: bool
+
+
+# Of a block that was written often, so many rows are passed over before the next block is sought by itself.
+_PASSED_OVER = 4
+
+
+def _newest_chunks(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int) -> Iterator[_Chunk]:
+    """The chunks that may show, from the last block to the first and from the newest to the oldest, none of them below a whole
+    one: what a block went through costs nothing.
+    """
+    # length() looks at a row's header; IS NOT NULL would read the bytes, all of them, when it stands among the columns.
     sql = (
-        "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block<? AND born<=?"
+        "SELECT block, born, id, length(data) IS NOT NULL, length(runs) IS NOT NULL FROM chunk"
+        " WHERE ino=? AND block>=? AND block<? AND born<=? ORDER BY block DESC, born DESC"
     )
-    rows = view.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, at_revision))
-    # Sorted here: SQLite would set up a sorter for every read of a small file, which has none of these rows.
-    return sorted((Extent._make(row) for row in rows), key=lambda extent: (extent.born, extent.blob is not None))
+    while first_block < end_block:
+        done, passed = -1, 0
+        for row in view.execute(sql, (ino, first_block, end_block, at_revision)):
+            chunk = _Chunk._make(row)
+            if chunk.block == done:
+                passed += 1
+                if passed == _PASSED_OVER:
+                    end_block = done
+                    break
+                continue
+            yield chunk
+            if not chunk.is_patch:
+                done, passed = chunk.block, 0
+        else:
+            return
 
 
 def _pieces(shown: dict[int, _Shown]) -> list[Piece]:
@@ -184,64 +204,30 @@ def _base_piece(block: int, source: _Shown) -> Piece | None:
 # -- where there is content ------------------------------------------------------------------------
 
 
-class _Cover(NamedTuple):
-    """A row as what it covers; of two over one block the later `order` shows."""
-
-    first_block: int
-    end_block: int
-    order: tuple[int, int]
-    has_data: bool
-
-
 def data_runs(view: Executes, ino: int, first_block: int, end_block: int) -> list[tuple[int, int]]:
-    """The runs of blocks (first, end) with content now, in order; none touches the next. Costs a little for each row, not
-    for each block.
+    """The runs of blocks (first, end) with content now, in order; none touches the next. Costs a little for each row that may
+    show, not for each block.
     """
-    covers = [
-        _Cover(max(extent.first_block, first_block), min(extent.first_block + extent.block_count, end_block),
-               (extent.born, int(extent.blob is not None)), extent.blob is not None)
-        for extent in _extents(view, ino, first_block, end_block, _FOREVER)
-        if extent.first_block + extent.block_count > first_block
-    ]  # fmt: skip
-    sql = "SELECT block, born, data IS NOT NULL FROM chunk WHERE ino=? AND block>=? AND block<?"
-    for block, born, has_data in view.execute(sql, (ino, first_block, end_block)):
-        covers.append(_Cover(block, block + 1, (born, 2), bool(has_data)))
-    return _shown_runs(sorted(covers))
-
-
-def _shown_runs(covers: list[_Cover]) -> list[tuple[int, int]]:
-    """A sweep over the places where a row begins or ends; the heap holds what may cover the present one, the latest first."""
-    places = sorted({place for cover in covers for place in cover[:2]})
-    waiting: list[tuple[int, int, int, bool]] = []
-    runs: list[tuple[int, int]] = []
-    taken = 0
-    for place, following in pairwise(places):
-        while taken < len(covers) and covers[taken].first_block <= place:
-            _, end_block, (born, rank), has_data = covers[taken]
-            heappush(waiting, (-born, -rank, end_block, has_data))
-            taken += 1
-        while waiting and waiting[0][2] <= place:
-            heappop(waiting)
-        if waiting and waiting[0][3]:
-            if runs and runs[-1][1] == place:
-                runs[-1] = (runs[-1][0], following)
-            else:
-                runs.append((place, following))
-    return runs
+    found = [
+        covers.Cover(
+            max(extent.first_block, first_block), min(extent.end_block, end_block), extent.order, extent.blob is not None
+        )
+        for extent in extents.covering(view, ino, first_block, end_block)
+        if extent.end_block > first_block
+    ]
+    for block, chunks in groupby(_newest_chunks(view, ino, first_block, end_block, FOREVER), key=attrgetter("block")):
+        newest = next(chunks)
+        found.append(covers.Cover(block, block + 1, (newest.born, 2), newest.has_data))
+    return covers.data_runs(found)
 
 
 def next_data_block(view: Executes, ino: int, block: int) -> int | None:
-    """The first block from `block` on where a row with content lies, shown or not; None when there is none."""
-    chunk = "SELECT block FROM chunk WHERE ino=? AND block>=? AND data IS NOT NULL ORDER BY block LIMIT 1"
-    extent = (
-        "SELECT max(first_block, ?) FROM extent WHERE ino=? AND first_block>? AND has_data AND first_block+block_count>?"
-        " ORDER BY first_block LIMIT 1"
-    )
-    found = [
-        int(row[0])
-        for sql, bindings in ((chunk, (ino, block)), (extent, (block, ino, block - EXTENT_MAX_BLOCKS, block)))
-        for row in view.execute(sql, bindings)
-    ]
+    """The first block from `block` on where a row with content lies that may show now; None when there is none."""
+    sql = "SELECT block FROM chunk WHERE ino=? AND block>=? AND length(data) IS NOT NULL ORDER BY block LIMIT 1"
+    found = [int(row[0]) for row in view.execute(sql, (ino, block))]
+    in_extent = extents.next_with_data(view, ino, block)
+    if in_extent is not None:
+        found.append(in_extent)
     return min(found, default=None)
 
 
@@ -255,7 +241,7 @@ def wrong_hole_bytes(view: Executes) -> Iterator[tuple[int, int, int]]:
     sql = (
         "SELECT ino, size_bytes, hole_bytes FROM node n WHERE mode & 61440 = 32768 AND (hole_bytes<>0"
         f" OR size_bytes>{BLOCK_BYTES} OR size_bytes>0 AND NOT coalesce("
-        "(SELECT data IS NOT NULL FROM chunk WHERE ino=n.ino AND block=0 ORDER BY born DESC LIMIT 1), 0))"
+        "(SELECT length(data) IS NOT NULL FROM chunk WHERE ino=n.ino AND block=0 ORDER BY born DESC LIMIT 1), 0))"
     )
     for ino, size_bytes, said in view.execute(sql):
         counted = size_bytes - stored_bytes(data_runs(view, ino, 0, -(-size_bytes // BLOCK_BYTES)), size_bytes)
@@ -273,13 +259,15 @@ def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: 
 
 def takes_patch(txn: Executes, ino: int, block: int, changed_bytes: int, *, born: int) -> bool:
     """Whether so many changed bytes of a block are better written as a patch than with the rest of it."""
-    covering = [e for e in _extents(txn, ino, block, block + 1, _FOREVER) if e.first_block + e.block_count > block]
+    covering = [extent for extent in extents.covering(txn, ino, block, block + 1) if extent.end_block > block]
     extent_born = covering[-1].born if covering else -1
     base_bytes = BLOCK_BYTES if covering and covering[-1].blob is not None else 0
     there: list[int] = []
     if extent_born == born:
         return False
-    sql = "SELECT born, length(data), runs IS NOT NULL FROM chunk WHERE ino=? AND block=? AND born>=? ORDER BY born DESC"
+    sql = (
+        "SELECT born, length(data), length(runs) IS NOT NULL FROM chunk WHERE ino=? AND block=? AND born>=? ORDER BY born DESC"
+    )
     for row_born, length, is_patch in txn.execute(sql, (ino, block, extent_born)):
         if row_born == born:
             return False
@@ -298,73 +286,33 @@ def put_patch(txn: Executes, ino: int, block: int, parts: Sequence[patches.Part]
     txn.execute("INSERT INTO chunk(ino, block, born, data, runs) VALUES(?, ?, ?, ?, ?)", (ino, block, born, data, runs))
 
 
-def put_extents(txn: Executes, ino: int, extents: Iterable[Extent]) -> None:
+def put_extents(txn: Executes, ino: int, new: Iterable[Extent]) -> None:
     """New content of runs of blocks. What was born in the same revision inside one of them could win, so it goes."""
     lost: list[bytes] = []
-    for extent in extents:
-        end = extent.first_block + extent.block_count
-        txn.execute(
-            "DELETE FROM chunk WHERE ino=? AND block>=? AND block<? AND born=?", (ino, extent.first_block, end, extent.born)
-        )
-        lost += _cut_out(txn, ino, extent.first_block, end, extent.born)
-        _insert_extent(txn, ino, extent)
+    put: list[Extent] = []
+    for extent in new:
+        for chunk in list(_newest_chunks(txn, ino, extent.first_block, extent.end_block, FOREVER)):
+            if chunk.born == extent.born:
+                txn.execute("DELETE FROM chunk WHERE id=?", (chunk.chunk_id,))
+        lost += extents.cut_out(txn, ino, extent.first_block, extent.end_block, extent.born)
+        extents.insert(txn, ino, extent)
+        put.append(extent)
+    if put:
+        extents.mark_hidden(txn, ino, min(extent.first_block for extent in put), max(extent.end_block for extent in put))
     condemn_unreferenced(txn, lost, now_ns=time.time_ns())
 
 
-def _insert_extent(txn: Executes, ino: int, extent: Extent) -> None:
-    first_block, born, block_count, blob, blob_offset = extent
-    txn.execute(
-        "INSERT OR REPLACE INTO extent VALUES(?, ?, ?, ?, ?, ?, ?)",
-        (ino, first_block, born, blob is not None, block_count, blob, blob_offset),
-    )
-
-
-def _cut_out(txn: Executes, ino: int, first_block: int, end_block: int, born: int) -> list[bytes]:
-    """Take a range of blocks out of the extents with data of one revision; returns the blobs that lost some."""
-    sql = (
-        "SELECT first_block, born, block_count, blob, blob_offset FROM extent"
-        " WHERE ino=? AND born=? AND has_data AND first_block<? AND first_block+block_count>?"
-    )
-    blobs: list[bytes] = []
-    for extent in map(Extent._make, txn.execute(sql, (ino, born, end_block, first_block)).fetchall()):
-        txn.execute("DELETE FROM extent WHERE ino=? AND first_block=? AND born=? AND has_data", (ino, extent.first_block, born))
-        behind = extent.first_block + extent.block_count - end_block
-        if extent.first_block < first_block:
-            _insert_extent(txn, ino, extent._replace(block_count=first_block - extent.first_block))
-        if behind > 0:
-            offset = extent.blob_offset + (end_block - extent.first_block) * BLOCK_BYTES
-            _insert_extent(txn, ino, extent._replace(first_block=end_block, block_count=behind, blob_offset=offset))
-        blobs.append(bytes(extent.blob or b""))
-    return blobs
-
-
-def clear(txn: "reader.Reader", ino: int, first_block: int, end_block: int = _FOREVER, *, born: int) -> None:
+def clear(txn: "reader.Reader", ino: int, first_block: int, end_block: int = FOREVER, *, born: int) -> None:
     """Make every block from `first_block` up to `end_block` a hole; what the same transaction writes afterwards covers it, and
     what it wrote before is gone."""
-    blocks = txn.execute(
-        "SELECT DISTINCT block FROM chunk WHERE ino=? AND block>=? AND block<? AND data IS NOT NULL",
-        (ino, first_block, end_block),
-    ).fetchall()
-    for (block,) in blocks:
-        put_chunk(txn, ino, block, None, born=born)
-    sql = (
-        "SELECT DISTINCT first_block, first_block+block_count FROM extent"
-        " WHERE ino=? AND first_block>? AND first_block<? AND first_block+block_count>? AND has_data ORDER BY first_block"
+    for chunk in list(_newest_chunks(txn, ino, first_block, end_block, FOREVER)):
+        if chunk.has_data:
+            put_chunk(txn, ino, chunk.block, None, born=born)
+    over = extents.covering(txn, ino, first_block, end_block)
+    hidden = sorted(
+        (max(extent.first_block, first_block), min(extent.end_block, end_block)) for extent in over if extent.blob is not None
     )
-    hidden = txn.execute(sql, (ino, first_block - EXTENT_MAX_BLOCKS, end_block, first_block)).fetchall()
-    put_extents(txn, ino, _holes(((max(start, first_block), min(end, end_block)) for start, end in hidden), born))
-
-
-def _holes(ranges: Iterable[tuple[int, int]], born: int) -> Iterator[Extent]:
-    """Holes over the union of ranges of blocks, given by their start; none longer than an extent may be."""
-    covered = 0
-    for start, end in ranges:
-        position = max(start, covered)
-        while position < end:
-            count = min(end - position, EXTENT_MAX_BLOCKS)
-            yield Extent(position, born, count, None, 0)
-            position += count
-        covered = max(covered, end)
+    put_extents(txn, ino, extents.holes(hidden, born))
 
 
 def claim_blob(txn: "reader.Reader", blob: bytes, size_bytes: int) -> bool:
@@ -410,19 +358,16 @@ def trim(txn: "reader.Reader", ino: int, floor: int) -> set[bytes]:
     shown = _shown(txn, ino, 0, end, floor)
     staying = {source.extent for source in shown.values() if source.extent is not None and source.extent.blob is not None}
     shown_chunks = {chunk_id for source in shown.values() for chunk_id in (source.chunk_id, *source.patches)}
-    sql = "SELECT id, block, born, data IS NULL FROM chunk WHERE ino=? AND born<=?"
+    sql = "SELECT id, block, born, length(data) IS NULL FROM chunk WHERE ino=? AND born<=?"
     for chunk_id, block, born, is_hole in txn.execute(sql, (ino, floor)).fetchall():
         if chunk_id not in shown_chunks or (is_hole and not _hides(staying, block, 1, born)):
             txn.execute("DELETE FROM chunk WHERE id=?", (chunk_id,))
     blobs: set[bytes] = set()
-    for extent in _extents(txn, ino, 0, end, floor):
+    for extent in extents.born_until(txn, ino, floor):
         is_hole = extent.blob is None
         if extent in staying or (is_hole and _hides(staying, extent.first_block, extent.block_count, extent.born)):
             continue
-        txn.execute(
-            "DELETE FROM extent WHERE ino=? AND first_block=? AND born=? AND has_data=?",
-            (ino, extent.first_block, extent.born, not is_hole),
-        )
+        extents.delete(txn, ino, extent)
         if extent.blob is not None:
             blobs.add(extent.blob)
     return blobs
@@ -431,10 +376,7 @@ def trim(txn: "reader.Reader", ino: int, floor: int) -> set[bytes]:
 def _hides(staying: set[Extent], first_block: int, block_count: int, born: int) -> bool:
     """Whether a hole of those blocks covers part of an older extent that stays."""
     end = first_block + block_count
-    return any(
-        extent.born <= born and extent.first_block < end and first_block < extent.first_block + extent.block_count
-        for extent in staying
-    )
+    return any(extent.born <= born and extent.first_block < end and first_block < extent.end_block for extent in staying)
 
 
 def _end_block(txn: Executes, ino: int) -> int:

@@ -1,7 +1,7 @@
 """The tables of a volume, and the migrations that lead from any older format to this one.
 
-Called by `Volume.open` inside the writer's turn. Each migration is one SQL transaction together with the format number it
-leads to, so a crash leaves the old format or the new one.
+Called by `Volume.open` inside the writer's turn. All migrations are one SQL transaction together with the format number they
+lead to, so a crash leaves the old format or the new one, and what fills new columns may ask as for the newest format.
 
 `node.hole_bytes` (format 2) is what of `size_bytes` lies in blocks without content: counted with every change of content,
 because stat(2) asks far more often than anything changes. `node.flags` holds NODE_* of `vexfs.core.types`.
@@ -9,6 +9,8 @@ because stat(2) asks far more often than anything changes. `node.flags` holds NO
 `usage` (format 3) is one row: what `node` adds up to, and the quota; see `vexfs.store.usage`.
 
 `chunk.runs` (format 4) is NULL for a whole block, and says of a patch where its bytes go; see `vexfs.store.patches`.
+
+`extent.died` (format 5) is the revision from which on nothing of a row shows, where that is known; see `vexfs.store.extents`.
 
 `log.base` is the newest revision before a row's own that can be shown: the one before, or, where the mount made one version of
 all that a commit changed, the last one of the commit before.
@@ -107,8 +109,13 @@ INSERT INTO usage SELECT 1, *, NULL, NULL FROM ({usage.RECOUNT});
 
 _FORMAT_4 = "ALTER TABLE chunk ADD COLUMN runs BLOB;"
 
+_FORMAT_5 = """
+ALTER TABLE extent ADD COLUMN died INTEGER;
+CREATE INDEX extent_present ON extent(ino, first_block) WHERE died IS NULL;
+"""
+
 #: `MIGRATIONS[n]` leads from format n to format n + 1.
-MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4)
+MIGRATIONS: tuple[str, ...] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4, _FORMAT_5)
 FORMAT = len(MIGRATIONS)
 
 _DIRECTORY_MODE = 0o40755
@@ -130,19 +137,21 @@ def migrate(connection: apsw.Connection, *, uid: int, gid: int) -> None:
         raise FormatTooNew(
             f"the volume has format {found} and this VexFS knows formats up to {FORMAT}: use the newer VexFS that wrote it"
         )
-    for number in range(found, FORMAT):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    if found == FORMAT:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(found, FORMAT):
             connection.execute(MIGRATIONS[number])
             if number == 0:
                 _fill_empty(connection, uid=uid, gid=gid)
-            if number == 1:
-                _count_holes(connection)
-            connection.execute(f"PRAGMA user_version={number + 1}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        if found == 1:
+            _count_holes(connection)
+        connection.execute(f"PRAGMA user_version={FORMAT}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _fill_empty(connection: apsw.Connection, *, uid: int, gid: int) -> None:
@@ -158,6 +167,9 @@ def _fill_empty(connection: apsw.Connection, *, uid: int, gid: int) -> None:
 
 
 def _count_holes(connection: apsw.Connection) -> None:
-    """Fill `hole_bytes` of the files there are; their past keeps 0, which nobody asks of it."""
+    """Fill `hole_bytes` of the files there are, and count anew what follows from it; their past keeps 0, which nobody asks of
+    it.
+    """
     for ino, _, counted in list(content.wrong_hole_bytes(connection)):
         connection.execute("UPDATE node SET hole_bytes=? WHERE ino=?", (counted, ino))
+    connection.execute(f"UPDATE usage SET (bytes, files) = ({usage.RECOUNT})")

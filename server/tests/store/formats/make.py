@@ -60,6 +60,14 @@ def fill(volume: Volume) -> None:
     run(lambda txn: content.truncate(txn, ino, 300_000))
     run(lambda txn: ranges.zero(txn, ino, 65_536, 65_536))
 
+    def put_rewritten(txn: Transaction) -> Ino:
+        return files.create(txn, ROOT_INO, b"rewritten", mode=0o644, uid=0, gid=0).ino
+
+    rewritten: Ino = run(put_rewritten)  # type: ignore[assignment]
+    for text in (b"written once; ", b"and once more; "):  # an extent over another
+        whole = content.prepare(volume.blobs, [(0, text * 30_000)], whole=True)
+        run(partial(content.replace, ino=rewritten, prepared=whole))
+
     for place in (200_000, 200_005):  # patches over a blob
         changed = content.Prepared((), ((place, b"changed"), (place + 20_000, b"changed, too")), place + 20_012)
         run(partial(content.write, ino=ino, prepared=changed))

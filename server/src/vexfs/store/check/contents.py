@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from vexfs.core import content as core_content
 from vexfs.core.errors import CorruptContent
 from vexfs.core.types import BLOCK_BYTES, CHANGE_CONTENT, Change, Node
-from vexfs.store import content, log, nodes, patches, versioned
+from vexfs.store import content, extents, log, nodes, patches, versioned
 from vexfs.store.check.rule import Invariant, Problem
-from vexfs.store.content import Extent
+from vexfs.store.extents import Extent
 from vexfs.store.reader import Reader
 from vexfs.store.writer import Transaction
 
@@ -187,6 +187,17 @@ def _set_condemned(txn: Transaction, problem: Problem) -> None:
     txn.execute("UPDATE blob SET condemned_ns=? WHERE hash=?", (txn.now_ns if condemned else None, blob))
 
 
+def _find_wrongly_hidden(view: Reader) -> Iterator[Problem]:
+    for ino, extent in extents.wrongly_hidden(view):
+        where = f"file {ino}, blocks {extent.first_block} to {extent.end_block}, revision {extent.born}"
+        yield Problem(where, "is said to show nothing any more, and does", (ino, extent))
+
+
+def _show_again(txn: Transaction, problem: Problem) -> None:
+    ino, extent = problem.data
+    extents.show_again(txn, ino, extent)
+
+
 def _find_stray_blob(view: Reader) -> Iterator[Problem]:
     for blob in view.blobs.all_hashes():
         if not view.execute("SELECT 1 FROM blob WHERE hash=?", (blob,)).fetchall():
@@ -210,6 +221,7 @@ INVARIANTS = (
     Invariant("blob-has-row", "Every blob that an extent names has a row.", _find_unnamed_blob, _name_blob),
     Invariant("blob-on-disk", "Every blob that an extent names lies on the disk, whole.", _find_missing_blob, _give_up_blob),
     Invariant("blob-intact", "Every blob holds the bytes its name promises.", _find_corrupt_blob, _give_up_blob, deep=True),
+    Invariant("hidden-not-shown", "An extent that has died shows nothing.", _find_wrongly_hidden, _show_again),
     Invariant("nothing-behind-end", "No stored byte lies behind a file's end.", _find_beyond_end, _cut_behind_end),
     Invariant("holes-counted", "A file counts what of its size lies in holes.", _find_wrong_hole_count, _set_hole_count),
     Invariant(
