@@ -154,7 +154,12 @@ def wrongly_hidden(view: Executes) -> Iterator[tuple[int, Extent]]:
         for died in sorted({died for _, died in to_come} - {FOREVER}):
             while to_come and to_come[-1][0].born <= died:
                 there.append(to_come.pop())
-            covers = [Cover(extent.first_block, extent.end_block, extent.order, True) for extent, _ in there]
+            # Of two holes born alike either may be the one that has died.
+            orders = [(extent.born, 2 * (extent.blob is not None) + (until != died)) for extent, until in there]
+            covers = [
+                Cover(extent.first_block, extent.end_block, order, True)
+                for (extent, _), order in zip(there, orders, strict=True)
+            ]
             seen = {index for _, _, index in shown(covers)}
             yield from ((ino, extent) for index, (extent, until) in enumerate(there) if until == died and index in seen)
             there = [row for row in there if row[1] != died]
