@@ -39,7 +39,7 @@ File operations through the mount of `vexfs serve` (its defaults: durable store,
 
 - `fuser_memory` (`bench/peers/fuser_memory`): a memory file system in Rust on the `fuser` crate, which keeps nothing;
 - `passthrough_hp`: libfuse's own fast example, on a folder of a tmpfs;
-- `agentfs`: a durable file system in Rust on SQLite, the nearest relative;
+- `agentfs`: a file system in Rust on SQLite that keeps its files on the disk, the nearest relative;
 - a plain directory of the disk's own file system, and one of a tmpfs: the kernel without a server.
 
 Every system starts afresh in every round, and the systems' rounds are interleaved. *free*: client and server use all cores.
@@ -48,7 +48,8 @@ one thread. No two files and no two blocks have the same bytes, and what is read
 processes used while the workload ran, all of them together.
 
 Large reads and random reads begin with nothing of the file in the kernel's cache, neither the mount's pages nor those of the
-server's own files; *cached* is the same read once more. Writes end with an fsync that counts. `git` works on a clone of this
+server's own files; *cached* is the same read once more. Writes end with an fsync that counts. *Disk flushes* are how often
+the disk was told to make durable what it has: with one thread a file that is durable after its fsync takes one. `git` works on a clone of this
 project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. `node_modules` is a made tree of 1,000
 packages, about 11,000 files, in the shape of npm's own packages: each file is written under another name and renamed, then all
 manifests are read, then `rm -rf`; VexFS does not index what lies in a folder of that name. Each kind of work begins when the

@@ -124,7 +124,7 @@ class PassthroughHp:
 
 
 class Agentfs:
-    """agentfs with its defaults: a durable store in one SQLite file, mounted by FUSE."""
+    """agentfs with its defaults: a store in one SQLite file, mounted by FUSE."""
 
     def __init__(self, *, install: bool = True) -> None:
         self.name = AGENTFS
