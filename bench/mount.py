@@ -49,13 +49,13 @@ processes used while the workload ran, all of them together.
 
 Large reads and random reads begin with nothing of the file in the kernel's cache, neither the mount's pages nor those of the
 server's own files; *cached* is the same read once more. Writes end with an fsync that counts. *Disk flushes* are how often
-the disk was told to make durable what it has: with one thread a file that is durable after its fsync takes one. `git` works on a clone of this
-project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. `node_modules` is a made tree of 1,000
-packages, about 11,000 files, in the shape of npm's own packages: each file is written under another name and renamed, then all
-manifests are read, then `rm -rf`; VexFS does not index what lies in a folder of that name. Each kind of work begins when the
-server has been quiet for half a second, or after ten seconds: VexFS may still be indexing the repository then. A directory
-to be listed is filled once for each system, and listed by each in turn: it was used before. A peer that needs more than
-ten seconds for that is listed in one round.
+the disk was told to make durable what it has: with one thread a file that is durable after its fsync takes one. `git` works
+on a clone of this project's own history, `tar`, `grep` and `rm` on the Python standard library's sources. `node_modules` is a
+made tree of 1,000 packages, about 11,000 files, in the shape of npm's own packages: each file is written under another name
+and renamed, then all manifests are read, then `rm -rf`; VexFS does not index what lies in a folder of that name. Each kind of
+work begins when the server has been quiet for half a second, or after ten seconds: VexFS may still be indexing the repository
+then. A directory to be listed is filled once for each system, and listed by each in turn: it was used before. A peer that
+needs more than ten seconds for that is listed in one round.
 
 A peer that is not built, and a workload a peer cannot do, have no number; the notes at the end say why. `python -m bench.peers`
 builds the peers from their sources. passthrough_hp keeps a descriptor for every file the kernel knows, so a large directory
