@@ -1,6 +1,6 @@
 # Suites of others on a real mount, as root.
 # make suites-mount [FSX_OPERATIONS=5000] [FSX_SEED=…]: pjdfstest (what POSIX says of each system call) and fsx (random reads, writes,
-# mappings and truncations of one file); a part of `make test`, some minutes, with cargo.
+# mappings and truncations of a file, 10,000 with each seed); a part of `make test`, some minutes, with cargo.
 # make suites-mount-long [STRESS_SECONDS=10]: the pjdfstest in C, which has 8,798 tests, fio with verification, PostgreSQL, LTP's file
 # system tests, and the stressors of stress-ng; no part of `make test`, half an hour, with git, autoconf, automake, pkg-config, prove
 # (Perl), fio, stress-ng and PostgreSQL.
