@@ -311,7 +311,9 @@ def test_age_is_counted_from_the_oldest_on_and_stops_at_the_first_young_revision
         assert history.target_floor(view, Window(age_ns=100), now_ns=5000) == 2
 
 
-def test_more_past_than_its_share_of_bytes_is_trimmed_by_tenths(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_past_is_trimmed_by_tenths_and_by_halves_on_a_full_disk(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(history, "_FIXED_SLACK_BYTES", 0)
     monkeypatch.setattr(history, "_NODE_OVERHEAD_BYTES", 0)
     node = make_file(volume, b"file", bytes(1000 * KIB))
@@ -326,6 +328,8 @@ def test_more_past_than_its_share_of_bytes_is_trimmed_by_tenths(volume: Volume, 
     with volume.snapshot() as view:
         assert history.target_floor(view, window, now_ns=0) == 2
         assert history.target_floor(view, Window(bytes_ratio=5.0), now_ns=0) == 0
+        monkeypatch.setattr(type(view.blobs), "free_bytes", lambda _: 100 * KIB)  # a disk that is nearly full
+        assert history.target_floor(view, window, now_ns=0) == 10
 
 
 def test_live_vectors_do_not_count_as_past(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,14 +41,18 @@ def target_floor(view: "reader.Snapshot", window: Window, *, now_ns: int) -> int
     young = "SELECT revision FROM log WHERE time_ns>=? ORDER BY revision LIMIT 1"
     first_young = next((int(row[0]) for row in view.execute(young, (now_ns - window.age_ns,))), view.revision + 1)
     target = max(lowest, first_young - 1)
-    if _over_bytes(view, window):
-        target = max(target, lowest + max(1, (view.revision - lowest) // 10))
+    past_bytes = _past_beyond_its_share(view, window)
+    if past_bytes:
+        # Slowly, so that what was deleted by mistake can be had back for a while; not where the disk is running full for it.
+        divisor = 10 if past_bytes < view.blobs.free_bytes() else 2
+        target = max(target, lowest + max(1, (view.revision - lowest) // divisor))
     # Rows of earlier trims hold no changes: trimming only those would gain nothing and add a row of its own, for ever.
     gain = view.execute("SELECT 1 FROM log WHERE revision<=? AND changes<>? LIMIT 1", (target, _NO_CHANGES)).fetchall()
     return min(target, view.revision) if gain else lowest
 
 
-def _over_bytes(view: Executes, window: Window) -> bool:
+def _past_beyond_its_share(view: Executes, window: Window) -> int:
+    """How many bytes the past takes, when that is more than its share; 0 otherwise."""
     pages, free, page_bytes = (
         view.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size")
     )
@@ -57,12 +61,13 @@ def _over_bytes(view: Executes, window: Window) -> bool:
     stored = (pages - free) * page_bytes + blobs
     live = file_bytes + files * _NODE_OVERHEAD_BYTES + _FIXED_SLACK_BYTES
     if stored <= live * (1 + window.bytes_ratio):
-        return False
+        return 0
     vectors = view.execute(
         "SELECT total(length(data)) FROM vector v WHERE born=(SELECT max(born) FROM vector WHERE ino=v.ino AND name=v.name)"
     ).fetchall()[0][0]
     # A vector's row stands once in its table and twice in indexes; metadata is small beside it.
-    return bool(stored > (live + 1.3 * vectors) * (1 + window.bytes_ratio))
+    live += 1.3 * vectors
+    return int(stored - live) if stored > live * (1 + window.bytes_ratio) else 0
 
 
 def trim_slice(txn: Transaction, target: int) -> int:
