@@ -9,7 +9,7 @@ from bench.runner import disk
 
 def test_an_fsync_is_counted_as_a_flush(tmp_path: Path) -> None:
     before = disk.flushes(tmp_path)
-    if before is None:
+    if not before:  # none since the machine started: a disk that does not count them
         pytest.skip("what this folder lies on counts no flushes")
     device = tmp_path.stat().st_dev
     cache = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve() / "queue" / "write_cache"
