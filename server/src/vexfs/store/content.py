@@ -168,6 +168,12 @@ def _newest_chunks(view: Executes, ino: int, first_block: int, end_block: int, a
             return
 
 
+def _newest_of_each(view: Executes, ino: int, first_block: int, end_block: int) -> Iterator[_Chunk]:
+    """The newest chunk of each block that has one."""
+    newest = _newest_chunks(view, ino, first_block, end_block, FOREVER)
+    return (next(chunks) for _, chunks in groupby(newest, key=attrgetter("block")))
+
+
 def _pieces(shown: dict[int, _Shown]) -> list[Piece]:
     """Runs of neighbouring blocks of one extent become one piece; holes vanish."""
     pieces: list[Piece] = []
@@ -213,11 +219,11 @@ def data_runs(view: Executes, ino: int, first_block: int, end_block: int) -> lis
             max(extent.first_block, first_block), min(extent.end_block, end_block), extent.order, extent.blob is not None
         )
         for extent in extents.covering(view, ino, first_block, end_block)
-        if extent.end_block > first_block
     ]
-    for block, chunks in groupby(_newest_chunks(view, ino, first_block, end_block, FOREVER), key=attrgetter("block")):
-        newest = next(chunks)
-        found.append(covers.Cover(block, block + 1, (newest.born, 2), newest.has_data))
+    found += [
+        covers.Cover(newest.block, newest.block + 1, (newest.born, 2), newest.has_data)
+        for newest in _newest_of_each(view, ino, first_block, end_block)
+    ]
     return covers.data_runs(found)
 
 
@@ -259,7 +265,7 @@ def put_chunk(txn: Executes, ino: int, block: int, data: bytes | None, *, born: 
 
 def takes_patch(txn: Executes, ino: int, block: int, changed_bytes: int, *, born: int) -> bool:
     """Whether so many changed bytes of a block are better written as a patch than with the rest of it."""
-    covering = [extent for extent in extents.covering(txn, ino, block, block + 1) if extent.end_block > block]
+    covering = extents.covering(txn, ino, block, block + 1)
     extent_born = covering[-1].born if covering else -1
     base_bytes = BLOCK_BYTES if covering and covering[-1].blob is not None else 0
     there: list[int] = []
@@ -305,9 +311,9 @@ def put_extents(txn: Executes, ino: int, new: Iterable[Extent]) -> None:
 def clear(txn: "reader.Reader", ino: int, first_block: int, end_block: int = FOREVER, *, born: int) -> None:
     """Make every block from `first_block` up to `end_block` a hole; what the same transaction writes afterwards covers it, and
     what it wrote before is gone."""
-    for chunk in list(_newest_chunks(txn, ino, first_block, end_block, FOREVER)):
-        if chunk.has_data:
-            put_chunk(txn, ino, chunk.block, None, born=born)
+    for newest in list(_newest_of_each(txn, ino, first_block, end_block)):
+        if newest.has_data:
+            put_chunk(txn, ino, newest.block, None, born=born)
     over = extents.covering(txn, ino, first_block, end_block)
     hidden = sorted(
         (max(extent.first_block, first_block), min(extent.end_block, end_block)) for extent in over if extent.blob is not None

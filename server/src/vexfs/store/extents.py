@@ -44,17 +44,15 @@ class Extent(NamedTuple):
 
 
 _COLUMNS = "first_block, born, block_count, blob, blob_offset"
-_IN_RANGE = "ino=? AND first_block>? AND first_block<?"
+_IN_RANGE = "ino=? AND first_block>? AND first_block<? AND first_block+block_count>?"
 # Named, because without statistics SQLite takes the table's own order for as good, and goes through all that died.
 _PRESENT = f"SELECT {_COLUMNS} FROM extent INDEXED BY extent_present WHERE {_IN_RANGE} AND died IS NULL"
 _PAST = f"SELECT {_COLUMNS} FROM extent WHERE {_IN_RANGE} AND born<=? AND (died IS NULL OR died>?)"
 
 
 def covering(view: Executes, ino: int, first_block: int, end_block: int, at_revision: int = FOREVER) -> list[Extent]:
-    """Those that may show in the range at that revision, in the order in which they cover each other. May also have some
-    that end before the range.
-    """
-    where: tuple[int, ...] = (ino, first_block - EXTENT_MAX_BLOCKS, end_block)
+    """Those that may show in the range at that revision, in the order in which they cover each other."""
+    where: tuple[int, ...] = (ino, first_block - EXTENT_MAX_BLOCKS, end_block, first_block)
     sql = _PRESENT
     if at_revision != FOREVER:
         sql, where = _PAST, (*where, at_revision, at_revision)
@@ -89,7 +87,7 @@ def delete(txn: Executes, ino: int, extent: Extent) -> None:
 def cut_out(txn: Executes, ino: int, first_block: int, end_block: int, born: int) -> list[bytes]:
     """Take a range of blocks out of the extents with data of one revision; returns the blobs that lost some."""
     blobs: list[bytes] = []
-    for extent in _overlapping(txn, ino, first_block, end_block):
+    for extent in covering(txn, ino, first_block, end_block):
         if extent.born != born or extent.blob is None:
             continue
         delete(txn, ino, extent)
@@ -105,21 +103,17 @@ def cut_out(txn: Executes, ino: int, first_block: int, end_block: int, born: int
 
 def mark_hidden(txn: Executes, ino: int, first_block: int, end_block: int) -> None:
     """Give `died` to every extent over that range, where there are new ones, of which nothing shows any more."""
-    over = sorted(_overlapping(txn, ino, first_block, end_block), key=lambda extent: extent.first_block)
+    over = sorted(covering(txn, ino, first_block, end_block), key=lambda extent: extent.first_block)
     if all(one.end_block <= other.first_block for one, other in pairwise(over)):  # as where a file grows
         return
     # What reaches out of the range may be hidden there by others.
-    around = _overlapping(txn, ino, over[0].first_block, max(extent.end_block for extent in over))
+    around = covering(txn, ino, over[0].first_block, max(extent.end_block for extent in over))
     covers = [Cover(extent.first_block, extent.end_block, extent.order, True) for extent in around]
     seen = {index for _, _, index in shown(covers)}
     died = max(extent.born for extent in around)
     for index, extent in enumerate(around):
         if index not in seen:
             _set_died(txn, ino, extent, died)
-
-
-def _overlapping(view: Executes, ino: int, first_block: int, end_block: int) -> list[Extent]:
-    return [extent for extent in covering(view, ino, first_block, end_block) if extent.end_block > first_block]
 
 
 def holes(ranges: Iterable[tuple[int, int]], born: int) -> Iterator[Extent]:
@@ -155,10 +149,11 @@ def wrongly_hidden(view: Executes) -> Iterator[tuple[int, Extent]]:
             while to_come and to_come[-1][0].born <= died:
                 there.append(to_come.pop())
             # Of two holes born alike either may be the one that has died.
-            orders = [(extent.born, 2 * (extent.blob is not None) + (until != died)) for extent, until in there]
             covers = [
-                Cover(extent.first_block, extent.end_block, order, True)
-                for (extent, _), order in zip(there, orders, strict=True)
+                Cover(
+                    extent.first_block, extent.end_block, (extent.born, 2 * (extent.blob is not None) + (until != died)), True
+                )
+                for extent, until in there
             ]
             seen = {index for _, _, index in shown(covers)}
             yield from ((ino, extent) for index, (extent, until) in enumerate(there) if until == died and index in seen)

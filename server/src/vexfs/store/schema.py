@@ -137,8 +137,6 @@ def migrate(connection: apsw.Connection, *, uid: int, gid: int) -> None:
         raise FormatTooNew(
             f"the volume has format {found} and this VexFS knows formats up to {FORMAT}: use the newer VexFS that wrote it"
         )
-    if found == FORMAT:
-        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number in range(found, FORMAT):
