@@ -124,7 +124,10 @@ class PassthroughHp:
 
 
 class Agentfs:
-    """agentfs with its defaults: a store in one SQLite file, mounted by FUSE."""
+    """agentfs with its defaults: a store in one SQLite file, mounted by FUSE.
+
+    Its temporary directory is this run's: for its listings it leaves a folder each there, which nobody else would remove.
+    """
 
     def __init__(self, *, install: bool = True) -> None:
         self.name = AGENTFS
@@ -141,18 +144,24 @@ class Agentfs:
             mount.mkdir()
             subprocess.run([str(self._binary), "init", "bench"], cwd=folder, check=True, capture_output=True)
             command = [str(self._binary), "mount", "--foreground", "bench", str(mount)]
-            with _mounted_by(command, mount, pinning, folder=folder) as process:
+            environment = processes.environment(TMPDIR=str(folder))
+            with _mounted_by(command, mount, pinning, folder=folder, environment=environment) as process:
                 yield Running(mount, process.pid, folder / ".agentfs")
 
 
 @contextlib.contextmanager
 def _mounted_by(
-    command: list[str], mount: Path, pinning: str, *, folder: Path | None = None
+    command: list[str],
+    mount: Path,
+    pinning: str,
+    *,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A file system server from its start to its end."""
     with tempfile.TemporaryFile() as log:
         with processes.pinned(pinning):
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             try:
                 processes.wait_for_mount(mount, process)

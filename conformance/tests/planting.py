@@ -83,11 +83,11 @@ def _link_around(copy: Path, original: Path, file: Path) -> Path:
 class PlantedServer(OwnServer):
     """A server that runs from the package in `folder`. `model`: with the embedding model, which takes a while to load."""
 
-    def __init__(self, folder: Path, *, model: bool) -> None:
+    def __init__(self, folder: Path, *, model: bool, quota: str | None = None) -> None:
         settings = [f"PYTHONPATH={folder}"]
         if not model:
             settings += [f"VEXFS_MODEL_DIR={folder / 'no-model'}", "VEXFS_OFFLINE=1"]
-        super().__init__(["/usr/bin/env", *settings, sys.executable, "-m", "vexfs.cli.main"])
+        super().__init__(["/usr/bin/env", *settings, sys.executable, "-m", "vexfs.cli.main"], quota=quota)
 
     def close(self) -> None:
         """End it at once: nothing of it is kept. The kernel ends its other processes with it."""

@@ -114,6 +114,13 @@ FILES = {
 }
 
 CONTENT = {
+    "a-quota-is-ignored": everywhere(
+        "core/quotas.py",
+        "if growth > used.free_bytes:",
+        "if growth > used.free_bytes + used.bytes:",
+        "what a volume holds already does not count against its quota",
+        "Quota/beside-what-is-there",
+    ),
     "a-condition-on-the-content-is-ignored": everywhere(
         "api/methods/content.py",
         "_check_condition(found.node, condition)",

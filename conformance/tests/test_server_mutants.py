@@ -38,7 +38,7 @@ def _run(mutant: ServerMutant, loaded: Sequence[suites.Suite], folder: Path) -> 
     mutant.plant(folder)
     chosen = Choice(mutant.cases)
     needs = {need for case in suites.all_cases(loaded) if chosen.takes(case) for need in case.needs}
-    server = PlantedServer(folder, model="search.dense" in needs)
+    server = PlantedServer(folder, model="search.dense" in needs, quota="1MiB" if "tiny_quota" in needs else None)
     lanes = [RAW_LANES[name]() for name in _SURFACES]
     try:
         return Session(look(server.endpoint), loaded, chosen).run(lanes)

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run cases and report")
     _target_options(run)
     run.add_argument("--serve", action="store_true", help="start a server for the run instead of --target")
+    run.add_argument("--quota", metavar="SIZE", help="of that server; the cases of Quota need 1MiB")
     run.add_argument("--sdk", default="", metavar="NAMES", help="SDKs whose adapters lie beside the suite, such as python,go")
     run.add_argument("--adapter", action="append", default=[], metavar="NAME=COMMAND", help="an adapter of any SDK")
     run.add_argument("--transport", default="", metavar="NAMES", help="only these transports of the SDKs")
@@ -140,7 +141,9 @@ def _run(options: argparse.Namespace) -> int:
     listed = known.load(options.known)
     choice = Choice(options.case, options.profile == "read-only")
     mount, left_out = choosing.mount(options.lane, options.mount, serve=options.serve)
-    server = OwnServer(mount=mount) if options.serve else None
+    if options.quota and not options.serve:
+        raise ValueError("--quota is that of a server which --serve starts")
+    server = OwnServer(mount=mount, quota=options.quota) if options.serve else None
     lanes: list[Lane] = []
     try:
         target = look(server.endpoint if server else _endpoint(options))
@@ -195,7 +198,7 @@ def _lane(options: argparse.Namespace, lane: Lane) -> dict[str, str]:
 def _again(options: argparse.Namespace) -> str:
     """The options that lead to the same server once more; never the token."""
     if options.serve:
-        return "--serve"
+        return f"--serve --quota {shlex.quote(options.quota)}" if options.quota else "--serve"
     names = ("target", "grpc", "token_file", "tls_ca", "tls_client_cert", "tls_client_key", "mount")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     return " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items())

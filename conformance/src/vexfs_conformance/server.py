@@ -40,12 +40,13 @@ class Target:
 
 
 class OwnServer:
-    """A `vexfs serve` on free ports and a temporary folder, mounted in there if asked. Raises HarnessError if it does not
-    start.
+    """A `vexfs serve` on free ports and a temporary folder, mounted in there if asked, with a quota as `vexfs serve --quota`
+    takes it. Raises HarnessError if it does not start.
     """
 
-    def __init__(self, command: list[str] | None = None, *, mount: bool = False) -> None:
+    def __init__(self, command: list[str] | None = None, *, mount: bool = False, quota: str | None = None) -> None:
         self._command = command or _command()
+        self._quota = quota
         self.folder = Path(tempfile.mkdtemp(prefix="vexfs-conformance-"))
         self.mountpoint = self.folder / "mnt" if mount else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,6 +69,7 @@ class OwnServer:
             "--ready-file",
             str(ready),
             *(["--mount", str(self.mountpoint)] if self.mountpoint else []),
+            *(["--quota", self._quota] if self._quota else []),
         ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VEXFS_") or key in _KEPT}
         with (self.folder / "serve.log").open("wb") as log:

@@ -30,7 +30,16 @@ MOUNT = "mount"
 _LOOK_UP_S = 0.1
 _ALWAYS = frozenset({"faults"})
 """What every lane over the wire has; whether faults may be made is the target's question."""
-_LACKS = {"sdk": "about SDKs only", "retry": "it tries everything once", "cancel": "it cannot cancel a call"}
+_TINY_QUOTA_BYTES = range(1 << 19, (1 << 20) + 1)
+"""Such a quota is one for tests: the cases that go beyond it are in nobody's way. What they may fill, side by side, is far less
+than the least of these.
+"""
+_LACKS = {
+    "sdk": "about SDKs only",
+    "retry": "it tries everything once",
+    "cancel": "it cannot cancel a call",
+    "tiny_quota": "the server has no quota between 512 KiB and 1 MiB, as one for tests may have",
+}
 """How a lane is told that lacks what a case needs."""
 
 
@@ -205,6 +214,8 @@ class Session:
         has = lane.features | frozenset(self._target.info.get("capabilities", ())) | _ALWAYS
         if self._target.endpoint.token:
             has |= {"token"}
+        if int(self._target.info.get("store", {}).get("quota_bytes", 0)) in _TINY_QUOTA_BYTES:
+            has |= {"tiny_quota"}
         needs = case.needs | {need for step in case.all_steps for need in step.needs}
         missing = sorted(needs - has)
         if missing:
