@@ -20,6 +20,8 @@ _OFFSET_DOT, _OFFSET_DOT_DOT = 1, 2
 _TYPE_DIRECTORY = 4
 _NO_LOOKUP = bytes(wire.fuse_entry_out.size)
 _pack_dirent = wire.fuse_dirent.pack
+_PADDINGS = [bytes(-length & 7) for length in range(8)]
+"""What stands behind a name of so many bytes more than a multiple of 8."""
 
 
 class DirectoryOperations:
@@ -105,4 +107,4 @@ def _without_search(pack: Pack) -> Pack:
 def dirent(name: bytes, ino: int, offset: int, kind: int) -> bytes:
     """A fuse_dirent with its name, padded."""
     length = len(name)
-    return (_pack_dirent(ino, offset, length, kind) + name).ljust((24 + length + 7) & ~7, b"\0")
+    return _pack_dirent(ino, offset, length, kind) + name + _PADDINGS[length & 7]
