@@ -21,6 +21,8 @@ VERSION = "v0.6.4"
 COMMIT = "3a5ed2b88e5d5a5f9b2c7fe02d012b50fd19e3c0"
 REPOSITORY = "https://github.com/tursodatabase/agentfs"
 REPOSITORY_VARIABLE = "VEXFS_BENCH_AGENTFS"
+LEFT_BEHIND = "tursodb-ephemeral-*"
+"""The files that it leaves in the temporary directory, one for each rename."""
 CLONE_TIMEOUT_S, BUILD_TIMEOUT_S = 300.0, 1800.0
 
 _LEFT_OUT = re.compile(r"^(agentfs-sandbox|reverie[a-z-]*) *=|\"dep:(agentfs-sandbox|reverie[a-z-]*)\"|^default *=")

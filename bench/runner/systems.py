@@ -124,10 +124,7 @@ class PassthroughHp:
 
 
 class Agentfs:
-    """agentfs with its defaults: a store in one SQLite file, mounted by FUSE.
-
-    Its temporary directory is this run's: for its listings it leaves a folder each there, which nobody else would remove.
-    """
+    """agentfs with its defaults: a store in one SQLite file, mounted by FUSE."""
 
     def __init__(self, *, install: bool = True) -> None:
         self.name = AGENTFS
@@ -144,24 +141,34 @@ class Agentfs:
             mount.mkdir()
             subprocess.run([str(self._binary), "init", "bench"], cwd=folder, check=True, capture_output=True)
             command = [str(self._binary), "mount", "--foreground", "bench", str(mount)]
-            environment = processes.environment(TMPDIR=str(folder))
-            with _mounted_by(command, mount, pinning, folder=folder, environment=environment) as process:
+            with _removed_afterwards(agentfs.LEFT_BEHIND), _mounted_by(command, mount, pinning, folder=folder) as process:
                 yield Running(mount, process.pid, folder / ".agentfs")
 
 
 @contextlib.contextmanager
+def _removed_afterwards(pattern: str) -> Iterator[None]:
+    """What came into the temporary directory under such a name meanwhile is removed at the end.
+
+    A temporary directory of the run's own would do the same, and be another place on the disk: there agentfs renames at a third
+    of the rate.
+    """
+    place = Path(tempfile.gettempdir())
+    before = set(place.glob(pattern))
+    try:
+        yield
+    finally:
+        for file in set(place.glob(pattern)) - before:
+            file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def _mounted_by(
-    command: list[str],
-    mount: Path,
-    pinning: str,
-    *,
-    folder: Path | None = None,
-    environment: dict[str, str] | None = None,
+    command: list[str], mount: Path, pinning: str, *, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A file system server from its start to its end."""
     with tempfile.TemporaryFile() as log:
         with processes.pinned(pinning):
-            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
             try:
                 processes.wait_for_mount(mount, process)
