@@ -86,7 +86,7 @@ def run(options: Options, record: Record) -> None:
     rounds = options.rounds_or(5)
     chosen = options.size(2000, 200, 20)
     systems: tuple[System, ...] = tuple(s for s in (VexfsServe(), PlainDirectory()) if options.wants(s.name))
-    record.configuration["disk"] = machine.filesystem_type(Path(tempfile.gettempdir()))
+    record.configuration["disk"] = machine.disk(Path(tempfile.gettempdir()))
     record.configuration |= {"rounds": rounds, "files_per_operation": chosen, "files_in_a_directory": FANOUT}
     record.configuration |= {system.name: system.configuration for system in systems if system.configuration}
     with contextlib.ExitStack() as stack:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.peers import agentfs
 from bench.runner import build, machine, mounted, processes, report
 from bench.runner.mounted import Sample
 from bench.runner.record import Benchmark, Options, Record
@@ -29,6 +30,7 @@ from bench.runner.systems import (
     Running,
     System,
     VexfsServe,
+    temporary_files_removed,
     tmpfs,
 )
 from bench.workloads import bigfile, bounds, durable, listing, packages, rows, threads, trees
@@ -64,10 +66,13 @@ needs a limit (`ulimit -Hn`) above its entries.
 
 
 def run(options: Options, record: Record) -> None:
-    record.configuration["disk"] = machine.filesystem_type(Path(tempfile.gettempdir()))
+    record.configuration["disk"] = machine.disk(Path(tempfile.gettempdir()))
     rounds, files = options.rounds_or(5), options.size(3000, 300, 30)
     systems = list(_systems(options, record))
-    with tempfile.TemporaryDirectory(prefix="vexfs-bench-prepared-") as prepared:
+    with (
+        temporary_files_removed(agentfs.LEFT_BEHIND),
+        tempfile.TemporaryDirectory(prefix="vexfs-bench-prepared-") as prepared,
+    ):
         workloads = list(_workloads(Path(prepared), options, record))
 
         def more(running: Running, sample: Sample) -> None:

@@ -141,24 +141,8 @@ class Agentfs:
             mount.mkdir()
             subprocess.run([str(self._binary), "init", "bench"], cwd=folder, check=True, capture_output=True)
             command = [str(self._binary), "mount", "--foreground", "bench", str(mount)]
-            with _removed_afterwards(agentfs.LEFT_BEHIND), _mounted_by(command, mount, pinning, folder=folder) as process:
+            with _mounted_by(command, mount, pinning, folder=folder) as process:
                 yield Running(mount, process.pid, folder / ".agentfs")
-
-
-@contextlib.contextmanager
-def _removed_afterwards(pattern: str) -> Iterator[None]:
-    """What came into the temporary directory under such a name meanwhile is removed at the end.
-
-    A temporary directory of the run's own would do the same, and be another place on the disk: there agentfs renames at a third
-    of the rate.
-    """
-    place = Path(tempfile.gettempdir())
-    before = set(place.glob(pattern))
-    try:
-        yield
-    finally:
-        for file in set(place.glob(pattern)) - before:
-            file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -236,6 +220,22 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready: Path, data: Path,
     facts = json.loads(ready.read_text(encoding="utf-8"))
     token = Path(facts["token_file"]).read_text(encoding="utf-8").strip()
     return Server(directory, process.pid, data, facts["grpc"], facts["rest"], token, data)
+
+
+@contextlib.contextmanager
+def temporary_files_removed(pattern: str) -> Iterator[None]:
+    """What comes into the temporary directory under such a name is removed at the end.
+
+    For a whole run, not for each start of a peer: an ext4 without a journal passes over numbers of files that were freed
+    lately, so removing thousands makes whoever creates files next slower.
+    """
+    place = Path(tempfile.gettempdir())
+    before = set(place.glob(pattern))
+    try:
+        yield
+    finally:
+        for file in set(place.glob(pattern)) - before:
+            file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
