@@ -19,7 +19,7 @@ CONFORMANCE_SDKS := $(if $(findstring python,$(SDKS)),setup-sdk-python) $(if $(f
 
 conformance: setup-dev $(CONFORMANCE_SDKS) ## every client and every surface against a server that it starts: SDKS=python,js LANES=grpc,rest CASES='Files/*'
 	@$(CONFORMANCE_RUN) run --serve $(if $(CASES),--case '$(CASES)',--complete) --known conformance/known-failures.yaml --report build/conformance $(if $(LANES),--lane $(LANES)) --sdk '$(SDKS)'
-	@$(if $(filter-out Quota/%,$(CASES)),,$(CONFORMANCE_RUN) run --serve --quota 1MiB --case 'Quota/*' --report build/conformance-quota $(if $(LANES),--lane $(LANES)) --sdk '$(SDKS)')
+	@$(if $(filter-out Quota/%,$(CASES)),,$(CONFORMANCE_RUN) run --serve --quota 1MiB --case '$(or $(CASES),Quota/*)' --report build/conformance-quota $(if $(LANES),--lane $(LANES)) --sdk '$(SDKS)')
 
 lint: lint-conformance
 lint-conformance: setup-dev
