@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.runner import client, machine, processes, report
+from bench.runner import client, disk, processes, report
 from bench.runner.contest import disk_bytes
 from bench.runner.mounted import CPU, Sample, fsops, settle
 from bench.runner.processes import FREE
@@ -86,7 +86,7 @@ def run(options: Options, record: Record) -> None:
     rounds = options.rounds_or(5)
     chosen = options.size(2000, 200, 20)
     systems: tuple[System, ...] = tuple(s for s in (VexfsServe(), PlainDirectory()) if options.wants(s.name))
-    record.configuration["disk"] = machine.disk(Path(tempfile.gettempdir()))
+    record.configuration["disk"] = disk.kind(Path(tempfile.gettempdir()))
     record.configuration |= {"rounds": rounds, "files_per_operation": chosen, "files_in_a_directory": FANOUT}
     record.configuration |= {system.name: system.configuration for system in systems if system.configuration}
     with contextlib.ExitStack() as stack:

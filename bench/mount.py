@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import agentfs
-from bench.runner import build, machine, mounted, processes, report
+from bench.runner import build, disk, mounted, processes, report
 from bench.runner.mounted import Sample
 from bench.runner.record import Benchmark, Options, Record
 from bench.runner.systems import (
@@ -66,7 +66,7 @@ needs a limit (`ulimit -Hn`) above its entries.
 
 
 def run(options: Options, record: Record) -> None:
-    record.configuration["disk"] = machine.disk(Path(tempfile.gettempdir()))
+    record.configuration["disk"] = disk.kind(Path(tempfile.gettempdir()))
     rounds, files = options.rounds_or(5), options.size(3000, 300, 30)
     systems = list(_systems(options, record))
     with (

@@ -65,20 +65,6 @@ def filesystem_type(folder: Path) -> str:
     return best[1]
 
 
-def disk(folder: Path) -> str:
-    """The file system a folder lies on, as `filesystem_type`, and of an ext4 whether it has no journal.
-
-    Without one, as no distribution makes it, an fsync writes the file and its inode, and commits no journal.
-    """
-    kind = filesystem_type(folder)
-    if kind != "ext4":
-        return kind
-    device = folder.stat().st_dev
-    block = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
-    journaled = any(journal.name.startswith(f"{block}-") for journal in Path("/proc/fs/jbd2").glob("*"))
-    return kind if journaled else f"{kind} without a journal"
-
-
 def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
